@@ -1,0 +1,54 @@
+//! One [`App`], built once from the [`Config`]: what every handler and worker shares.
+
+use std::sync::Arc;
+
+use crate::base::time::Clock;
+use crate::config::Config;
+use crate::store::seal::{MasterKey, SealError, Sealer};
+use crate::store::{Db, SchemaError, StoreError, migrate};
+
+/// The state of the running server. Handlers take it as `State<Arc<App>>`.
+#[derive(Debug)]
+pub struct App {
+    /// What the operator decided.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// Where `now` comes from.
+    pub clock: Clock,
+    /// Seals and opens stored secrets; derives MAC keys.
+    pub sealer: Arc<Sealer>,
+}
+
+/// Why the server could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The schema is not this binary's.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The master key is not this database's.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// Opens the database, brings its schema up to date, and loads what lives in memory.
+    pub async fn open(
+        config: Config,
+        master: &MasterKey,
+        clock: Clock,
+    ) -> Result<Arc<Self>, OpenError> {
+        let db = Db::open(&config.database).await?;
+        migrate(&db).await?;
+        let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
+        Ok(Arc::new(Self {
+            config,
+            db,
+            clock,
+            sealer,
+        }))
+    }
+}

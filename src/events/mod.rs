@@ -1,0 +1,158 @@
+//! Events: what happened, recorded in the transaction that made it happen.
+//!
+//! A new event is a variant of [`Event`]; the compiler lists the rest. Bodies hold identifiers, never secrets.
+
+use serde::Serialize;
+
+use crate::base::id::{EventId, GrantId, SessionId, UserId};
+use crate::base::time::Timestamp;
+use crate::store::{self, StoreError, Tx};
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// A person signed in.
+    SignedIn {
+        /// Who.
+        user_id: UserId,
+        /// The session it began.
+        session_id: SessionId,
+    },
+    /// A person signed out, or the session was ended for them.
+    SignedOut {
+        /// Who.
+        user_id: UserId,
+        /// The session that ended.
+        session_id: SessionId,
+    },
+    /// A sign-in failed. The identifier that was typed is not kept: it may be a password.
+    SignInFailed {
+        /// Who, when the account exists.
+        user_id: Option<UserId>,
+    },
+    /// An account was made.
+    UserCreated {
+        /// Whose.
+        user_id: UserId,
+    },
+    /// An account was changed; `change` names what (`locked`, `unlocked`, `password`, `profile`).
+    UserChanged {
+        /// Whose.
+        user_id: UserId,
+        /// What.
+        change: &'static str,
+    },
+    /// A client was registered or changed.
+    ClientChanged {
+        /// Which.
+        client_id: String,
+        /// `created`, `updated`, `disabled`, `deleted`, `secret`.
+        change: &'static str,
+    },
+    /// A person agreed to a client's scopes.
+    ConsentGranted {
+        /// Who.
+        user_id: UserId,
+        /// For which client.
+        client_id: String,
+        /// To what.
+        scope: String,
+    },
+    /// An authorization code was issued.
+    CodeIssued {
+        /// The grant it belongs to.
+        grant_id: GrantId,
+        /// For which client.
+        client_id: String,
+        /// Who agreed.
+        user_id: UserId,
+    },
+    /// A code was redeemed for the first time.
+    CodeRedeemed {
+        /// Its grant.
+        grant_id: GrantId,
+        /// By which client.
+        client_id: String,
+    },
+    /// A code was presented a second time; its grant was revoked (RFC 6749 section 4.1.2).
+    CodeReplayed {
+        /// Its grant.
+        grant_id: GrantId,
+        /// By which client.
+        client_id: String,
+    },
+    /// A refresh family moved to its next head.
+    RefreshRotated {
+        /// The family.
+        grant_id: GrantId,
+        /// The new head.
+        generation: i64,
+    },
+    /// A lost answer was made good: the undelivered head was superseded.
+    RefreshRecovered {
+        /// The family.
+        grant_id: GrantId,
+        /// The new head.
+        generation: i64,
+    },
+    /// A spent refresh token came back; the family was revoked (RFC 9700 section 4.14.2).
+    RefreshReplayed {
+        /// The family.
+        grant_id: GrantId,
+        /// The generation that was presented.
+        generation: i64,
+    },
+    /// A grant and everything issued from it was revoked.
+    GrantRevoked {
+        /// Which.
+        grant_id: GrantId,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A signing key changed state.
+    KeyChanged {
+        /// Which.
+        kid: String,
+        /// Into which state.
+        state: &'static str,
+    },
+    /// Permission data was written.
+    PolicyWritten {
+        /// The store.
+        store_id: String,
+        /// Its revision after the write.
+        revision: i64,
+    },
+}
+
+impl Event {
+    /// The event's name on the wire and in the table.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::SignedIn { .. } => "session.signed_in",
+            Self::SignedOut { .. } => "session.signed_out",
+            Self::SignInFailed { .. } => "session.sign_in_failed",
+            Self::UserCreated { .. } => "user.created",
+            Self::UserChanged { .. } => "user.changed",
+            Self::ClientChanged { .. } => "client.changed",
+            Self::ConsentGranted { .. } => "consent.granted",
+            Self::CodeIssued { .. } => "code.issued",
+            Self::CodeRedeemed { .. } => "code.redeemed",
+            Self::CodeReplayed { .. } => "code.replayed",
+            Self::RefreshRotated { .. } => "refresh.rotated",
+            Self::RefreshRecovered { .. } => "refresh.recovered",
+            Self::RefreshReplayed { .. } => "refresh.replayed",
+            Self::GrantRevoked { .. } => "grant.revoked",
+            Self::KeyChanged { .. } => "key.changed",
+            Self::PolicyWritten { .. } => "policy.written",
+        }
+    }
+}
+
+/// Records an event in the transaction of the fact itself.
+pub async fn record(tx: &mut Tx, event: &Event, now: Timestamp) -> Result<(), StoreError> {
+    let body =
+        serde_json::to_string(event).map_err(|error| StoreError::corrupt("events.body", &error))?;
+    store::events::insert(tx, &EventId::new(now), event.kind(), &body, now).await
+}

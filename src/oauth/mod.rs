@@ -1,0 +1,12 @@
+//! OAuth 2 and OpenID Connect.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::app::App;
+
+/// The routes of this room.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+}

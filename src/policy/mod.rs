@@ -1,0 +1,3 @@
+//! The policy engine and its service.
+
+pub mod api;

@@ -1,0 +1,24 @@
+//! The database: one SQL text, two databases.
+//!
+//! The only room that names `sqlx`. [`Db`] hides which engine answers; a query is one `'static` text with `$1 ..`
+//! placeholders, typed binds, and rows decoded by [`FromRow`]. Readers take `&mut Conn`, writers demand `&mut Tx`.
+//!
+//! INVARIANT: correctness comes from one conditional statement (`UPDATE .. WHERE state = .. RETURNING`), never from
+//! read-then-write and never from the isolation level. No network call and no password hash while a [`Tx`] is open.
+//!
+//! The portable subset: columns `TEXT`, `BIGINT`, `BOOLEAN`; times as `BIGINT` milliseconds; `ON CONFLICT`, `RETURNING`,
+//! common table expressions and partial indexes; no arrays, `now()`, `ILIKE` or `SKIP LOCKED`; `CAST(SUM(..) AS BIGINT)`.
+
+mod db;
+mod error;
+mod migrate;
+mod query;
+mod sqlite_writer;
+
+pub mod events;
+pub mod seal;
+
+pub use db::{Conn, Db, DbOptions, Tx};
+pub use error::StoreError;
+pub use migrate::{SchemaError, migrate};
+pub use query::{Column, FromRow, Query, Row, Value, q};

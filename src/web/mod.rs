@@ -1,0 +1,12 @@
+//! The HTML pages.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::app::App;
+
+/// The routes of this room.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+}

@@ -1,0 +1,3 @@
+//! The store contract: every store function on both databases.
+
+mod facade;
