@@ -71,11 +71,6 @@ impl TestApp {
             _dir: dir,
         }
     }
-
-    /// An HTTP client that follows no redirect and keeps no cookie.
-    pub fn client(&self) -> reqwest::Client {
-        client()
-    }
 }
 
 /// An HTTP client that follows no redirect and keeps no cookie.

@@ -72,7 +72,7 @@ on_each_database!(
                             )
                             .await
                             .unwrap();
-                            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+                            tokio::time::sleep(std::time::Duration::from_mins(1)).await;
                             tx.commit().await.unwrap();
                         };
                         drop(
