@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
 
@@ -18,6 +19,8 @@ pub struct App {
     pub clock: Clock,
     /// Seals and opens stored secrets; derives MAC keys.
     pub sealer: Arc<Sealer>,
+    /// What this process counts.
+    pub metrics: Metrics,
 }
 
 /// Why the server could not be built.
@@ -44,11 +47,13 @@ impl App {
         let db = Db::open(&config.database).await?;
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
+        let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
             config,
             db,
             clock,
             sealer,
+            metrics,
         }))
     }
 }
