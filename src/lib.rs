@@ -13,6 +13,7 @@ pub mod app;
 pub mod events;
 pub mod identity;
 pub mod oauth;
+pub mod outbound;
 pub mod policy;
 // store
 pub mod config;
