@@ -18,6 +18,7 @@
     reason = "the harness offers more than every build of the tests uses"
 )]
 
+mod cli;
 mod harness;
 mod http;
 mod store;
