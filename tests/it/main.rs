@@ -19,4 +19,5 @@
 )]
 
 mod harness;
+mod identity;
 mod store;
