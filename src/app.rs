@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::time::Clock;
 use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
+use crate::metrics::Metrics;
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
 
@@ -21,6 +22,8 @@ pub struct App {
     pub sealer: Arc<Sealer>,
     /// Hashes and verifies passwords, a bounded number at a time.
     pub hasher: Hasher,
+    /// What this process counts.
+    pub metrics: Metrics,
 }
 
 /// Why the server could not be built.
@@ -51,12 +54,14 @@ impl App {
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
         let hasher = Hasher::new(&config.sign_in, &sealer)?;
+        let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
             config,
             db,
             clock,
             sealer,
             hasher,
+            metrics,
         }))
     }
 }

@@ -258,6 +258,10 @@ fn encode(record: &Record) -> session_store::Result<String> {
         .map_err(|error| StoreFault::Encode(error.to_string()))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "stands in `map_err`, which hands the error over"
+)]
 fn fault(error: StoreError) -> StoreFault {
     tracing::error!(%error, "the session store failed");
     StoreFault::Backend("the session store failed".to_owned())

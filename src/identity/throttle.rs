@@ -122,18 +122,14 @@ async fn reserve_one(
     limit: &Limit,
     now: Timestamp,
 ) -> Result<Reservation, StoreError> {
-    match attempts::reserve(tx, bucket, limit.forget_before, now).await? {
-        Some(count) => {
-            if let Some(until) = block_after(count, limit, now) {
-                attempts::block(tx, bucket, until).await?;
-            }
-            Ok(Reservation::Granted)
+    if let Some(count) = attempts::reserve(tx, bucket, limit.forget_before, now).await? {
+        if let Some(until) = block_after(count, limit, now) {
+            attempts::block(tx, bucket, until).await?;
         }
-        None => {
-            let until = attempts::blocked_until(tx, bucket).await?.unwrap_or(now);
-            Ok(Reservation::Wait(retry_after(until, now)))
-        }
+        return Ok(Reservation::Granted);
     }
+    let until = attempts::blocked_until(tx, bucket).await?.unwrap_or(now);
+    Ok(Reservation::Wait(retry_after(until, now)))
 }
 
 /// Until when nothing more may be tried once `count` attempts are out; `None` while the limit is not reached.

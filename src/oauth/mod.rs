@@ -1,5 +1,7 @@
 //! OAuth 2 and OpenID Connect.
 
+pub mod protocol;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -3,9 +3,9 @@
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
-use crate::identity::identifier::Canonical;
+use crate::identity::identifier::{Canonical, Email};
 use crate::identity::password::PasswordHash;
-use crate::identity::user::{NewUser, User, UserState};
+use crate::identity::user::{DisplayName, NewUser, User, UserState};
 
 /// Which of a person's identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +118,9 @@ pub async fn insert(
            VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, 0, $8, $8)")
         .bind(id.as_str())
         .bind(new.username.as_str())
-        .bind(new.email.as_ref().map(|email| email.as_str()))
+        .bind(new.email.as_ref().map(Email::as_str))
         .bind(new.email_verified)
-        .bind(new.name.as_ref().map(|name| name.as_str()))
+        .bind(new.name.as_ref().map(DisplayName::as_str))
         .bind(new.password.as_ref().map(PasswordHash::as_str))
         .bind(new.password.as_ref().map(|_| now))
         .bind(now),

@@ -19,5 +19,6 @@
 )]
 
 mod harness;
+mod http;
 mod identity;
 mod store;
