@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
@@ -19,6 +20,8 @@ pub struct App {
     pub clock: Clock,
     /// Seals and opens stored secrets; derives MAC keys.
     pub sealer: Arc<Sealer>,
+    /// Hashes and verifies passwords, a bounded number at a time.
+    pub hasher: Hasher,
     /// What this process counts.
     pub metrics: Metrics,
 }
@@ -32,6 +35,9 @@ pub enum OpenError {
     /// The master key is not this database's.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The password hasher could not be made.
+    #[error(transparent)]
+    Hash(#[from] HashError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -47,12 +53,14 @@ impl App {
         let db = Db::open(&config.database).await?;
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
+        let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
             config,
             db,
             clock,
             sealer,
+            hasher,
             metrics,
         }))
     }

@@ -17,6 +17,10 @@ mod sqlite_writer;
 
 pub mod events;
 pub mod seal;
+pub mod sessions;
+pub mod setup_links;
+pub mod sign_in_attempts;
+pub mod users;
 
 pub use db::{Conn, Db, DbOptions, Tx};
 pub use error::StoreError;

@@ -21,4 +21,5 @@
 mod cli;
 mod harness;
 mod http;
+mod identity;
 mod store;
