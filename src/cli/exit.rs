@@ -142,9 +142,9 @@ const fn open_exit(error: &OpenError) -> Exit {
             Exit::SchemaNewer
         }
         OpenError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
-        OpenError::Schema(SchemaError::Failed(_)) | OpenError::Seal(SealError::Altered(_)) => {
-            Exit::Other
-        }
+        OpenError::Schema(SchemaError::Failed(_))
+        | OpenError::Seal(SealError::Altered(_))
+        | OpenError::Hash(_) => Exit::Other,
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
         | OpenError::Store(error) => store_exit(error),
