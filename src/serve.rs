@@ -1,5 +1,10 @@
 //! The server: router assembly, middleware order, background workers, graceful shutdown.
 
+mod data_dir;
+mod master_key;
+mod start;
+mod tls;
+
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -14,6 +19,11 @@ use crate::base::limit::BODY_BYTES;
 use crate::http::{Problem, headers, observe, path, problem, timeout};
 use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
+
+pub use data_dir::DataDirError;
+pub use master_key::MasterKeyError;
+pub use start::{Prepared, Server, StartError, open};
+pub use tls::TlsError;
 
 /// Every route of the server, with the middleware around it.
 pub fn router(app: Arc<App>) -> Router {
