@@ -22,6 +22,7 @@ pub mod layout;
 pub mod links;
 mod login;
 pub mod parts;
+mod setup;
 mod visitor;
 
 /// The routes of this room; they need the session layer around them.
@@ -29,6 +30,7 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .merge(home::router())
         .merge(login::router())
+        .merge(setup::router())
         .layer(DefaultBodyLimit::max(FORM_BODY_BYTES))
 }
 

@@ -116,3 +116,23 @@ pub fn person(user: &User) -> Markup {
         }
     }
 }
+
+/// Where one stands in setting up.
+pub fn steps(current: u8) -> Markup {
+    html! {
+        ol .steps aria-label="Steps" {
+            @for (number, text) in [(1, "Administrator"), (2, "First application")] {
+                li aria-current=[(number == current).then_some("step")] { (number) ". " (text) }
+            }
+        }
+    }
+}
+
+/// An error's message as a sentence: ours begin in lower case and end without a period.
+pub fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let end = if text.ends_with('.') { "" } else { "." };
+    first.chain(letters).chain(end.chars()).collect()
+}

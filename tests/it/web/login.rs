@@ -26,7 +26,12 @@ async fn a_person_signs_in_and_out() {
         let mut browser = Browser::new(&t);
         let page = browser.sign_in("Alice@example.com", PASSWORD).await;
         assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, "/"));
-        let cookie = page.headers.get_all("set-cookie").iter().next_back().unwrap();
+        let cookie = page
+            .headers
+            .get_all("set-cookie")
+            .iter()
+            .next_back()
+            .unwrap();
         let cookie = cookie.to_str().unwrap();
         for attribute in ["HttpOnly", "SameSite=Lax", "Path=/"] {
             assert!(cookie.contains(attribute), "{cookie}");
