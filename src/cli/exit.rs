@@ -141,9 +141,10 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Schema(SchemaError::Newer { .. } | SchemaError::Differs { .. }) => {
             Exit::SchemaNewer
         }
-        OpenError::Schema(SchemaError::Failed(_)) => Exit::Other,
         OpenError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
-        OpenError::Seal(SealError::Altered(_)) => Exit::Other,
+        OpenError::Schema(SchemaError::Failed(_))
+        | OpenError::Seal(SealError::Altered(_))
+        | OpenError::Hash(_) => Exit::Other,
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
         | OpenError::Store(error) => store_exit(error),
