@@ -17,6 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
 use crate::http::{Problem, headers, observe, path, problem, timeout};
+use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
 
 pub use data_dir::DataDirError;
@@ -26,7 +27,7 @@ pub use tls::TlsError;
 
 /// Every route of the server, with the middleware around it.
 pub fn router(app: Arc<App>) -> Router {
-    wrap(routes(), app)
+    wrap(routes(&app), app)
 }
 
 /// Routes with the middleware that every request passes; the last layer is the outermost.
@@ -50,13 +51,15 @@ pub fn wrap(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
 }
 
 /// The routes of every room.
-fn routes() -> Router<Arc<App>> {
+fn routes(app: &App) -> Router<Arc<App>> {
+    // Only what people visit reads the session cookie: tokens and checks do not pay for it.
+    let sessions = session::layer(&app.config, app.db.clone(), app.clock.clone());
     Router::new()
         .merge(edge::router())
         .merge(oauth::router())
         .merge(policy::api::router())
         .merge(admin::router())
-        .merge(web::router())
+        .merge(web::router().layer(sessions))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
 }

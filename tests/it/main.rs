@@ -24,3 +24,4 @@ mod harness;
 mod http;
 mod identity;
 mod store;
+mod web;
