@@ -15,13 +15,21 @@ use crate::harness::server::TestApp;
 enum Door {
     /// Anybody.
     Public,
+    /// A page's form: nothing without the anti-forgery value that the page gave this browser.
+    Form,
 }
 
 /// Method, route, door. `HEAD` comes with `GET`.
 const ROUTES: &[(&str, &str, Door)] = &[
+    ("GET", "/", Door::Public),
     ("GET", "/livez", Door::Public),
+    ("GET", "/login", Door::Public),
     ("GET", "/metrics", Door::Public),
     ("GET", "/readyz", Door::Public),
+    ("GET", "/setup/{link}", Door::Public),
+    ("POST", "/login", Door::Form),
+    ("POST", "/setup/{link}", Door::Form),
+    ("POST", "/signout", Door::Form),
 ];
 
 /// The routes that the running program has, as method and path.
@@ -79,7 +87,7 @@ async fn every_route_has_a_row_and_every_row_a_route() {
 }
 
 #[tokio::test]
-async fn public_routes_answer_without_a_credential() {
+async fn without_a_credential_every_door_answers_as_its_row_says() {
     let t = TestApp::start(Engine::Sqlite).await;
     for (method, path, door) in ROUTES {
         let status = send(&t.url, method, &filled(path), &[]).await.status;
@@ -88,6 +96,7 @@ async fn public_routes_answer_without_a_credential() {
                 status != 401 && status != 403 && status < 500,
                 "{method} {path}: {status}"
             ),
+            Door::Form => assert!((400..500).contains(&status), "{method} {path}: {status}"),
         }
     }
 }
