@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::oauth::keys::{Keys, KeysError};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
 
@@ -18,6 +19,8 @@ pub struct App {
     pub clock: Clock,
     /// Seals and opens stored secrets; derives MAC keys.
     pub sealer: Arc<Sealer>,
+    /// Signs tokens, verifies them, publishes the keys.
+    pub keys: Keys,
 }
 
 /// Why the server could not be built.
@@ -29,6 +32,9 @@ pub enum OpenError {
     /// The master key is not this database's.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The signing keys could not be loaded.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -44,11 +50,13 @@ impl App {
         let db = Db::open(&config.database).await?;
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
+        let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
         Ok(Arc::new(Self {
             config,
             db,
             clock,
             sealer,
+            keys,
         }))
     }
 }

@@ -1,5 +1,6 @@
 //! OAuth 2 and OpenID Connect.
 
+pub mod keys;
 pub mod protocol;
 
 use std::sync::Arc;

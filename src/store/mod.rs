@@ -15,8 +15,16 @@ mod migrate;
 mod query;
 mod sqlite_writer;
 
+pub mod authorization_codes;
+pub mod authorization_flows;
+pub mod clients;
+pub mod consents;
 pub mod events;
+pub mod grants;
+pub mod refresh_families;
+pub mod revoked_access_tokens;
 pub mod seal;
+pub mod signing_keys;
 
 pub use db::{Conn, Db, DbOptions, Tx};
 pub use error::StoreError;
