@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::oauth::keys::{Keys, KeysError};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
@@ -21,6 +22,8 @@ pub struct App {
     pub sealer: Arc<Sealer>,
     /// Signs tokens, verifies them, publishes the keys.
     pub keys: Keys,
+    /// What this process counts.
+    pub metrics: Metrics,
 }
 
 /// Why the server could not be built.
@@ -51,12 +54,14 @@ impl App {
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
         let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
+        let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
             config,
             db,
             clock,
             sealer,
             keys,
+            metrics,
         }))
     }
 }

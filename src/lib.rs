@@ -17,6 +17,7 @@ pub mod outbound;
 pub mod policy;
 // store
 pub mod config;
+pub mod metrics;
 pub mod store;
 // words
 pub mod base;

@@ -1,5 +1,6 @@
 //! [`Db`], [`Conn`] and [`Tx`]: which engine answers is decided here and nowhere else.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -23,8 +24,8 @@ const SQLITE_BUSY_SECONDS: u64 = 5;
 /// How long a request waits for a free connection before 503.
 const ACQUIRE_SECONDS: u64 = 5;
 
-/// Where the data lies.
-#[derive(Clone, Debug)]
+/// Where the data lies. `Debug` leaves the URL out: it may hold a password.
+#[derive(Clone)]
 pub enum DbOptions {
     /// A SQLite file; made when missing.
     Sqlite {
@@ -38,6 +39,20 @@ pub enum DbOptions {
         /// Most connections that this node opens.
         max_connections: u32,
     },
+}
+
+impl fmt::Debug for DbOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => f.debug_struct("Sqlite").field("path", path).finish(),
+            Self::Postgres {
+                max_connections, ..
+            } => f
+                .debug_struct("Postgres")
+                .field("max_connections", max_connections)
+                .finish_non_exhaustive(),
+        }
+    }
 }
 
 /// The database of this process. Cheap to clone.

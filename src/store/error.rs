@@ -73,16 +73,14 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// SQLite: busy, locked, read-only, I/O, full, cannot open. PostgreSQL: classes 08 (connection), 53 (resources),
-/// 57 (shutdown, cannot connect now), and 25006 (read-only transaction: a standby).
+/// SQLite: busy, locked, read-only, I/O, full, cannot open. PostgreSQL: classes 08 (connection), 28 (not let in),
+/// 3D (no such database), 53 (resources), 57 (shutdown, cannot connect now), and 25006 (read-only transaction: a standby).
 fn is_unavailable(fault: &dyn sqlx::error::DatabaseError) -> bool {
     fault.code().is_some_and(|code| match code.parse::<u32>() {
         Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
         _ => {
-            code.starts_with("08")
-                || code.starts_with("53")
-                || code.starts_with("57")
-                || code == "25006"
+            let class = code.get(..2).unwrap_or_default();
+            matches!(class, "08" | "28" | "3D" | "53" | "57") || code == "25006"
         }
     })
 }

@@ -19,4 +19,5 @@
 )]
 
 mod harness;
+mod http;
 mod store;
