@@ -39,6 +39,7 @@ CREATE TABLE users (
     password_changed_at BIGINT,
     -- Tokens issued before this instant are void: moved by a password change or a lock.
     tokens_valid_from   BIGINT  NOT NULL,
+    last_sign_in_at     BIGINT,
     created_at          BIGINT  NOT NULL,
     updated_at          BIGINT  NOT NULL
 );
@@ -59,14 +60,15 @@ CREATE TABLE sign_in_attempts (
     blocked_until BIGINT NOT NULL
 );
 
--- Browser sessions, keyed by the hash of the cookie's value.
+-- Browser sessions, keyed by the hash of the cookie's value. Each is one sign-in: there are no anonymous ones.
 CREATE TABLE sessions (
-    id_hash    TEXT   NOT NULL PRIMARY KEY,
-    session_id TEXT   UNIQUE,
-    user_id    TEXT   REFERENCES users (id) ON DELETE CASCADE,
-    data       TEXT   NOT NULL,
-    created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    id_hash      TEXT   NOT NULL PRIMARY KEY,
+    session_id   TEXT   NOT NULL UNIQUE,
+    user_id      TEXT   NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    data         TEXT   NOT NULL,
+    auth_time    BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL
 );
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);

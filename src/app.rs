@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
 use crate::oauth::keys::{Keys, KeysError};
 use crate::store::seal::{MasterKey, SealError, Sealer};
@@ -22,6 +23,8 @@ pub struct App {
     pub sealer: Arc<Sealer>,
     /// Signs tokens, verifies them, publishes the keys.
     pub keys: Keys,
+    /// Hashes and verifies passwords, a bounded number at a time.
+    pub hasher: Hasher,
     /// What this process counts.
     pub metrics: Metrics,
 }
@@ -38,6 +41,9 @@ pub enum OpenError {
     /// The signing keys could not be loaded.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The password hasher could not be made.
+    #[error(transparent)]
+    Hash(#[from] HashError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,6 +60,7 @@ impl App {
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
         let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
+        let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
             config,
@@ -61,6 +68,7 @@ impl App {
             clock,
             sealer,
             keys,
+            hasher,
             metrics,
         }))
     }

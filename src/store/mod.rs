@@ -24,7 +24,11 @@ pub mod grants;
 pub mod refresh_families;
 pub mod revoked_access_tokens;
 pub mod seal;
+pub mod sessions;
+pub mod setup_links;
+pub mod sign_in_attempts;
 pub mod signing_keys;
+pub mod users;
 
 pub use db::{Conn, Db, DbOptions, Tx};
 pub use error::StoreError;

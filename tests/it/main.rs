@@ -20,4 +20,5 @@
 
 mod harness;
 mod http;
+mod identity;
 mod store;
