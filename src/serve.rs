@@ -16,7 +16,7 @@ use crate::{admin, http as edge, oauth, policy, web};
 
 /// Every route of the server, with the middleware around it.
 pub fn router(app: Arc<App>) -> Router {
-    wrap(routes(), app)
+    wrap(routes(&app), app)
 }
 
 /// Routes with the middleware that every request passes; the last layer is the outermost.
@@ -40,10 +40,10 @@ pub fn wrap(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
 }
 
 /// The routes of every room.
-fn routes() -> Router<Arc<App>> {
+fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .merge(edge::router())
-        .merge(oauth::router())
+        .merge(oauth::router(app))
         .merge(policy::api::router())
         .merge(admin::router())
         .merge(web::router())
