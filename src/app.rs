@@ -6,6 +6,7 @@ use crate::base::time::Clock;
 use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
+use crate::oauth::keys::{Keys, KeysError};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
 
@@ -20,6 +21,8 @@ pub struct App {
     pub clock: Clock,
     /// Seals and opens stored secrets; derives MAC keys.
     pub sealer: Arc<Sealer>,
+    /// Signs tokens, verifies them, publishes the keys.
+    pub keys: Keys,
     /// Hashes and verifies passwords, a bounded number at a time.
     pub hasher: Hasher,
     /// What this process counts.
@@ -35,6 +38,9 @@ pub enum OpenError {
     /// The master key is not this database's.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The signing keys could not be loaded.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The password hasher could not be made.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -53,6 +59,7 @@ impl App {
         let db = Db::open(&config.database).await?;
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
+        let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
         let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
@@ -60,6 +67,7 @@ impl App {
             db,
             clock,
             sealer,
+            keys,
             hasher,
             metrics,
         }))

@@ -52,12 +52,12 @@ pub fn wrap(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
 }
 
 /// The routes of every room.
-fn routes(app: &App) -> Router<Arc<App>> {
+fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     // Only what people visit reads the session cookie: tokens and checks do not pay for it.
     let sessions = session::layer(&app.config, app.db.clone(), app.clock.clone());
     Router::new()
         .merge(edge::router())
-        .merge(oauth::router())
+        .merge(oauth::router(app))
         .merge(policy::api::router())
         .merge(admin::router())
         .merge(web::router().layer(sessions))

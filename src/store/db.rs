@@ -80,7 +80,9 @@ impl Db {
                 url,
                 max_connections,
             } => {
-                let options = PgConnectOptions::from_str(url)?.application_name("tessera");
+                let options = PgConnectOptions::from_str(url)?
+                    .application_name("tessera")
+                    .options([("client_min_messages", "warning")]);
                 // One connection first: the pool would try for seconds and then not say why.
                 let limit = Duration::from_secs(ACQUIRE_SECONDS);
                 let first = tokio::time::timeout(limit, options.connect()).await;

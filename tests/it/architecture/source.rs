@@ -72,8 +72,25 @@ impl Source {
         }
     }
 
-    /// The code before its tests, without comment lines.
+    /// Whether the module is compiled for tests only: its parent declares it under `#[cfg(test)]`.
+    fn is_test_only(&self) -> bool {
+        let mut module = self.module();
+        let Some(name) = module.pop() else {
+            return false;
+        };
+        let parent = module.join("/");
+        let declaration = format!("#[cfg(test)]\nmod {name};");
+        [format!("src/{parent}/mod.rs"), format!("src/{parent}.rs")]
+            .iter()
+            .filter_map(|path| fs::read_to_string(root().join(path)).ok())
+            .any(|text| text.contains(&declaration))
+    }
+
+    /// The code before its tests, without comment lines; nothing of a module that only tests have.
     pub fn code(&self) -> String {
+        if self.is_test_only() {
+            return String::new();
+        }
         let text = self.text.split("#[cfg(test)]\nmod tests").next().unwrap();
         text.lines()
             .filter(|line| !line.trim_start().starts_with("//"))
