@@ -19,6 +19,12 @@ enum Door {
 
 /// Method, route, door. `HEAD` comes with `GET`.
 const ROUTES: &[(&str, &str, Door)] = &[
+    ("GET", "/", Door::Public),
+    ("GET", "/login", Door::Public),
+    ("POST", "/login", Door::Public),
+    ("POST", "/signout", Door::Public),
+    ("GET", "/setup/{link}", Door::Public),
+    ("POST", "/setup/{link}", Door::Public),
     ("GET", "/livez", Door::Public),
     ("GET", "/metrics", Door::Public),
     ("GET", "/readyz", Door::Public),
