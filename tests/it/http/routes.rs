@@ -22,6 +22,17 @@ enum Door {
 /// Method, route, door. `HEAD` comes with `GET`.
 const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/", Door::Public),
+    ("GET", "/.well-known/oauth-authorization-server", Door::Public),
+    (
+        "GET",
+        "/.well-known/oauth-authorization-server/{*path}",
+        Door::Public,
+    ),
+    ("GET", "/.well-known/openid-configuration", Door::Public),
+    ("GET", "/authorize", Door::Public),
+    ("POST", "/authorize", Door::Public),
+    ("GET", "/authorize/continue", Door::Public),
+    ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
     ("GET", "/login", Door::Public),
     ("GET", "/metrics", Door::Public),
