@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::app::OpenError;
 use crate::config::Mistakes;
+use crate::oauth::keys::KeysError;
 use crate::serve::{DataDirError, StartError};
 use crate::store::seal::SealError;
 use crate::store::{SchemaError, StoreError};
@@ -136,6 +137,12 @@ impl From<StartError> for Failure {
     }
 }
 
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        Self::new(keys_exit(&error), error)
+    }
+}
+
 const fn open_exit(error: &OpenError) -> Exit {
     match error {
         OpenError::Schema(SchemaError::Newer { .. } | SchemaError::Differs { .. }) => {
@@ -145,9 +152,22 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Schema(SchemaError::Failed(_))
         | OpenError::Seal(SealError::Altered(_))
         | OpenError::Hash(_) => Exit::Other,
+        OpenError::Keys(error) => keys_exit(error),
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
         | OpenError::Store(error) => store_exit(error),
+    }
+}
+
+const fn keys_exit(error: &KeysError) -> Exit {
+    match error {
+        KeysError::Store(error) | KeysError::Seal(SealError::Store(error)) => store_exit(error),
+        KeysError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
+        KeysError::Seal(SealError::Altered(_))
+        | KeysError::Rsa
+        | KeysError::NoActiveKey
+        | KeysError::Sign(_)
+        | KeysError::Provider => Exit::Other,
     }
 }
 

@@ -40,6 +40,13 @@ struct Readiness {
 #[derive(Debug, Serialize)]
 struct Checks {
     database: Check,
+    keys: Check,
+}
+
+impl Checks {
+    fn all(&self) -> [Check; 2] {
+        [self.database, self.keys]
+    }
 }
 
 /// One thing that must work.
@@ -63,8 +70,9 @@ async fn livez() -> &'static str {
 async fn readyz(State(app): State<Arc<App>>) -> Response {
     let checks = Checks {
         database: database(&app).await.into(),
+        keys: (!app.keys.active_kid().is_empty()).into(),
     };
-    let ready = checks.database == Check::Ok;
+    let ready = checks.all().iter().all(|check| *check == Check::Ok);
     let (code, status) = if ready {
         (StatusCode::OK, "ready")
     } else {

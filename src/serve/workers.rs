@@ -9,10 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::identity::session;
+use crate::oauth::keys::KeysError;
+use crate::oauth::sweep;
 use crate::store::StoreError;
 
 /// How often rows that have served are removed.
 const SWEEP_SECONDS: u64 = 60;
+/// How often signing keys are looked after, and read again where another node or the command line changed them.
+const KEYS_SECONDS: u64 = 30;
 
 /// The running workers.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ impl Workers {
             tasks: JoinSet::new(),
         };
         workers.every(SWEEP_SECONDS, "sweep of sessions", app, sweep_sessions);
+        workers.every(SWEEP_SECONDS, "sweep of grants", app, sweep_grants);
+        workers.every(KEYS_SECONDS, "key maintenance", app, maintain_keys);
         workers
     }
 
@@ -55,6 +61,15 @@ impl Workers {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+async fn maintain_keys(app: Arc<App>) -> Result<(), KeysError> {
+    app.keys.maintain(app.clock.now()).await
+}
+
+async fn sweep_grants(app: Arc<App>) -> Result<(), StoreError> {
+    while sweep::sweep(&app.db, &app.config.tokens, app.clock.now()).await? > 0 {}
+    Ok(())
 }
 
 async fn sweep_sessions(app: Arc<App>) -> Result<(), StoreError> {

@@ -28,6 +28,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("app", Floor::State),
     ("events", Floor::Services),
     ("identity", Floor::Services),
+    ("oauth/keys", Floor::Services),
     ("outbound", Floor::Services),
     ("policy", Floor::Services),
     ("config", Floor::Store),
@@ -37,6 +38,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("identity/password", Floor::Rules),
     ("identity/user", Floor::Rules),
     ("oauth/protocol", Floor::Rules),
+    ("policy/engine", Floor::Rules),
     ("base", Floor::Words),
 ];
 

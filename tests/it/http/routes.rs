@@ -17,12 +17,20 @@ enum Door {
     Public,
     /// A browser that was given the form.
     Form,
+    /// A client that authenticates in the request itself (RFC 6749 section 2.3).
+    Client,
+    /// Whoever holds an access token; it decides what comes back.
+    Token,
 }
 
 /// Method, route, door. `HEAD` comes with `GET`.
 const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/", Door::Public),
-    ("GET", "/.well-known/oauth-authorization-server", Door::Public),
+    (
+        "GET",
+        "/.well-known/oauth-authorization-server",
+        Door::Public,
+    ),
     (
         "GET",
         "/.well-known/oauth-authorization-server/{*path}",
@@ -34,10 +42,20 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/authorize/continue", Door::Public),
     ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
+    // OpenID Connect RP-Initiated Logout 1.0 section 2: both methods ask, neither ends a session without an answer.
+    ("GET", "/logout", Door::Public),
+    ("POST", "/logout", Door::Public),
     ("GET", "/login", Door::Public),
     ("GET", "/metrics", Door::Public),
     ("GET", "/readyz", Door::Public),
     ("GET", "/setup/{link}", Door::Public),
+    // Clients.
+    ("POST", "/introspect", Door::Client),
+    ("POST", "/revoke", Door::Client),
+    ("POST", "/token", Door::Client),
+    // Holders of an access token.
+    ("GET", "/userinfo", Door::Token),
+    ("POST", "/userinfo", Door::Token),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/login", Door::Form),
     ("POST", "/setup/{link}", Door::Form),
@@ -103,11 +121,11 @@ async fn every_door_is_as_open_as_its_row_says() {
     let t = TestApp::start(Engine::Sqlite).await;
     for (method, path, door) in ROUTES {
         let form: &[(&str, &str)] = match door {
-            Door::Form => &[
+            Door::Form | Door::Client => &[
                 ("Content-Type", "application/x-www-form-urlencoded"),
                 ("Content-Length", "0"),
             ],
-            Door::Public => &[],
+            Door::Public | Door::Token => &[],
         };
         let status = send(&t.url, method, &filled(path), form).await.status;
         match door {
@@ -116,6 +134,7 @@ async fn every_door_is_as_open_as_its_row_says() {
                 "{method} {path}: {status}"
             ),
             Door::Form => assert_eq!(status, 403, "{method} {path}"),
+            Door::Client | Door::Token => assert_eq!(status, 401, "{method} {path}"),
         }
     }
 }
