@@ -22,7 +22,11 @@ enum Door {
 /// Method, route, door. `HEAD` comes with `GET`.
 const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/", Door::Public),
-    ("GET", "/.well-known/oauth-authorization-server", Door::Public),
+    (
+        "GET",
+        "/.well-known/oauth-authorization-server",
+        Door::Public,
+    ),
     (
         "GET",
         "/.well-known/oauth-authorization-server/{*path}",
