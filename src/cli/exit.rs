@@ -144,7 +144,8 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
         OpenError::Schema(SchemaError::Failed(_))
         | OpenError::Seal(SealError::Altered(_))
-        | OpenError::Hash(_) => Exit::Other,
+        | OpenError::Hash(_)
+        | OpenError::Keys(_) => Exit::Other,
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
         | OpenError::Store(error) => store_exit(error),

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::base::limit::FORM_BODY_BYTES;
 use crate::http::Problem;
 
+mod consent;
 pub mod cookies;
 pub mod csrf;
 pub mod error_page;
@@ -30,6 +31,7 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .merge(home::router())
         .merge(login::router())
+        .merge(consent::router())
         .merge(setup::router())
         .layer(DefaultBodyLimit::max(FORM_BODY_BYTES))
 }

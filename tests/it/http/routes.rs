@@ -22,7 +22,11 @@ enum Door {
 /// Method, route, door. `HEAD` comes with `GET`.
 const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/", Door::Public),
-    ("GET", "/.well-known/oauth-authorization-server", Door::Public),
+    (
+        "GET",
+        "/.well-known/oauth-authorization-server",
+        Door::Public,
+    ),
     (
         "GET",
         "/.well-known/oauth-authorization-server/{*path}",
@@ -32,6 +36,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/authorize", Door::Public),
     ("POST", "/authorize", Door::Public),
     ("GET", "/authorize/continue", Door::Public),
+    ("GET", "/consent", Door::Public),
     ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
     ("GET", "/login", Door::Public),
@@ -39,6 +44,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/readyz", Door::Public),
     ("GET", "/setup/{link}", Door::Public),
     // Forms: a POST without the form's token is refused, whoever sends it.
+    ("POST", "/consent", Door::Form),
     ("POST", "/login", Door::Form),
     ("POST", "/setup/{link}", Door::Form),
     ("POST", "/signout", Door::Form),
