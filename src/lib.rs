@@ -3,6 +3,7 @@
 // wiring
 pub mod cli;
 pub mod serve;
+pub mod telemetry;
 // edge
 pub mod admin;
 pub mod http;

@@ -1,5 +1,10 @@
 //! The server: router assembly, middleware order, background workers, graceful shutdown.
 
+mod data_dir;
+mod master_key;
+mod start;
+mod tls;
+
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -12,7 +17,13 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
 use crate::http::{Problem, headers, observe, path, problem, timeout};
+use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
+
+pub use data_dir::DataDirError;
+pub use master_key::MasterKeyError;
+pub use start::{Prepared, Server, StartError, open};
+pub use tls::TlsError;
 
 /// Every route of the server, with the middleware around it.
 pub fn router(app: Arc<App>) -> Router {
@@ -41,12 +52,14 @@ pub fn wrap(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
 
 /// The routes of every room.
 fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    // Only what people visit reads the session cookie: tokens and checks do not pay for it.
+    let sessions = session::layer(&app.config, app.db.clone(), app.clock.clone());
     Router::new()
         .merge(edge::router())
         .merge(oauth::router(app))
         .merge(policy::api::router())
         .merge(admin::router())
-        .merge(web::router())
+        .merge(web::router().layer(sessions))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
 }

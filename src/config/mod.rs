@@ -159,6 +159,13 @@ pub struct Passwords {
     pub min_chars: u32,
 }
 
+impl Config {
+    /// Whether the data lies on a database server, not in files of this machine.
+    pub const fn database_is_remote(&self) -> bool {
+        matches!(self.database, DbOptions::Postgres { .. })
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let data_dir = PathBuf::from("tessera-data");

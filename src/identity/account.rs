@@ -11,7 +11,7 @@ use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::store::users::{self, IdentifierKind};
-use crate::store::{StoreError, Tx, sessions};
+use crate::store::{Db, StoreError, Tx, sessions};
 
 /// Why an account could not be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,11 @@ pub enum AccountError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The account with this id.
+pub async fn find(db: &Db, id: &UserId) -> Result<Option<User>, StoreError> {
+    users::find(&mut db.read().await?, id).await
 }
 
 /// Makes an account.

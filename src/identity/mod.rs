@@ -9,6 +9,7 @@ pub mod identifier;
 pub mod login;
 pub mod password;
 pub mod session;
+pub mod setup;
 pub mod sign_in;
 pub mod throttle;
 pub mod user;

@@ -22,3 +22,4 @@ mod harness;
 mod http;
 mod identity;
 mod store;
+mod web;
