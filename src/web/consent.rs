@@ -55,17 +55,13 @@ async fn submit(
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Problem> {
+    let visitor = Visitor::of(&app, &session).await?;
+    let sign_in = visitor.as_ref().map(|visitor| &visitor.sign_in);
+    csrf::check(&app, &headers, Form::Consent, sign_in, &fields)?;
     let flow = require_flow(&app, &query, &headers).await?;
-    let Some(visitor) = Visitor::of(&app, &session).await? else {
+    let Some(visitor) = visitor else {
         return Ok(to_login(&app, &flow));
     };
-    csrf::check(
-        &app,
-        &headers,
-        Form::Consent,
-        Some(&visitor.sign_in),
-        &fields,
-    )?;
     let next = match fields.get("decision") {
         "allow" => {
             grant_consent(&app, &flow, &visitor.user.id, app.clock.now())

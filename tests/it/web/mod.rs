@@ -1,5 +1,6 @@
 //! The pages, over HTTP, as a browser without scripts sees them.
 
+mod consent;
 mod csrf;
 mod home;
 mod login;
