@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::policy::{Policy, PolicyError};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
 
@@ -18,6 +19,8 @@ pub struct App {
     pub clock: Clock,
     /// Seals and opens stored secrets; derives MAC keys.
     pub sealer: Arc<Sealer>,
+    /// Permissions: stores, models, tuples, checks.
+    pub policy: Policy,
 }
 
 /// Why the server could not be built.
@@ -32,6 +35,9 @@ pub enum OpenError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Tessera's own permission store could not be made.
+    #[error("opening the permission stores failed: {0}")]
+    Policy(#[from] PolicyError),
 }
 
 impl App {
@@ -44,11 +50,14 @@ impl App {
         let db = Db::open(&config.database).await?;
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
+        let staleness = config.policy_max_staleness_seconds;
+        let policy = Policy::open(db.clone(), &sealer, staleness, clock.now()).await?;
         Ok(Arc::new(Self {
             config,
             db,
             clock,
             sealer,
+            policy,
         }))
     }
 }

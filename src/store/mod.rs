@@ -16,6 +16,10 @@ mod query;
 mod sqlite_writer;
 
 pub mod events;
+pub mod policy_changes;
+pub mod policy_models;
+pub mod policy_stores;
+pub mod policy_tuples;
 pub mod seal;
 
 pub use db::{Conn, Db, DbOptions, Tx};
