@@ -39,6 +39,7 @@ CREATE TABLE users (
     password_changed_at BIGINT,
     -- Tokens issued before this instant are void: moved by a password change or a lock.
     tokens_valid_from   BIGINT  NOT NULL,
+    last_sign_in_at     BIGINT,
     created_at          BIGINT  NOT NULL,
     updated_at          BIGINT  NOT NULL
 );
@@ -59,14 +60,15 @@ CREATE TABLE sign_in_attempts (
     blocked_until BIGINT NOT NULL
 );
 
--- Browser sessions, keyed by the hash of the cookie's value.
+-- Browser sessions, keyed by the hash of the cookie's value. Each is one sign-in: there are no anonymous ones.
 CREATE TABLE sessions (
-    id_hash    TEXT   NOT NULL PRIMARY KEY,
-    session_id TEXT   UNIQUE,
-    user_id    TEXT   REFERENCES users (id) ON DELETE CASCADE,
-    data       TEXT   NOT NULL,
-    created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    id_hash      TEXT   NOT NULL PRIMARY KEY,
+    session_id   TEXT   NOT NULL UNIQUE,
+    user_id      TEXT   NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    data         TEXT   NOT NULL,
+    auth_time    BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL
 );
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
@@ -95,24 +97,36 @@ CREATE TABLE clients (
     updated_at                 BIGINT  NOT NULL
 );
 
+-- The web origins of a client's redirect URIs: pages there may call the token endpoint (CORS).
+CREATE TABLE client_origins (
+    origin    TEXT NOT NULL,
+    client_id TEXT NOT NULL REFERENCES clients (client_id) ON DELETE CASCADE,
+    PRIMARY KEY (origin, client_id)
+);
+CREATE INDEX client_origins_by_client ON client_origins (client_id);
+
 -- Authorization requests on their way through login and consent, bound to the browser that began them.
 CREATE TABLE authorization_flows (
     id           TEXT   NOT NULL PRIMARY KEY,
     binding_hash TEXT   NOT NULL,
     client_id    TEXT   NOT NULL REFERENCES clients (client_id) ON DELETE CASCADE,
     request      TEXT   NOT NULL,
+    -- Whom the client's id_token_hint names.
+    hinted_subject TEXT,
+    -- Who agreed on this request's consent page.
+    consented_by TEXT,
     created_at   BIGINT NOT NULL,
     expires_at   BIGINT NOT NULL
 );
 CREATE INDEX authorization_flows_by_expiry ON authorization_flows (expires_at);
 
--- What a person has agreed that a client may have.
+-- What a person has agreed that a client may have: one row a scope.
 CREATE TABLE consents (
     user_id    TEXT   NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     client_id  TEXT   NOT NULL REFERENCES clients (client_id) ON DELETE CASCADE,
     scope      TEXT   NOT NULL,
     granted_at BIGINT NOT NULL,
-    PRIMARY KEY (user_id, client_id)
+    PRIMARY KEY (user_id, client_id, scope)
 );
 
 -- What one authorization gave to one client: the lineage of every token that came from it.
@@ -123,12 +137,15 @@ CREATE TABLE grants (
     session_id     TEXT   NOT NULL,
     scope          TEXT   NOT NULL,
     auth_time      BIGINT NOT NULL,
+    -- How the person signed in (RFC 8176), separated by spaces.
+    amr            TEXT   NOT NULL,
     created_at     BIGINT NOT NULL,
     revoked_at     BIGINT,
     revoked_reason TEXT
 );
 CREATE INDEX grants_by_user ON grants (user_id);
 CREATE INDEX grants_by_session ON grants (session_id);
+CREATE INDEX grants_by_time ON grants (created_at);
 
 -- Authorization codes: redeemed once, by one conditional statement.
 CREATE TABLE authorization_codes (
@@ -168,6 +185,7 @@ CREATE TABLE revoked_access_tokens (
     jti        TEXT   NOT NULL PRIMARY KEY,
     expires_at BIGINT NOT NULL
 );
+CREATE INDEX revoked_access_tokens_by_expiry ON revoked_access_tokens (expires_at);
 
 -- Facts worth telling: written in the transaction of what they tell.
 CREATE TABLE events (

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::identity::hasher::{HashError, Hasher};
+use crate::metrics::Metrics;
+use crate::oauth::keys::{Keys, KeysError};
 use crate::policy::{Policy, PolicyError};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
@@ -21,6 +24,12 @@ pub struct App {
     pub sealer: Arc<Sealer>,
     /// Permissions: stores, models, tuples, checks.
     pub policy: Policy,
+    /// Signs tokens, verifies them, publishes the keys.
+    pub keys: Keys,
+    /// Hashes and verifies passwords, a bounded number at a time.
+    pub hasher: Hasher,
+    /// What this process counts.
+    pub metrics: Metrics,
 }
 
 /// Why the server could not be built.
@@ -32,6 +41,12 @@ pub enum OpenError {
     /// The master key is not this database's.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The signing keys could not be loaded.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The password hasher could not be made.
+    #[error(transparent)]
+    Hash(#[from] HashError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,12 +67,18 @@ impl App {
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
         let staleness = config.policy_max_staleness_seconds;
         let policy = Policy::open(db.clone(), &sealer, staleness, clock.now()).await?;
+        let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
+        let hasher = Hasher::new(&config.sign_in, &sealer)?;
+        let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
             config,
             db,
             clock,
             sealer,
             policy,
+            keys,
+            hasher,
+            metrics,
         }))
     }
 }

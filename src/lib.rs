@@ -3,6 +3,7 @@
 // wiring
 pub mod cli;
 pub mod serve;
+pub mod telemetry;
 // edge
 pub mod admin;
 pub mod http;
@@ -13,9 +14,11 @@ pub mod app;
 pub mod events;
 pub mod identity;
 pub mod oauth;
+pub mod outbound;
 pub mod policy;
 // store
 pub mod config;
+pub mod metrics;
 pub mod store;
 // words
 pub mod base;

@@ -1,18 +1,81 @@
 //! The server: router assembly, middleware order, background workers, graceful shutdown.
 
+mod data_dir;
+mod master_key;
+mod start;
+mod tls;
+
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Router, middleware};
+use http::{Method, StatusCode};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
-use crate::{admin, oauth, policy, web};
+use crate::base::limit::BODY_BYTES;
+use crate::http::{Problem, headers, observe, path, problem, timeout};
+use crate::identity::session;
+use crate::{admin, http as edge, oauth, policy, web};
+
+pub use data_dir::DataDirError;
+pub use master_key::MasterKeyError;
+pub use start::{Prepared, Server, StartError, open};
+pub use tls::TlsError;
 
 /// Every route of the server, with the middleware around it.
 pub fn router(app: Arc<App>) -> Router {
+    wrap(routes(&app), app)
+}
+
+/// Routes with the middleware that every request passes; the last layer is the outermost.
+pub fn wrap(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES))
+        .layer(middleware::from_fn(timeout::bound))
+        .layer(middleware::from_fn(path::refuse_ambiguous))
+        .layer(CatchPanicLayer::custom(timeout::panicked))
+        .layer(middleware::from_fn(problem::as_page_for_browsers))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            headers::secure,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            observe::observe,
+        ))
+        .with_state(app)
+}
+
+/// The routes of every room.
+fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    // Only what people visit reads the session cookie: tokens and checks do not pay for it.
+    let sessions = session::layer(&app.config, app.db.clone(), app.clock.clone());
     Router::new()
-        .merge(oauth::router())
+        .merge(edge::router())
+        .merge(oauth::router(app))
         .merge(policy::api::router())
         .merge(admin::router())
-        .merge(web::router())
-        .with_state(app)
+        .merge(web::router().layer(sessions))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn not_found() -> Response {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "nothing lives at this path; check it against the documentation",
+    )
+    .into_response()
+}
+
+async fn method_not_allowed(method: Method, _request: Request) -> Response {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("this path does not answer {method}; the Allow header names what it does"),
+    )
+    .into_response()
 }

@@ -1,1 +1,91 @@
-//! The command line.
+//! The command line: what it says, which command it names, how the process ends.
+//!
+//! A command is a file with one `run` that takes its arguments and returns `Result<(), Failure>`.
+
+mod config;
+pub mod demo;
+mod exit;
+mod keys;
+pub mod print;
+mod serve;
+mod settings;
+pub mod setup;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub use exit::{Exit, Failure};
+pub use settings::Settings;
+
+/// One binary that is an OAuth 2 / OpenID Connect server and a relationship-based permission engine.
+#[derive(Debug, Parser)]
+#[command(name = "tessera", version)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server (the command when none is given)
+    Serve(serve::Arguments),
+    /// Print the configuration
+    Config(config::Arguments),
+    /// Manage the keys that sign tokens, and make master keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+}
+
+/// Runs the command that this process was given.
+pub fn run() -> ExitCode {
+    let parsed = Cli::command()
+        .after_help(exit_codes())
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Also the way `--help` and `--version` come.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print::complain(&failure.to_string());
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let settings = &cli.settings;
+    match cli.command.unwrap_or_default() {
+        Command::Serve(arguments) => block_on(serve::run(settings, &arguments)),
+        Command::Config(arguments) => config::run(settings, &arguments),
+        Command::Keys(command) => keys::run(settings, &command),
+    }
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(serve::Arguments::default())
+    }
+}
+
+/// Runs an asynchronous command on a runtime of its own.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(command)
+}
+
+fn exit_codes() -> String {
+    let lines = Exit::ALL.map(|exit| format!("\n  {}  {}", exit.code(), exit.meaning()));
+    format!("Exit codes:\n  0  done{}", lines.concat())
+}

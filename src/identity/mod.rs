@@ -1,1 +1,15 @@
 //! People: accounts, passwords, sessions.
+//!
+//! Rules, pure: [`identifier`], [`user`], [`password`], [`login`]. Services: [`account`] changes accounts, [`hasher`] bounds the
+//! work of passwords, [`throttle`] the guessing, [`sign_in`] puts them together, [`session`] remembers who is there.
+
+pub mod account;
+pub mod hasher;
+pub mod identifier;
+pub mod login;
+pub mod password;
+pub mod session;
+pub mod setup;
+pub mod sign_in;
+pub mod throttle;
+pub mod user;

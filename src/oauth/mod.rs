@@ -1,12 +1,59 @@
 //! OAuth 2 and OpenID Connect.
+//!
+//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`flow`] carries a request through
+//! our pages, [`code`] and [`issue`] make what is issued, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
+
+pub mod authorize;
+pub mod bearer;
+pub mod client;
+pub mod client_auth;
+pub mod code;
+pub mod cors;
+pub mod discovery;
+pub mod error;
+pub mod flow;
+pub mod form;
+pub mod introspect;
+pub mod issue;
+pub mod keys;
+pub mod logout;
+pub mod paths;
+pub mod protocol;
+pub mod respond;
+pub mod revoke;
+pub mod sweep;
+pub mod token;
+pub mod userinfo;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 use crate::app::App;
 
 /// The routes of this room.
-pub fn router() -> Router<Arc<App>> {
+pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    let public = Router::new()
+        .route(paths::OPENID_CONFIGURATION, get(discovery::get))
+        .route(paths::OAUTH_METADATA, get(discovery::get))
+        .route(paths::OAUTH_METADATA_OF_PATH, get(discovery::get_of_path))
+        .route(paths::JWKS, get(discovery::jwks))
+        .layer(middleware::from_fn(cors::any_origin));
+    let of_clients = Router::new()
+        .route(paths::TOKEN, post(token::post))
+        .route(paths::REVOKE, post(revoke::post))
+        .route(paths::USERINFO, get(userinfo::get).post(userinfo::post))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            cors::client_origins,
+        ));
     Router::new()
+        .route(paths::AUTHORIZE, get(authorize::get).post(authorize::post))
+        .route(paths::CONTINUE, get(authorize::resume))
+        .route(paths::INTROSPECT, post(introspect::post))
+        .route(paths::LOGOUT, get(logout::get).post(logout::post))
+        .merge(public)
+        .merge(of_clients)
 }

@@ -104,8 +104,8 @@ impl Policy {
         let mut conn = self.db().read().await?;
         self.must_exist(&mut conn, store_id).await?;
         let rows = policy_models::list(&mut conn, store_id, before, page_size + 1).await?;
-        let (rows, last) = page_of(rows, page_size);
-        let token = last.map_or_else(String::new, |row: ModelRow| {
+        let (rows, end) = page_of(rows, page_size);
+        let token = end.map_or_else(String::new, |row: ModelRow| {
             self.tokens().page(&list, &[&row.revision.to_string()])
         });
         let models = rows.into_iter().map(stored).collect::<Result<_, _>>()?;

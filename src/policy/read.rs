@@ -91,8 +91,8 @@ impl Policy {
         self.must_exist(&mut conn, store_id).await?;
         let rows =
             policy_tuples::list(&mut conn, store_id, filter, after.as_ref(), page_size + 1).await?;
-        let (rows, last) = page_of(rows, page_size);
-        let token = last.map_or_else(String::new, |row| {
+        let (rows, end) = page_of(rows, page_size);
+        let token = end.map_or_else(String::new, |row| {
             let parts = &row.parts;
             let place = [
                 parts.object_type.as_str(),

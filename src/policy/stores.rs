@@ -66,8 +66,8 @@ impl Policy {
         };
         let mut conn = self.db().read().await?;
         let rows = policy_stores::list(&mut conn, filter, page_size + 1).await?;
-        let (rows, last) = page_of(rows, page_size);
-        let token = last.map_or_else(String::new, |row| self.tokens().page(&list, &[&row.id]));
+        let (rows, end) = page_of(rows, page_size);
+        let token = end.map_or_else(String::new, |row| self.tokens().page(&list, &[&row.id]));
         Ok((rows, token))
     }
 

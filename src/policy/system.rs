@@ -111,23 +111,23 @@ relations! {
 pub(super) async fn ensure(db: &Db, now: Timestamp) -> Result<String, PolicyError> {
     let model = dsl::parse(MODEL)?;
     let mut tx = db.write().await?;
-    let id = match policy_stores::fact(&mut tx, STORE_FACT).await? {
-        Some(id) => id,
-        None => {
-            let store = create_store(&mut tx, STORE_NAME, now).await?;
-            let kept = policy_stores::keep_fact(&mut tx, STORE_FACT, &store.id).await?;
-            if kept != store.id {
-                // Another node was first; what this transaction made is rolled back.
-                return Ok(kept);
-            }
-            kept
+    let id = if let Some(id) = policy_stores::fact(&mut tx, STORE_FACT).await? {
+        id
+    } else {
+        let store = create_store(&mut tx, STORE_NAME, now).await?;
+        let kept = policy_stores::keep_fact(&mut tx, STORE_FACT, &store.id).await?;
+        if kept != store.id {
+            // Another node was first; what this transaction made is rolled back.
+            return Ok(kept);
         }
+        kept
     };
+    let body = json::emit(&model).to_string();
     let stored = match policy_models::latest_id(&mut tx, &id).await? {
         Some(latest) => policy_models::find(&mut tx, &id, &latest).await?,
         None => None,
     };
-    if stored.is_none_or(|row| row.body != json::emit(&model).to_string()) {
+    if stored.is_none_or(|row| row.body != body) {
         write_model(&mut tx, &id, &model, now).await?;
     }
     tx.commit().await?;

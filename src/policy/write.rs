@@ -53,12 +53,12 @@ pub async fn write(
     // In one order whoever writes: two transactions that touch the same tuples must not wait for each other.
     for (tuple, is_write) in in_order(changes)? {
         let parts = parts_of(tuple);
-        let changed = if is_write {
+        let did = if is_write {
             policy_tuples::insert(tx, store_id, &parts, now).await?
         } else {
             policy_tuples::delete(tx, store_id, &parts).await?
         };
-        match (is_write, changed) {
+        match (is_write, did) {
             (true, true) => done.push(Change::Write(tuple.clone())),
             (false, true) => done.push(Change::Delete(tuple.clone())),
             (true, false) if changes.on_duplicate == OnConflict::Error => {

@@ -1,5 +1,6 @@
 //! [`Db`], [`Conn`] and [`Tx`]: which engine answers is decided here and nowhere else.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -11,7 +12,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+};
 
 use super::sqlite_writer::{SqliteWriter, WriterLease};
 use super::{FromRow, Query, Row, StoreError, Value};
@@ -23,8 +26,8 @@ const SQLITE_BUSY_SECONDS: u64 = 5;
 /// How long a request waits for a free connection before 503.
 const ACQUIRE_SECONDS: u64 = 5;
 
-/// Where the data lies.
-#[derive(Clone, Debug)]
+/// Where the data lies. `Debug` leaves the URL out: it may hold a password.
+#[derive(Clone)]
 pub enum DbOptions {
     /// A SQLite file; made when missing.
     Sqlite {
@@ -38,6 +41,20 @@ pub enum DbOptions {
         /// Most connections that this node opens.
         max_connections: u32,
     },
+}
+
+impl fmt::Debug for DbOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => f.debug_struct("Sqlite").field("path", path).finish(),
+            Self::Postgres {
+                max_connections, ..
+            } => f
+                .debug_struct("Postgres")
+                .field("max_connections", max_connections)
+                .finish_non_exhaustive(),
+        }
+    }
 }
 
 /// The database of this process. Cheap to clone.
@@ -63,11 +80,18 @@ impl Db {
                 url,
                 max_connections,
             } => {
-                let options = PgConnectOptions::from_str(url)?.application_name("tessera");
+                let options = PgConnectOptions::from_str(url)?
+                    .application_name("tessera")
+                    .options([("client_min_messages", "warning")]);
+                // One connection first: the pool would try for seconds and then not say why.
+                let limit = Duration::from_secs(ACQUIRE_SECONDS);
+                let first = tokio::time::timeout(limit, options.connect()).await;
+                let late = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+                first.map_err(late)??.close().await?;
                 let pool = PgPoolOptions::new()
                     .max_connections(*max_connections)
                     .test_before_acquire(false)
-                    .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS))
+                    .acquire_timeout(limit)
                     .connect_with(options.disable_statement_logging())
                     .await?;
                 Ok(Self::Postgres(pool))

@@ -1,7 +1,5 @@
 //! What can go wrong in the database, by cause.
 
-use std::error::Error as _;
-
 /// A failed database operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -73,16 +71,14 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// SQLite: busy, locked, read-only, I/O, full, cannot open. PostgreSQL: classes 08 (connection), 53 (resources),
-/// 57 (shutdown, cannot connect now), and 25006 (read-only transaction: a standby).
+/// SQLite: busy, locked, read-only, I/O, full, cannot open. PostgreSQL: classes 08 (connection), 28 (not let in),
+/// 3D (no such database), 53 (resources), 57 (shutdown, cannot connect now), and 25006 (read-only transaction: a standby).
 fn is_unavailable(fault: &dyn sqlx::error::DatabaseError) -> bool {
     fault.code().is_some_and(|code| match code.parse::<u32>() {
         Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
         _ => {
-            code.starts_with("08")
-                || code.starts_with("53")
-                || code.starts_with("57")
-                || code == "25006"
+            let class = code.get(..2).unwrap_or_default();
+            matches!(class, "08" | "28" | "3D" | "53" | "57") || code == "25006"
         }
     })
 }
@@ -92,9 +88,10 @@ fn root_cause(error: &sqlx::Error) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    if error.source().is_none() {
-        error.to_string()
+    let (text, cause) = (error.to_string(), cause.to_string());
+    if text.contains(&cause) {
+        text
     } else {
-        format!("{error} ({cause})")
+        format!("{text} ({cause})")
     }
 }

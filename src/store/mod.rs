@@ -15,12 +15,24 @@ mod migrate;
 mod query;
 mod sqlite_writer;
 
+pub mod authorization_codes;
+pub mod authorization_flows;
+pub mod clients;
+pub mod consents;
 pub mod events;
+pub mod grants;
 pub mod policy_changes;
 pub mod policy_models;
 pub mod policy_stores;
 pub mod policy_tuples;
+pub mod refresh_families;
+pub mod revoked_access_tokens;
 pub mod seal;
+pub mod sessions;
+pub mod setup_links;
+pub mod sign_in_attempts;
+pub mod signing_keys;
+pub mod users;
 
 pub use db::{Conn, Db, DbOptions, Tx};
 pub use error::StoreError;

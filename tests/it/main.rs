@@ -17,7 +17,11 @@
     dead_code,
     reason = "the harness offers more than every build of the tests uses"
 )]
-#![allow(unreachable_pub, reason = "one binary: nothing of it is reachable")]
 
+mod architecture;
+mod cli;
 mod harness;
+mod http;
+mod identity;
 mod store;
+mod web;

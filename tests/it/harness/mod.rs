@@ -1,4 +1,5 @@
 //! What the integration tests share.
 
+pub mod browser;
 pub mod database;
 pub mod server;

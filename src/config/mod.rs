@@ -1,6 +1,16 @@
 //! The configuration: defaults < file (TOML) < environment < flags.
 //!
-//! [`Config`] is what the rest of the house reads; how it is gathered and checked stands in `config/load.rs`.
+//! [`Config`] is what the rest of the house reads. [`keys`] is the one table of keys: [`load`] reads them from everywhere,
+//! [`check`] holds them against each other, [`reference`] prints them. Every [`mistake`] is reported, not just the first.
+
+mod check;
+mod draft;
+mod given;
+pub mod keys;
+pub mod load;
+pub mod mistake;
+pub mod reference;
+mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,10 +20,13 @@ use ipnet::IpNet;
 use crate::base::time::Seconds;
 use crate::store::DbOptions;
 
+pub use load::{Loaded, Sources, load};
+pub use mistake::{Mistake, Mistakes};
+
 /// Everything that an operator can decide.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The issuer identifier (RFC 8414 section 2): an origin, optionally with a path; no trailing slash.
+    /// The issuer identifier (RFC 8414 section 2): an origin, no trailing slash.
     pub issuer: String,
     /// Where the server listens.
     pub listen: SocketAddr,
@@ -144,6 +157,13 @@ pub struct SignIn {
 pub struct Passwords {
     /// Fewest characters, counted as Unicode code points after NFKC.
     pub min_chars: u32,
+}
+
+impl Config {
+    /// Whether the data lies on a database server, not in files of this machine.
+    pub const fn database_is_remote(&self) -> bool {
+        matches!(self.database, DbOptions::Postgres { .. })
+    }
 }
 
 impl Default for Config {

@@ -1,0 +1,19 @@
+//! Standard output and standard error, without a panic when nobody reads them any more.
+
+use std::io::{ErrorKind, Write as _, stderr, stdout};
+
+use super::Failure;
+
+/// Prints to standard output. A reader that went away (`| head`) is no failure.
+pub fn out(text: &str) -> Result<(), Failure> {
+    let mut to = stdout().lock();
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Prints `tessera: ...` to standard error; there is nowhere to report that this failed.
+pub(super) fn complain(text: &str) {
+    drop(writeln!(stderr().lock(), "tessera: {text}"));
+}

@@ -1,0 +1,87 @@
+//! `tessera serve`: the server, until it is told to stop.
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Exit, Failure, Settings, print};
+use crate::app::App;
+use crate::base::time::Clock;
+use crate::config::Config;
+use crate::serve::{Prepared, Server};
+use crate::store::DbOptions;
+use crate::telemetry;
+
+/// Arguments of `tessera serve`.
+#[derive(Args, Debug, Default)]
+pub(super) struct Arguments {
+    /// Setup file (clients, users, roles, stores) to apply at start
+    #[arg(long, value_name = "FILE")]
+    apply: Option<String>,
+}
+
+/// Serves until a signal, then finishes what is in flight.
+pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<(), Failure> {
+    let loaded = settings.load_with(&[("apply", arguments.apply.as_ref())])?;
+    telemetry::init(&loaded.config.log);
+    let mut stop = Stop::listen()?;
+    let prepared = Prepared::new(loaded, Clock::System).await?;
+    print::out(&banner(&prepared.app))?;
+    let mut server = prepared.serve()?;
+    tokio::select! {
+        () = stop.asked() => {}
+        error = server.failed() => {
+            return Err(Failure::new(Exit::Other, format!("the server stopped: {error}")));
+        }
+    }
+    tracing::info!("stopping: finishing the requests in flight");
+    finish(server, stop).await;
+    Ok(())
+}
+
+/// Lets the requests in flight finish; a second signal does not wait for them.
+async fn finish(server: Server, mut stop: Stop) {
+    tokio::select! {
+        () = server.stop() => {}
+        () = stop.asked() => tracing::warn!("told twice to stop: requests in flight are cut off"),
+    }
+}
+
+/// The signals that ask for an end.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// What people see when the server is up.
+fn banner(app: &App) -> String {
+    format!(
+        "tessera {}\n  issuer  {}\n  data    {}\n",
+        env!("CARGO_PKG_VERSION"),
+        app.config.issuer,
+        whereabouts(&app.config),
+    )
+}
+
+/// Where the data lies, without secrets.
+fn whereabouts(config: &Config) -> String {
+    match &config.database {
+        DbOptions::Sqlite { path } => format!("{} (SQLite)", path.display()),
+        DbOptions::Postgres { .. } => "PostgreSQL".to_owned(),
+    }
+}

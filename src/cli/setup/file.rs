@@ -1,0 +1,369 @@
+//! The setup file's shape: TOML text in, entries or every fault out. Pure: reads no file and no database.
+//!
+//! Client fields carry RFC 7591's names. An entry says the whole truth about its client, user or store: a field that is
+//! absent has its default, not its former value. Only `roles` and `password`, when absent, leave things as they are.
+
+use toml::de::DeTable;
+
+use super::faults::{Fault, Faults};
+use super::table::{Located, Table};
+use crate::base::secret::Secret;
+
+/// A whole setup file.
+#[derive(Debug, Default)]
+pub struct SetupFile {
+    /// `[[clients]]`
+    pub clients: Vec<ClientEntry>,
+    /// `[[users]]`
+    pub users: Vec<UserEntry>,
+    /// `[[stores]]`
+    pub stores: Vec<StoreEntry>,
+}
+
+/// One `[[clients]]` entry.
+#[derive(Debug)]
+pub struct ClientEntry {
+    /// Its name in the document, such as `clients[0]`.
+    pub key: String,
+    /// The client's identifier.
+    pub client_id: Located<String>,
+    /// The name that people see at consent; the identifier when absent.
+    pub client_name: Option<Located<String>>,
+    /// The secret; absent for a public client.
+    pub client_secret: Option<Secret<String>>,
+    /// `client_secret_basic`, `client_secret_post` or `none`; follows from the secret when absent.
+    pub token_endpoint_auth_method: Option<Located<String>>,
+    /// Where the browser may be sent back to.
+    pub redirect_uris: Vec<Located<String>>,
+    /// Where the browser may be sent after logout.
+    pub post_logout_redirect_uris: Vec<Located<String>>,
+    /// `authorization_code`, `refresh_token`, `client_credentials`.
+    pub grant_types: Option<Vec<Located<String>>>,
+    /// The scopes it may ask for, separated by spaces.
+    pub scope: Option<Located<String>>,
+    /// Whether people are asked; `false` when absent.
+    pub skip_consent: bool,
+    /// Whether PKCE is demanded; `true` when absent.
+    pub require_pkce: bool,
+    /// What the client may do as itself, in Tessera's own administration.
+    pub roles: Option<Vec<Located<String>>>,
+}
+
+/// One `[[users]]` entry.
+#[derive(Debug)]
+pub struct UserEntry {
+    /// Its name in the document, such as `users[0]`.
+    pub key: String,
+    /// The name to sign in with.
+    pub username: Located<String>,
+    /// The e-mail address.
+    pub email: Option<Located<String>>,
+    /// Whether the address is known to be the person's.
+    pub email_verified: bool,
+    /// The display name.
+    pub name: Option<Located<String>>,
+    /// What the person signs in with; absent: unchanged, or none yet.
+    pub password: Option<PasswordEntry>,
+    /// Tessera's own roles.
+    pub roles: Option<Vec<Located<String>>>,
+}
+
+/// How a user's password is given.
+#[derive(Debug)]
+pub enum PasswordEntry {
+    /// As text, to be hashed here.
+    Plain(Located<Secret<String>>),
+    /// As a hash in PHC string format, from another system.
+    Hash(Located<Secret<String>>),
+}
+
+/// One `[[stores]]` entry.
+#[derive(Debug)]
+pub struct StoreEntry {
+    /// Its name in the document, such as `stores[0]`.
+    pub key: String,
+    /// The store's name; it identifies the store here.
+    pub name: Located<String>,
+    /// The model's file, relative to the setup file.
+    pub model: Option<Located<String>>,
+    /// Tuples that must exist.
+    pub tuples: Vec<TupleEntry>,
+}
+
+/// One relationship tuple.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TupleEntry {
+    /// The line it stands on.
+    pub line: usize,
+    /// Its name in the document, such as `stores[0].tuples[2]`.
+    pub key: String,
+    /// `type:id`, `type:*` or `type:id#relation`.
+    pub user: String,
+    /// The relation.
+    pub relation: String,
+    /// `type:id`.
+    pub object: String,
+}
+
+/// Parses a setup file; every fault is reported.
+pub fn parse(text: &str) -> Result<SetupFile, Vec<Fault>> {
+    let mut faults = Faults::new(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        faults.add(&error.span().unwrap_or_default(), "", error.message());
+    }
+    let mut root = Table::root(&document);
+    let clients = root.tables("clients", &mut faults);
+    let users = root.tables("users", &mut faults);
+    let stores = root.tables("stores", &mut faults);
+    root.finish(&mut faults);
+    let file = SetupFile {
+        clients: collect(clients, &mut faults, client),
+        users: collect(users, &mut faults, user),
+        stores: collect(stores, &mut faults, store),
+    };
+    refuse_twins(
+        file.clients.iter().map(|c| (&c.client_id, "client_id")),
+        &mut faults,
+    );
+    refuse_twins(
+        file.users.iter().map(|u| (&u.username, "username")),
+        &mut faults,
+    );
+    refuse_twins(
+        file.stores.iter().map(|s| (&s.name, "store name")),
+        &mut faults,
+    );
+    let faults = faults.into_sorted();
+    if faults.is_empty() {
+        Ok(file)
+    } else {
+        Err(faults)
+    }
+}
+
+fn collect<'t, 'i, T>(
+    tables: Vec<Table<'t, 'i>>,
+    faults: &mut Faults<'_>,
+    read: fn(Table<'t, 'i>, &mut Faults<'_>) -> Option<T>,
+) -> Vec<T> {
+    tables
+        .into_iter()
+        .filter_map(|table| read(table, faults))
+        .collect()
+}
+
+fn refuse_twins<'a>(
+    names: impl Iterator<Item = (&'a Located<String>, &'static str)>,
+    faults: &mut Faults<'_>,
+) {
+    let mut seen: Vec<(&str, usize)> = Vec::new();
+    for (name, what) in names {
+        if let Some((_, line)) = seen.iter().find(|(text, _)| *text == name.value) {
+            let message = format!(
+                "{what} `{}` stands on line {line} already; merge the two",
+                name.value
+            );
+            faults.add_at(name.line, "", message);
+        }
+        seen.push((&name.value, name.line));
+    }
+}
+
+fn client(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<ClientEntry> {
+    let key = entry_key(&table);
+    let client_id = table.required_text("client_id", faults);
+    let client_name = table.text("client_name", faults);
+    let client_secret = table.text("client_secret", faults);
+    let token_endpoint_auth_method = table.text("token_endpoint_auth_method", faults);
+    let redirect_uris = table.texts("redirect_uris", faults).unwrap_or_default();
+    let post_logout_redirect_uris = table
+        .texts("post_logout_redirect_uris", faults)
+        .unwrap_or_default();
+    let grant_types = table.texts("grant_types", faults);
+    let scope = table.text("scope", faults);
+    let skip_consent = table.boolean("skip_consent", faults).unwrap_or(false);
+    let require_pkce = table.boolean("require_pkce", faults).unwrap_or(true);
+    let roles = table.texts("roles", faults);
+    table.finish(faults);
+    Some(ClientEntry {
+        key,
+        client_id: client_id?,
+        client_name,
+        client_secret: client_secret.map(|secret| Secret::new(secret.value)),
+        token_endpoint_auth_method,
+        redirect_uris,
+        post_logout_redirect_uris,
+        grant_types,
+        scope,
+        skip_consent,
+        require_pkce,
+        roles,
+    })
+}
+
+fn user(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<UserEntry> {
+    let key = entry_key(&table);
+    let username = table.required_text("username", faults);
+    let email = table.text("email", faults);
+    let email_verified = table.boolean("email_verified", faults).unwrap_or(false);
+    let name = table.text("name", faults);
+    let plain = table.text("password", faults).map(into_secret);
+    let hash = table.text("password_hash", faults).map(into_secret);
+    let roles = table.texts("roles", faults);
+    let password = match (plain, hash) {
+        (Some(plain), Some(_)) => {
+            let message = "`password` and `password_hash` exclude each other; keep one";
+            faults.add_at(plain.line, &table.key("password"), message);
+            None
+        }
+        (Some(plain), None) => Some(PasswordEntry::Plain(plain)),
+        (None, Some(hash)) => Some(PasswordEntry::Hash(hash)),
+        (None, None) => None,
+    };
+    table.finish(faults);
+    Some(UserEntry {
+        key,
+        username: username?,
+        email,
+        email_verified,
+        name,
+        password,
+        roles,
+    })
+}
+
+fn store(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<StoreEntry> {
+    let key = entry_key(&table);
+    let name = table.required_text("name", faults);
+    let model = table.text("model", faults);
+    let tuples = table.tables("tuples", faults);
+    let tuples = collect(tuples, faults, tuple);
+    table.finish(faults);
+    Some(StoreEntry {
+        key,
+        name: name?,
+        model,
+        tuples,
+    })
+}
+
+fn tuple(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<TupleEntry> {
+    let key = entry_key(&table);
+    let line = faults.line(table.span());
+    let user = table.required_text("user", faults);
+    let relation = table.required_text("relation", faults);
+    let object = table.required_text("object", faults);
+    table.finish(faults);
+    Some(TupleEntry {
+        line,
+        key,
+        user: user?.value,
+        relation: relation?.value,
+        object: object?.value,
+    })
+}
+
+fn entry_key(table: &Table<'_, '_>) -> String {
+    table.key("").trim_end_matches('.').to_owned()
+}
+
+fn into_secret(text: Located<String>) -> Located<Secret<String>> {
+    Located {
+        line: text.line,
+        value: Secret::new(text.value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn faults(text: &str) -> Vec<String> {
+        parse(text)
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn a_full_file_is_read() {
+        let file = parse(
+            r#"
+[[clients]]
+client_id = "web"
+client_secret = "s"
+redirect_uris = ["http://127.0.0.1:9000/cb"]
+roles = ["admin"]
+
+[[users]]
+username = "alice"
+password = "correct horse battery staple"
+
+[[stores]]
+name = "docs"
+model = "docs.fga"
+tuples = [ { user = "user:alice", relation = "owner", object = "doc:plan" } ]
+"#,
+        )
+        .unwrap();
+        let client = file.clients.first().unwrap();
+        assert_eq!(client.client_id.value, "web");
+        assert_eq!(client.redirect_uris.first().unwrap().line, 5);
+        assert!(client.require_pkce && !client.skip_consent);
+        assert!(matches!(
+            file.users.first().unwrap().password,
+            Some(PasswordEntry::Plain(_))
+        ));
+        let tuple = file.stores.first().unwrap().tuples.first().unwrap();
+        assert_eq!(
+            (tuple.line, tuple.key.as_str()),
+            (15, "stores[0].tuples[0]")
+        );
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_line() {
+        let text = "\n[[clients]]\nclient_idd = \"web\"\nredirect_uris = \"x\"\nskip_consent = 1\n\n[[users]]\nusername = 3\n";
+        let found = faults(text);
+        assert_eq!(found.len(), 5, "{found:#?}");
+        assert!(found[0].starts_with("line 2: clients[0].client_id: is missing"));
+        assert!(found[1].starts_with(
+            "line 3: clients[0].client_idd: is not a key here; known keys: client_id,"
+        ));
+        assert!(
+            found[2]
+                .starts_with("line 4: clients[0].redirect_uris: must be a list of texts, such as [\"..\"]; found string")
+        );
+        assert!(found[3].starts_with(
+            "line 5: clients[0].skip_consent: must be `true` or `false`; found integer"
+        ));
+        assert!(
+            found[4]
+                .starts_with("line 8: users[0].username: must be a text in quotes; found integer")
+        );
+    }
+
+    #[test]
+    fn broken_toml_is_a_fault_with_its_line() {
+        let found = faults("[[users]]\nusername = \n");
+        assert!(
+            found.iter().any(|fault| fault.starts_with("line 2: ")),
+            "{found:#?}"
+        );
+    }
+
+    #[test]
+    fn twins_and_two_passwords_are_refused() {
+        let found = faults(
+            "[[users]]\nusername = \"a\"\npassword = \"x\"\npassword_hash = \"y\"\n[[users]]\nusername = \"a\"\n",
+        );
+        assert!(found[0].starts_with("line 3: users[0].password: `password` and `password_hash`"));
+        assert_eq!(
+            found[1],
+            "line 6: username `a` stands on line 2 already; merge the two"
+        );
+    }
+}

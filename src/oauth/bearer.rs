@@ -1,0 +1,198 @@
+//! Access tokens that come back to us: at userinfo, at introspection, and at Tessera's own APIs (RFC 6750, RFC 9068 section 4).
+//!
+//! Signature, `typ`, issuer, expiry, revocation of the token, standing of its grant (client, person, sign-in): all of it at every use,
+//! because here, unlike at a resource server, the database is at hand.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::error::OAuthError;
+use super::protocol::claims::{AccessClaims, TokenType};
+use super::protocol::client::ClientId;
+use super::protocol::error::{ErrorCode, Fault};
+use super::protocol::scope::{ScopeSet, TESSERA_ADMIN};
+use super::respond::{fault_json, internal};
+use crate::app::App;
+use crate::base::id::UserId;
+use crate::base::time::Timestamp;
+use crate::store::grants::{self, Grant, Standing};
+use crate::store::{Conn, clients, revoked_access_tokens};
+
+/// Who calls one of Tessera's own APIs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who acts, as the system store writes it: `user:<user id>` or `client:<client id>`.
+    pub subject: String,
+    /// The person, when a client acts in their name.
+    pub user_id: Option<UserId>,
+    /// The client that carries the token.
+    pub client_id: String,
+    /// The token's scopes.
+    pub scope: ScopeSet,
+    /// When the person signed in.
+    pub auth_time: Option<Timestamp>,
+}
+
+/// Why a caller was not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum BearerError {
+    /// There is no bearer token.
+    #[error("the request has no access token; send `Authorization: Bearer <access token>`")]
+    Missing,
+    /// The token is not good.
+    #[error("the access token is malformed, expired, revoked or for somebody else; get a new one")]
+    Invalid,
+    /// The token lacks a scope.
+    #[error("the access token lacks the scope `{0}`; authorize again and ask for it")]
+    InsufficientScope(&'static str),
+    /// A fault of ours.
+    #[error(transparent)]
+    Internal(#[from] OAuthError),
+}
+
+/// An access token that is good now, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// What it says.
+    pub claims: AccessClaims,
+    /// The grant it came from; none when a client acts as itself.
+    pub grant: Option<Grant>,
+}
+
+/// Who calls, for Tessera's own APIs. In a person's name a client needs the scope `tessera:admin`; as itself it needs none: its roles decide.
+pub async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Caller, BearerError> {
+    let token = token_of(headers)?.ok_or(BearerError::Missing)?;
+    let verified = verify(app, token, now)
+        .await?
+        .filter(|verified| verified.claims.aud == app.config.issuer)
+        .ok_or(BearerError::Invalid)?;
+    let Verified { claims, grant } = verified;
+    let user_id = match grant {
+        None => None,
+        Some(_) if !claims.scope.contains(TESSERA_ADMIN) => {
+            return Err(BearerError::InsufficientScope(TESSERA_ADMIN));
+        }
+        Some(grant) => Some(grant.user_id),
+    };
+    Ok(Caller {
+        subject: user_id.as_ref().map_or_else(
+            || format!("client:{}", claims.client_id),
+            |user_id| format!("user:{user_id}"),
+        ),
+        user_id,
+        auth_time: claims.auth_time.map(Timestamp::from_seconds),
+        client_id: claims.client_id,
+        scope: claims.scope,
+    })
+}
+
+/// The token of the `Authorization` header (RFC 6750 section 2.1); none when there is no such header.
+pub fn token_of(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(BearerError::Invalid);
+    }
+    let text = value.to_str().map_err(|_| BearerError::Invalid)?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(BearerError::Missing),
+    }
+}
+
+/// The access token, if it is good at `now`. The audience is the caller's question.
+pub async fn verify(
+    app: &App,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<Verified>, OAuthError> {
+    let claims: Option<AccessClaims> = app.keys.verify(TokenType::AccessToken, token, now).await?;
+    let Some(claims) =
+        claims.filter(|claims| claims.iss == app.config.issuer && claims.expires_at() > now)
+    else {
+        return Ok(None);
+    };
+    let mut conn = app.db.read().await?;
+    if revoked_access_tokens::contains(&mut conn, &claims.jti).await? {
+        return Ok(None);
+    }
+    match claims.grant_id() {
+        Some(grant_id) => {
+            let grant = grants::find(&mut conn, &grant_id, now)
+                .await?
+                .filter(|found| {
+                    found.standing == Standing::Live
+                        && found.grant.user_id.as_str() == claims.sub
+                        && found.grant.client_id == claims.client_id
+                })
+                .map(|found| found.grant);
+            Ok(grant.map(|grant| Verified {
+                claims,
+                grant: Some(grant),
+            }))
+        }
+        None if is_active_client(&mut conn, &claims).await? => Ok(Some(Verified {
+            claims,
+            grant: None,
+        })),
+        None => Ok(None),
+    }
+}
+
+/// A token without a grant is a client's own: its `sub` is that client, and the client may be used.
+async fn is_active_client(conn: &mut Conn, claims: &AccessClaims) -> Result<bool, OAuthError> {
+    let Ok(client_id) = ClientId::parse(&claims.client_id) else {
+        return Ok(false);
+    };
+    let client = clients::find(conn, &client_id).await?;
+    Ok(claims.sub == claims.client_id && client.is_some_and(|client| client.is_active()))
+}
+
+impl BearerError {
+    /// The status of the answer.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Missing | Self::Invalid => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The `WWW-Authenticate` of the answer (RFC 6750 section 3): without a code when no token was sent.
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Missing => Some(HeaderValue::from_static("Bearer realm=\"tessera\"")),
+            Self::Invalid => Some(HeaderValue::from_static(
+                "Bearer realm=\"tessera\", error=\"invalid_token\"",
+            )),
+            Self::InsufficientScope(scope) => HeaderValue::from_str(&format!(
+                "Bearer realm=\"tessera\", error=\"insufficient_scope\", scope=\"{scope}\""
+            ))
+            .ok(),
+            Self::Internal(_) => None,
+        }
+    }
+}
+
+impl IntoResponse for BearerError {
+    fn into_response(self) -> Response {
+        let challenge = self.challenge();
+        let code = match &self {
+            Self::Missing | Self::Invalid => ErrorCode::InvalidToken,
+            Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
+            Self::Internal(error) => return fault_json(&internal(error)),
+        };
+        let mut response = fault_json(&Fault::new(code, &self));
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}

@@ -1,0 +1,54 @@
+//! Issuing an authorization code: the grant, the code and their event in one transaction.
+
+use super::protocol::authorize::AuthorizeRequest;
+use super::protocol::client::Client;
+use crate::base::id::GrantId;
+use crate::base::secret::{Secret, TokenHash, TokenKind};
+use crate::base::time::{Seconds, Timestamp};
+use crate::events::{self, Event};
+use crate::identity::session::SignIn;
+use crate::store::authorization_codes::{self, Code};
+use crate::store::grants::{self, Grant};
+use crate::store::{StoreError, Tx};
+
+/// A code for the request; `None` when the client was disabled, or the person locked, since they were looked at.
+pub async fn issue(
+    tx: &mut Tx,
+    request: &AuthorizeRequest,
+    (client, sign_in): (&Client, &SignIn),
+    ttl: Seconds,
+    now: Timestamp,
+) -> Result<Option<Secret<String>>, StoreError> {
+    let grant = Grant {
+        id: GrantId::new(now),
+        client_id: client.client_id.as_str().to_owned(),
+        user_id: sign_in.user_id.clone(),
+        session_id: sign_in.session_id.clone(),
+        // The registration as it is now, not as it was when the flow began (SECURITY row 9).
+        scope: request.scope.intersection(&client.settings.scope),
+        auth_time: sign_in.auth_time,
+        amr: sign_in.amr().into_iter().map(str::to_owned).collect(),
+        created_at: now,
+    };
+    if !grants::insert(tx, &grant).await? {
+        return Ok(None);
+    }
+    let secret = TokenKind::AuthorizationCode.generate();
+    let code = Code {
+        grant_id: grant.id.clone(),
+        client_id: grant.client_id.clone(),
+        redirect_uri: request.redirect_uri.clone(),
+        redirect_uri_sent: request.redirect_uri_sent,
+        code_challenge: request.code_challenge.clone(),
+        nonce: request.nonce.clone(),
+    };
+    let hash = TokenHash::of(secret.expose());
+    authorization_codes::insert(tx, &hash, &code, now, now.plus(ttl)).await?;
+    let event = Event::CodeIssued {
+        grant_id: grant.id,
+        client_id: grant.client_id,
+        user_id: grant.user_id,
+    };
+    events::record(tx, &event, now).await?;
+    Ok(Some(secret))
+}

@@ -1,0 +1,218 @@
+//! Authorization flows: a request on its way through login and consent, bound to the browser that began it.
+//!
+//! The URL carries only the flow's id, which is worth nothing without the browser's cookie (SECURITY rows 5 and 6). One binding cookie serves
+//! all flows of a browser, so that two tabs do not disturb each other. Pages [`load`] a flow, then
+//! [`grant_consent`] or [`deny`], and go on at `/authorize/continue`, where the next step is decided again.
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+
+use super::protocol::authorize::AuthorizeRequest;
+use super::protocol::client::{Client, ClientId};
+use super::protocol::error::{ErrorCode, Fault};
+use crate::app::App;
+use crate::base::id::{FlowId, UserId};
+use crate::base::secret::{Secret, TokenHash, TokenKind};
+use crate::base::time::Timestamp;
+use crate::config::Config;
+use crate::events::{self, Event};
+use crate::store::authorization_flows::{self, FlowRow};
+use crate::store::{StoreError, Tx, clients, consents};
+
+/// A flow, for the pages.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Its id, for the page's form.
+    pub id: FlowId,
+    /// The client's id.
+    pub client_id: String,
+    /// The client's name.
+    pub client_name: String,
+    /// What is asked for.
+    pub scopes: Vec<String>,
+    /// Where the browser goes in the end: for `form-action`.
+    pub redirect_uri: String,
+    /// Whom the client expects, to fill in the form.
+    pub login_hint: Option<String>,
+    pub(super) row: FlowRow,
+    pub(super) client: Client,
+}
+
+/// Why a flow could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// It does not exist, has ended, or has expired.
+    #[error("this sign-in has ended or expired; go back to the application and start again")]
+    Gone,
+    /// Another browser began it.
+    #[error(
+        "this sign-in was started in another browser; go back to the application and start again here"
+    )]
+    WrongBrowser,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The flow, if it is live and this browser began it.
+pub async fn load(
+    app: &App,
+    flow_id: &str,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Flow, FlowError> {
+    let id = FlowId::parse(flow_id).map_err(|_| FlowError::Gone)?;
+    let mut conn = app.db.read().await?;
+    let row = authorization_flows::find_live(&mut conn, &id, now)
+        .await?
+        .ok_or(FlowError::Gone)?;
+    let binding = binding_cookie(&app.config, headers).ok_or(FlowError::WrongBrowser)?;
+    if !row.binding_hash.matches(binding) {
+        return Err(FlowError::WrongBrowser);
+    }
+    let client_id = ClientId::parse(&row.request.client_id).map_err(|_| FlowError::Gone)?;
+    let client = clients::find(&mut conn, &client_id)
+        .await?
+        .filter(Client::is_active)
+        .ok_or(FlowError::Gone)?;
+    Ok(Flow {
+        id: row.id.clone(),
+        client_id: row.request.client_id.clone(),
+        client_name: client.settings.client_name.clone(),
+        scopes: row.request.scope.iter().map(str::to_owned).collect(),
+        redirect_uri: row.request.redirect_uri.clone(),
+        login_hint: row.request.login_hint.clone(),
+        row,
+        client,
+    })
+}
+
+/// Where the browser goes after a page has done its part.
+pub fn continue_path(flow_id: &FlowId) -> String {
+    format!("/authorize/continue?flow={flow_id}")
+}
+
+/// Notes that the person agreed to everything the flow asks for; where the browser goes next.
+pub async fn grant_consent(
+    app: &App,
+    flow: &Flow,
+    user_id: &UserId,
+    now: Timestamp,
+) -> Result<String, FlowError> {
+    let mut tx = app.db.write().await?;
+    if !authorization_flows::set_consented(&mut tx, &flow.id, user_id, now).await? {
+        return Err(FlowError::Gone);
+    }
+    let scope = &flow.row.request.scope;
+    consents::add(&mut tx, user_id, &flow.client_id, scope, now).await?;
+    let event = Event::ConsentGranted {
+        user_id: user_id.clone(),
+        client_id: flow.client_id.clone(),
+        scope: scope.to_string(),
+    };
+    events::record(&mut tx, &event, now).await?;
+    tx.commit().await?;
+    Ok(continue_path(&flow.id))
+}
+
+/// Ends the flow because the person refused; the URL that tells the client so.
+pub async fn deny(app: &App, flow: &Flow) -> Result<String, FlowError> {
+    end(app, flow).await?;
+    let fault = Fault::new(ErrorCode::AccessDenied, "the person refused");
+    let redirect = flow.row.request.answer_fault(fault);
+    Ok(redirect.url(&app.config.issuer))
+}
+
+/// Ends the flow without a code.
+pub(super) async fn end(app: &App, flow: &Flow) -> Result<(), FlowError> {
+    let mut tx = app.db.write().await?;
+    take(&mut tx, flow).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends the flow in a transaction that answers it: of two that try, one does.
+pub(super) async fn take(tx: &mut Tx, flow: &Flow) -> Result<(), FlowError> {
+    if authorization_flows::delete(tx, &flow.id).await? {
+        Ok(())
+    } else {
+        Err(FlowError::Gone)
+    }
+}
+
+/// A flow that has just begun, and the cookie to set if the browser has none.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) id: FlowId,
+    pub(super) cookie: Option<HeaderValue>,
+}
+
+/// Keeps a request that needs a page.
+pub(super) async fn begin(
+    app: &App,
+    request: AuthorizeRequest,
+    hinted_subject: Option<String>,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Begun, StoreError> {
+    let (binding_hash, cookie) = match binding_cookie(&app.config, headers)
+        .and_then(|binding| TokenKind::FlowBinding.hash(binding))
+    {
+        Some(hash) => (hash, None),
+        None => {
+            let binding = TokenKind::FlowBinding.generate();
+            let cookie = set_cookie(&app.config, &binding);
+            (TokenHash::of(binding.expose()), Some(cookie))
+        }
+    };
+    let row = FlowRow {
+        id: FlowId::new(now),
+        binding_hash,
+        request,
+        hinted_subject,
+        consented_by: None,
+        created_at: now,
+        expires_at: now.plus(app.config.tokens.flow_ttl_seconds),
+    };
+    let mut tx = app.db.write().await?;
+    authorization_flows::insert(&mut tx, &row).await?;
+    tx.commit().await?;
+    Ok(Begun { id: row.id, cookie })
+}
+
+/// The binding cookie's name, with the `__Host-` prefix (RFC 6265bis section 4.1.3) where the issuer is https.
+fn cookie_name(config: &Config) -> &'static str {
+    if is_https(config) {
+        "__Host-tessera_flow"
+    } else {
+        "tessera_flow"
+    }
+}
+
+fn is_https(config: &Config) -> bool {
+    config.issuer.starts_with("https://")
+}
+
+fn binding_cookie<'a>(config: &Config, headers: &'a HeaderMap) -> Option<&'a str> {
+    let name = cookie_name(config);
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value)
+}
+
+/// For the browser's lifetime: the flow itself expires on the server.
+fn set_cookie(config: &Config, binding: &Secret<String>) -> HeaderValue {
+    let secure = if is_https(config) { "; Secure" } else { "" };
+    let text = format!(
+        "{}={}; Path=/; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(config),
+        binding.expose()
+    );
+    // Name and secret are plain ASCII; an empty value would only make the browser start again.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}

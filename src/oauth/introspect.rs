@@ -1,0 +1,123 @@
+//! `POST /introspect` (RFC 7662): what a resource server may know about a token.
+//!
+//! Any confidential client may ask about an access token; about a refresh token only the client it was issued to. A token that is not good
+//! is `{"active": false}` and nothing else: neither why, nor whose (section 2.2).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::HeaderMap;
+use serde::Serialize;
+
+use super::bearer;
+use super::client_auth;
+use super::error::OAuthError;
+use super::form::Form;
+use super::protocol::claims::AccessClaims;
+use super::protocol::client::{AuthMethod, Client};
+use super::protocol::error::{ErrorCode, Fault};
+use super::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
+use super::respond::no_store;
+use crate::app::App;
+use crate::base::time::Timestamp;
+use crate::store::grants::{self, Standing};
+use crate::store::refresh_families;
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Inactive {
+        active: bool,
+    },
+    Access {
+        active: bool,
+        token_type: &'static str,
+        #[serde(flatten)]
+        claims: Box<AccessClaims>,
+    },
+    Refresh {
+        active: bool,
+        token_use: &'static str,
+        iss: String,
+        sub: String,
+        client_id: String,
+        scope: String,
+        iat: i64,
+        exp: i64,
+    },
+}
+
+const INACTIVE: Answer = Answer::Inactive { active: false };
+
+/// Answers an introspection request.
+pub async fn post(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Form(params): Form,
+) -> Result<Response, OAuthError> {
+    params.check_unrepeated()?;
+    let client = client_auth::authenticate(&app, &headers, &params).await?;
+    if client.settings.token_endpoint_auth_method == AuthMethod::None {
+        return Err(OAuthError::Client {
+            fault: Fault::new(
+                ErrorCode::InvalidClient,
+                "introspection is for clients with a secret",
+            ),
+            tried_basic: false,
+        });
+    }
+    let token = params.require("token")?;
+    // `token_type_hint` is not needed: the two kinds cannot be taken for one another.
+    let now = app.clock.now();
+    let answer = match refresh_token(&app, &client, token, now).await? {
+        Some(answer) => answer,
+        None => access_token(&app, token, now).await?,
+    };
+    Ok(no_store(&answer).into_response())
+}
+
+async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Answer, OAuthError> {
+    Ok(bearer::verify(app, token, now)
+        .await?
+        .map_or(INACTIVE, |verified| Answer::Access {
+            active: true,
+            token_type: "Bearer",
+            claims: Box::new(verified.claims),
+        }))
+}
+
+/// The answer about a refresh token; `None` when the text is none.
+async fn refresh_token(
+    app: &App,
+    client: &Client,
+    text: &str,
+    now: Timestamp,
+) -> Result<Option<Answer>, OAuthError> {
+    let tag_key = app.sealer.derive_mac_key(TAG_KEY_PURPOSE);
+    let Some(token) = RefreshToken::parse(text, &tag_key) else {
+        return Ok(None);
+    };
+    let mut conn = app.db.snapshot().await?;
+    let grant = grants::find(&mut conn, token.family(), now)
+        .await?
+        .filter(|found| found.standing == Standing::Live)
+        .filter(|found| found.grant.client_id == client.client_id.as_str());
+    let row = refresh_families::find(&mut conn, token.family())
+        .await?
+        .filter(|row| row.expires_at > now)
+        .filter(|row| row.family.head_hash == token.hash());
+    let (Some(found), Some(row)) = (grant, row) else {
+        return Ok(Some(INACTIVE));
+    };
+    Ok(Some(Answer::Refresh {
+        active: true,
+        token_use: "refresh_token",
+        iss: app.config.issuer.clone(),
+        sub: found.grant.user_id.as_str().to_owned(),
+        client_id: found.grant.client_id,
+        scope: found.grant.scope.to_string(),
+        iat: row.family.head_issued_at.seconds(),
+        exp: row.expires_at.seconds(),
+    }))
+}

@@ -1,0 +1,24 @@
+//! Where the endpoints live: the router binds these, and discovery announces them.
+
+/// The authorization endpoint.
+pub const AUTHORIZE: &str = "/authorize";
+/// Where our pages send the browser on.
+pub const CONTINUE: &str = "/authorize/continue";
+/// The token endpoint.
+pub const TOKEN: &str = "/token";
+/// The userinfo endpoint.
+pub const USERINFO: &str = "/userinfo";
+/// The key set.
+pub const JWKS: &str = "/jwks";
+/// The introspection endpoint.
+pub const INTROSPECT: &str = "/introspect";
+/// The revocation endpoint.
+pub const REVOKE: &str = "/revoke";
+/// The end-session endpoint.
+pub const LOGOUT: &str = "/logout";
+/// OpenID Connect Discovery 1.0 section 4.
+pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+/// RFC 8414 section 3.
+pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+/// RFC 8414 section 3.1: for an issuer with a path.
+pub const OAUTH_METADATA_OF_PATH: &str = "/.well-known/oauth-authorization-server/{*path}";

@@ -1,0 +1,340 @@
+//! The authorization request's next step: sign in, agree, or have its code (OpenID Connect Core 1.0 section 3.1.2.3).
+//!
+//! Asked at the first request and again after every page, always from the facts as they are now.
+
+use super::authorize::{AuthorizeRequest, Prompt};
+use super::client::ClientSettings;
+use super::error::{ErrorCode, Fault};
+use super::scope::ScopeSet;
+use crate::base::id::UserId;
+use crate::base::time::{Seconds, Timestamp};
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The person.
+    pub user_id: UserId,
+    /// When they last proved it.
+    pub auth_time: Timestamp,
+}
+
+/// How far the request has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Who agreed on its consent page.
+    pub consented_by: Option<UserId>,
+    /// Whom the client's `id_token_hint` names.
+    pub hinted_subject: Option<String>,
+}
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The person must sign in (again).
+    Login,
+    /// The person must agree.
+    Consent,
+    /// The code may be issued.
+    Issue,
+    /// The client gets an error.
+    Fail(Fault),
+}
+
+/// Decides the next step; `agreed` is what the person has agreed to before.
+pub fn next(
+    request: &AuthorizeRequest,
+    settings: &ClientSettings,
+    progress: &Progress,
+    person: Option<(&SignedIn, &ScopeSet)>,
+    now: Timestamp,
+) -> Step {
+    let silent = request.prompt.contains(&Prompt::None);
+    let Some((signed_in, agreed)) = person else {
+        return page_or_fail(silent, Step::Login);
+    };
+    let fresh = signed_in.auth_time >= progress.started_at;
+    let hinted_other = progress
+        .hinted_subject
+        .as_ref()
+        .is_some_and(|subject| subject != signed_in.user_id.as_str());
+    if hinted_other && fresh {
+        return Step::Fail(login_required(
+            "somebody else than `id_token_hint` names signed in",
+        ));
+    }
+    let asked_again = [Prompt::Login, Prompt::SelectAccount]
+        .iter()
+        .any(|prompt| request.prompt.contains(prompt));
+    let too_old = request
+        .max_age
+        .is_some_and(|seconds| signed_in.auth_time.plus(Seconds::new(seconds)) < now);
+    if !fresh && (hinted_other || asked_again || too_old) {
+        return page_or_fail(silent, Step::Login);
+    }
+    let agreed_here = progress.consented_by.as_ref() == Some(&signed_in.user_id);
+    let must_ask = request.prompt.contains(&Prompt::Consent);
+    let known = settings.skip_consent || request.scope.is_subset(agreed);
+    if !agreed_here && (must_ask || !known) {
+        return page_or_fail(silent, Step::Consent);
+    }
+    Step::Issue
+}
+
+fn page_or_fail(silent: bool, page: Step) -> Step {
+    match page {
+        Step::Login if silent => Step::Fail(login_required(
+            "nobody is signed in as the request wants; ask without prompt=none",
+        )),
+        Step::Consent if silent => Step::Fail(Fault::new(
+            ErrorCode::ConsentRequired,
+            "the person has not agreed to these scopes; ask without prompt=none",
+        )),
+        Step::Login | Step::Consent | Step::Issue | Step::Fail(_) => page,
+    }
+}
+
+fn login_required(description: &str) -> Fault {
+    Fault::new(ErrorCode::LoginRequired, description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::protocol::registration::NewClient;
+
+    const START: i64 = 1_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(START + seconds)
+    }
+
+    /// A request for `openid email` that began at second 0, asked again at second 5.
+    struct Case {
+        prompt: &'static str,
+        max_age: Option<i64>,
+        signed_in_at: Option<i64>,
+        agreed: &'static str,
+        consented: bool,
+        skip_consent: bool,
+        hint_is_other: bool,
+    }
+
+    const ORDINARY: Case = Case {
+        prompt: "",
+        max_age: None,
+        signed_in_at: Some(-100),
+        agreed: "openid email",
+        consented: false,
+        skip_consent: false,
+        hint_is_other: false,
+    };
+
+    #[track_caller]
+    fn check(case: &Case, expect: &str) {
+        let user_id = UserId::new(at(0));
+        let settings = NewClient {
+            redirect_uris: vec!["https://app.example/cb".to_owned()],
+            skip_consent: case.skip_consent,
+            ..NewClient::default()
+        }
+        .check()
+        .unwrap()
+        .settings;
+        let request = AuthorizeRequest {
+            client_id: "web".to_owned(),
+            redirect_uri: "https://app.example/cb".to_owned(),
+            redirect_uri_sent: true,
+            state: None,
+            scope: ScopeSet::parse("openid email").unwrap(),
+            nonce: None,
+            code_challenge: None,
+            prompt: case.prompt.split(' ').filter_map(Prompt::parse).collect(),
+            max_age: case.max_age,
+            login_hint: None,
+            id_token_hint: None,
+        };
+        let progress = Progress {
+            started_at: at(0),
+            consented_by: case.consented.then(|| user_id.clone()),
+            hinted_subject: case.hint_is_other.then(|| "usr_other".to_owned()),
+        };
+        let signed_in = case.signed_in_at.map(|seconds| SignedIn {
+            user_id,
+            auth_time: at(seconds),
+        });
+        let agreed = ScopeSet::parse(case.agreed).unwrap();
+        let person = signed_in.as_ref().map(|signed_in| (signed_in, &agreed));
+        let found = match next(&request, &settings, &progress, person, at(5)) {
+            Step::Login => "login",
+            Step::Consent => "consent",
+            Step::Issue => "issue",
+            Step::Fail(fault) => fault.code.as_str(),
+        };
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn a_known_person_who_agreed_gets_the_code() {
+        check(&ORDINARY, "issue");
+        check(
+            &Case {
+                signed_in_at: None,
+                ..ORDINARY
+            },
+            "login",
+        );
+        check(
+            &Case {
+                agreed: "openid",
+                ..ORDINARY
+            },
+            "consent",
+        );
+        check(
+            &Case {
+                agreed: "",
+                skip_consent: true,
+                ..ORDINARY
+            },
+            "issue",
+        );
+        check(
+            &Case {
+                agreed: "openid",
+                consented: true,
+                ..ORDINARY
+            },
+            "issue",
+        );
+    }
+
+    #[test]
+    fn prompt_none_never_shows_a_page() {
+        let silent = Case {
+            prompt: "none",
+            ..ORDINARY
+        };
+        check(&silent, "issue");
+        check(
+            &Case {
+                signed_in_at: None,
+                ..silent
+            },
+            "login_required",
+        );
+        check(
+            &Case {
+                max_age: Some(10),
+                ..silent
+            },
+            "login_required",
+        );
+        check(
+            &Case {
+                agreed: "",
+                ..silent
+            },
+            "consent_required",
+        );
+        check(
+            &Case {
+                hint_is_other: true,
+                ..silent
+            },
+            "login_required",
+        );
+    }
+
+    #[test]
+    fn prompts_are_satisfied_by_what_happens_after_the_request_began() {
+        for prompt in ["login", "select_account"] {
+            check(&Case { prompt, ..ORDINARY }, "login");
+            check(
+                &Case {
+                    prompt,
+                    signed_in_at: Some(3),
+                    ..ORDINARY
+                },
+                "issue",
+            );
+        }
+        check(
+            &Case {
+                prompt: "consent",
+                ..ORDINARY
+            },
+            "consent",
+        );
+        check(
+            &Case {
+                prompt: "consent",
+                skip_consent: true,
+                ..ORDINARY
+            },
+            "consent",
+        );
+        check(
+            &Case {
+                prompt: "consent",
+                consented: true,
+                ..ORDINARY
+            },
+            "issue",
+        );
+        check(
+            &Case {
+                prompt: "login consent",
+                ..ORDINARY
+            },
+            "login",
+        );
+        check(
+            &Case {
+                prompt: "login consent",
+                signed_in_at: Some(1),
+                ..ORDINARY
+            },
+            "consent",
+        );
+    }
+
+    #[test]
+    fn max_age_bounds_the_sign_in() {
+        for (max_age, expect) in [(104, "login"), (105, "issue"), (0, "login")] {
+            check(
+                &Case {
+                    max_age: Some(max_age),
+                    ..ORDINARY
+                },
+                expect,
+            );
+        }
+        // max_age=0 asks once, not for ever.
+        check(
+            &Case {
+                max_age: Some(0),
+                signed_in_at: Some(1),
+                ..ORDINARY
+            },
+            "issue",
+        );
+    }
+
+    #[test]
+    fn a_hint_at_somebody_else_asks_and_then_fails() {
+        let other = Case {
+            hint_is_other: true,
+            ..ORDINARY
+        };
+        check(&other, "login");
+        check(
+            &Case {
+                signed_in_at: Some(1),
+                ..other
+            },
+            "login_required",
+        );
+    }
+}

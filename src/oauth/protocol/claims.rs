@@ -1,0 +1,234 @@
+//! The claims of what we sign: access tokens (RFC 9068) and ID tokens (OpenID Connect Core 1.0 section 2); and a person's own claims.
+
+use serde::{Deserialize, Serialize};
+
+use super::scope::{EMAIL, PROFILE, ScopeSet};
+use crate::base::encoding::base64url;
+use crate::base::id::{GrantId, SessionId};
+use crate::base::secret::{random, sha256};
+use crate::base::time::Timestamp;
+
+/// What a JWT of ours is, by its header's `typ`: no kind passes for another (RFC 8725 section 3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// An access token (RFC 9068 section 2.1).
+    AccessToken,
+    /// An ID token.
+    IdToken,
+}
+
+impl TokenType {
+    /// The header's `typ`.
+    pub const fn typ(self) -> &'static str {
+        match self {
+            Self::AccessToken => "at+jwt",
+            Self::IdToken => "JWT",
+        }
+    }
+}
+
+/// An access token's claims (RFC 9068 section 2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// The issuer.
+    pub iss: String,
+    /// The person, or the client when it acts as itself.
+    pub sub: String,
+    /// The resource server: the issuer itself unless narrowed.
+    pub aud: String,
+    /// The client it was issued to.
+    pub client_id: String,
+    /// Issued at, in seconds.
+    pub iat: i64,
+    /// Expires at, in seconds.
+    pub exp: i64,
+    /// `<grant id>.<random>`, or random alone when the client acts as itself: a grant's revocation reaches its tokens.
+    pub jti: String,
+    /// The granted scopes.
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    pub scope: ScopeSet,
+    /// The sign-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
+    /// When the person signed in, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+}
+
+impl AccessClaims {
+    /// The grant that the token came from; none when the client acts as itself.
+    pub fn grant_id(&self) -> Option<GrantId> {
+        let (grant, _) = self.jti.split_once('.')?;
+        GrantId::parse(grant).ok()
+    }
+
+    /// When the token expires.
+    pub const fn expires_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.exp)
+    }
+}
+
+/// A new `jti`, of a grant or of a client's own token.
+pub fn new_jti(grant: Option<&GrantId>) -> String {
+    let random = base64url(&random::<16>());
+    match grant {
+        Some(grant) => format!("{grant}.{random}"),
+        None => random,
+    }
+}
+
+/// An ID token's claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdClaims {
+    /// The issuer.
+    pub iss: String,
+    /// The person.
+    pub sub: String,
+    /// The client.
+    pub aud: String,
+    /// Issued at, in seconds.
+    pub iat: i64,
+    /// Expires at, in seconds.
+    pub exp: i64,
+    /// When the person signed in, in seconds.
+    pub auth_time: i64,
+    /// From the authorization request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// The sign-in.
+    pub sid: SessionId,
+    /// Hash of the access token beside it.
+    pub at_hash: String,
+    /// How the person signed in (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+}
+
+/// `at_hash`: the left half of the access token's SHA-256 (OpenID Connect Core 1.0 section 3.1.3.6).
+pub fn at_hash(access_token: &str) -> String {
+    let digest = sha256(access_token.as_bytes());
+    let (half, _) = digest.as_ref().split_at(16);
+    base64url(half)
+}
+
+/// What the server knows about a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    /// The name that people choose to be called.
+    pub name: Option<String>,
+    /// What they sign in with.
+    pub username: String,
+    /// Their e-mail address.
+    pub email: Option<String>,
+    /// Whether they proved that it is theirs.
+    pub email_verified: bool,
+    /// When any of this changed, in seconds.
+    pub updated_at: i64,
+}
+
+/// A person's claims that the scopes allow (OpenID Connect Core 1.0 section 5.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserClaims {
+    /// Who.
+    pub sub: String,
+    /// Scope `profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Scope `profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
+    /// Scope `profile`, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<i64>,
+    /// Scope `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Scope `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+}
+
+impl UserClaims {
+    /// Names of the claims that a person may have, as discovery announces them.
+    pub const NAMES: [&'static str; 6] = [
+        "sub",
+        "name",
+        "preferred_username",
+        "updated_at",
+        "email",
+        "email_verified",
+    ];
+
+    /// The claims of `person` that `scope` allows.
+    pub fn of(sub: String, person: Person, scope: &ScopeSet) -> Self {
+        let profile = scope.contains(PROFILE);
+        let email = person.email.filter(|_| scope.contains(EMAIL));
+        Self {
+            sub,
+            name: person.name.filter(|_| profile),
+            preferred_username: profile.then_some(person.username),
+            updated_at: profile.then_some(person.updated_at),
+            email_verified: email.is_some().then_some(person.email_verified),
+            email,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_hash_is_the_example_of_the_specification() {
+        // OpenID Connect Core 1.0 appendix A.3.
+        assert_eq!(
+            at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
+            "77QmUPtjPfzWtF2AnpK9RQ"
+        );
+    }
+
+    #[test]
+    fn claims_follow_the_scopes() {
+        let person = Person {
+            name: Some("Alice".to_owned()),
+            username: "alice".to_owned(),
+            email: Some("alice@example.com".to_owned()),
+            email_verified: true,
+            updated_at: 7,
+        };
+        for (scope, expect) in [
+            ("openid", r#"{"sub":"u"}"#),
+            (
+                "openid profile",
+                r#"{"sub":"u","name":"Alice","preferred_username":"alice","updated_at":7}"#,
+            ),
+            (
+                "openid email",
+                r#"{"sub":"u","email":"alice@example.com","email_verified":true}"#,
+            ),
+        ] {
+            let scope = ScopeSet::parse(scope).unwrap();
+            let claims = UserClaims::of("u".to_owned(), person.clone(), &scope);
+            assert_eq!(serde_json::to_string(&claims).unwrap(), expect);
+        }
+    }
+
+    #[test]
+    fn a_jti_names_its_grant() {
+        let grant = GrantId::new(Timestamp::from_ms(0));
+        let claims = |jti| AccessClaims {
+            iss: String::new(),
+            sub: String::new(),
+            aud: String::new(),
+            client_id: String::new(),
+            iat: 0,
+            exp: 0,
+            jti,
+            scope: ScopeSet::default(),
+            sid: None,
+            auth_time: None,
+        };
+        assert_eq!(claims(new_jti(Some(&grant))).grant_id(), Some(grant));
+        assert_eq!(claims(new_jti(None)).grant_id(), None);
+    }
+}

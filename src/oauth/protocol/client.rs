@@ -1,0 +1,261 @@
+//! Clients: what the server knows of an application, in the words of RFC 7591.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::redirect_uri::RedirectUri;
+use super::scope::ScopeSet;
+use crate::base::id::UserId;
+use crate::base::time::Timestamp;
+
+/// Longest client id, in characters.
+const CLIENT_ID_CHARS: usize = 128;
+
+/// A client's identifier: also the object id of `client:<id>` in the permission stores, hence its alphabet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(String);
+
+/// Why a text is no client id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidClientId {
+    /// Empty, too long, or a foreign character.
+    #[error("must be 1 to {CLIENT_ID_CHARS} characters of `A-Z a-z 0-9 - . _ ~`")]
+    Malformed,
+    /// It reads like a user's id: the `sub` of a client's own token could be taken for a person's (RFC 9700 section 4.15).
+    #[error("must not look like a user id (`usr_` and 26 characters); choose another")]
+    LooksLikeUser,
+}
+
+impl ClientId {
+    /// Parses a client id.
+    pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if text.is_empty() || text.len() > CLIENT_ID_CHARS || !text.bytes().all(known) {
+            return Err(InvalidClientId::Malformed);
+        }
+        if UserId::parse(&text.to_ascii_lowercase()).is_ok() {
+            return Err(InvalidClientId::LooksLikeUser);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for ClientId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A closed set of words: the enum, its texts, and the list that discovery prints.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// Every one of them, as discovery announces them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The word's meaning.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom("an unknown word"))
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// What a token request may be based on. A new grant is a variant here and a file in `oauth/token/`.
+    GrantType {
+        /// A code from the authorization endpoint (RFC 6749 section 4.1).
+        AuthorizationCode = "authorization_code",
+        /// A refresh token (section 6).
+        RefreshToken = "refresh_token",
+        /// The client itself (section 4.4).
+        ClientCredentials = "client_credentials",
+    }
+}
+
+words! {
+    /// How a client proves who it is. Exactly the registered method is accepted.
+    AuthMethod {
+        /// HTTP Basic (RFC 6749 section 2.3.1).
+        ClientSecretBasic = "client_secret_basic",
+        /// `client_id` and `client_secret` in the body.
+        ClientSecretPost = "client_secret_post",
+        /// A public client: it has no secret.
+        None = "none",
+    }
+}
+
+words! {
+    /// Whether the client may be used.
+    ClientState {
+        /// It may.
+        Active = "active",
+        /// Nothing is issued to it, and it cannot authenticate.
+        Disabled = "disabled",
+    }
+}
+
+/// What can be changed about a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClientSettings {
+    /// Shown to people on the consent page.
+    pub client_name: String,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: AuthMethod,
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where the browser may go after signing out.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// What its token requests may be based on.
+    pub grant_types: Vec<GrantType>,
+    /// Most that it may ask for.
+    pub scope: ScopeSet,
+    /// Whether people are not asked: for first-party applications.
+    pub skip_consent: bool,
+    /// Whether an authorization request without a code challenge is refused. Only a confidential client may set this to false.
+    pub require_pkce: bool,
+}
+
+/// A registered application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its identifier.
+    pub client_id: ClientId,
+    /// Its settings.
+    pub settings: ClientSettings,
+    /// MAC of its secret; none for a public client.
+    pub secret_mac: Option<String>,
+    /// Whether it may be used.
+    pub state: ClientState,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
+/// Where a client's code runs, as far as its registration shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// On a server: it keeps a secret.
+    Confidential,
+    /// On a person's device: every redirect URI is loopback or a private-use scheme.
+    Native,
+    /// In a browser.
+    Browser,
+}
+
+impl Client {
+    /// Whether the client may be used.
+    pub fn is_active(&self) -> bool {
+        self.state == ClientState::Active
+    }
+
+    /// Whether its token requests may be based on `grant_type`.
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        self.settings.grant_types.contains(&grant_type)
+    }
+
+    /// Where the client's code runs.
+    pub fn kind(&self) -> ClientKind {
+        match self.settings.token_endpoint_auth_method {
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
+                ClientKind::Confidential
+            }
+            AuthMethod::None
+                if self
+                    .settings
+                    .redirect_uris
+                    .iter()
+                    .all(RedirectUri::is_native) =>
+            {
+                ClientKind::Native
+            }
+            AuthMethod::None => ClientKind::Browser,
+        }
+    }
+}
+
+impl ClientSettings {
+    /// The web origins of the redirect URIs: from there a browser may call the token endpoint (CORS).
+    pub fn origins(&self) -> Vec<String> {
+        let mut origins: Vec<String> = self
+            .redirect_uris
+            .iter()
+            .filter_map(RedirectUri::origin)
+            .collect();
+        origins.sort();
+        origins.dedup();
+        origins
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_is_never_a_user_id() {
+        let user = UserId::new(Timestamp::from_ms(0));
+        assert_eq!(
+            ClientId::parse(user.as_str()),
+            Err(InvalidClientId::LooksLikeUser)
+        );
+        assert_eq!(
+            ClientId::parse(&user.as_str().to_ascii_uppercase()),
+            Err(InvalidClientId::LooksLikeUser)
+        );
+        assert!(ClientId::parse("usr_short").is_ok());
+    }
+
+    #[test]
+    fn client_ids_have_a_plain_alphabet() {
+        for (text, allowed) in [
+            ("web", true),
+            ("my-app.v2_~", true),
+            ("", false),
+            ("a b", false),
+            ("a:b", false),
+            ("a#b", false),
+            ("*", false),
+            ("é", false),
+        ] {
+            assert_eq!(ClientId::parse(text).is_ok(), allowed, "{text}");
+        }
+        assert!(ClientId::parse(&"x".repeat(129)).is_err());
+    }
+}

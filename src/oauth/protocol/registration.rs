@@ -1,0 +1,366 @@
+//! Client metadata as it is handed in (RFC 7591 section 2), and the check that finds ALL its faults at once.
+//!
+//! The setup file, the admin API and the web page that registers the first application share it.
+
+use serde::Deserialize;
+
+use super::client::{AuthMethod, ClientId, ClientSettings, GrantType};
+use super::redirect_uri::RedirectUri;
+use super::scope::ScopeSet;
+use crate::base::limit::REDIRECT_URIS;
+
+/// Longest client name, in characters.
+const NAME_CHARS: usize = 100;
+/// Shortest secret that an operator may choose, in bytes: 128 bits if random (SECURITY R74).
+const SECRET_BYTES_MIN: usize = 22;
+/// Longest secret, in bytes.
+const SECRET_BYTES_MAX: usize = 512;
+
+/// Metadata of a client to be registered or changed. Every field but the redirect URIs has a default.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewClient {
+    /// Chosen by the server when absent.
+    pub client_id: Option<String>,
+    /// The client id when absent.
+    pub client_name: Option<String>,
+    /// Generated for a confidential client when absent; an update without it keeps the one there is.
+    pub client_secret: Option<String>,
+    /// `client_secret_basic` when absent (RFC 7591 section 2), `none` when there is neither a secret nor this.
+    pub token_endpoint_auth_method: Option<String>,
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<String>,
+    /// Where the browser may go after signing out.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// `authorization_code` when absent.
+    pub grant_types: Option<Vec<String>>,
+    /// `openid` when absent.
+    pub scope: Option<String>,
+    /// Whether people are not asked.
+    pub skip_consent: bool,
+    /// True when absent.
+    pub require_pkce: Option<bool>,
+}
+
+impl std::fmt::Debug for NewClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewClient")
+            .field("client_id", &self.client_id)
+            .field("client_name", &self.client_name)
+            .field("has_secret", &self.client_secret.is_some())
+            .field("redirect_uris", &self.redirect_uris)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One thing wrong with the metadata.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct MetadataFault {
+    /// The field, by its RFC 7591 name.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Metadata that passed.
+#[derive(Clone, Debug)]
+pub struct CheckedClient {
+    /// The wanted id.
+    pub client_id: Option<ClientId>,
+    /// The settings.
+    pub settings: ClientSettings,
+    /// The wanted secret.
+    pub client_secret: Option<crate::base::secret::Secret<String>>,
+}
+
+impl NewClient {
+    /// Checks everything; all faults, in the order of the fields.
+    pub fn check(&self) -> Result<CheckedClient, Vec<MetadataFault>> {
+        let mut faults = Faults::default();
+        let client_id = self
+            .client_id
+            .as_deref()
+            .and_then(|text| faults.keep("client_id", ClientId::parse(text)));
+        let method = self.method(&mut faults);
+        let grant_types = self.grant_types(&mut faults);
+        let settings = ClientSettings {
+            client_name: self.name(&mut faults),
+            token_endpoint_auth_method: method,
+            redirect_uris: uris(&self.redirect_uris, "redirect_uris", &mut faults),
+            post_logout_redirect_uris: uris(
+                &self.post_logout_redirect_uris,
+                "post_logout_redirect_uris",
+                &mut faults,
+            ),
+            grant_types,
+            scope: faults
+                .keep(
+                    "scope",
+                    ScopeSet::parse(self.scope.as_deref().unwrap_or(super::scope::OPENID)),
+                )
+                .unwrap_or_default(),
+            skip_consent: self.skip_consent,
+            require_pkce: self.require_pkce.unwrap_or(true),
+        };
+        self.check_secret(method, &mut faults);
+        check_together(&settings, &mut faults);
+        if !faults.0.is_empty() {
+            return Err(faults.0);
+        }
+        Ok(CheckedClient {
+            client_id,
+            settings,
+            client_secret: self
+                .client_secret
+                .clone()
+                .map(crate::base::secret::Secret::new),
+        })
+    }
+
+    fn name(&self, faults: &mut Faults) -> String {
+        let name = self.client_name.as_deref().map(str::trim);
+        match name.filter(|name| !name.is_empty()) {
+            None => self
+                .client_id
+                .clone()
+                .unwrap_or_else(|| "Unnamed application".to_owned()),
+            Some(name) => {
+                if name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
+                    faults.add(
+                        "client_name",
+                        format!("must be at most {NAME_CHARS} characters on one line"),
+                    );
+                }
+                name.to_owned()
+            }
+        }
+    }
+
+    fn method(&self, faults: &mut Faults) -> AuthMethod {
+        match self.token_endpoint_auth_method.as_deref() {
+            None => AuthMethod::ClientSecretBasic,
+            Some(text) => AuthMethod::parse(text).unwrap_or_else(|| {
+                faults.add(
+                    "token_endpoint_auth_method",
+                    format!("`{text}` is not supported; use client_secret_basic, client_secret_post or none"),
+                );
+                AuthMethod::None
+            }),
+        }
+    }
+
+    fn grant_types(&self, faults: &mut Faults) -> Vec<GrantType> {
+        let Some(texts) = &self.grant_types else {
+            return vec![GrantType::AuthorizationCode];
+        };
+        let mut grant_types: Vec<GrantType> = texts
+            .iter()
+            .filter_map(|text| {
+                let parsed = GrantType::parse(text);
+                if parsed.is_none() {
+                    faults.add(
+                        "grant_types",
+                        format!("`{text}` is not supported; use authorization_code, refresh_token or client_credentials"),
+                    );
+                }
+                parsed
+            })
+            .collect();
+        grant_types.sort_unstable();
+        grant_types.dedup();
+        if texts.is_empty() {
+            faults.add("grant_types", "must name at least one grant type");
+        }
+        grant_types
+    }
+
+    fn check_secret(&self, method: AuthMethod, faults: &mut Faults) {
+        let Some(secret) = &self.client_secret else {
+            return;
+        };
+        if method == AuthMethod::None {
+            faults.add(
+                "client_secret",
+                "a client whose token_endpoint_auth_method is none has no secret; remove one of the two",
+            );
+        }
+        let graphic = secret.bytes().all(|byte| byte.is_ascii_graphic());
+        if !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&secret.len()) || !graphic {
+            faults.add(
+                "client_secret",
+                format!(
+                    "must be {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} printable ASCII characters without spaces; leave it out to have one generated"
+                ),
+            );
+        }
+    }
+}
+
+fn uris(texts: &[String], field: &'static str, faults: &mut Faults) -> Vec<RedirectUri> {
+    if texts.len() > REDIRECT_URIS {
+        faults.add(field, format!("must be at most {REDIRECT_URIS} URIs"));
+    }
+    let mut uris = Vec::with_capacity(texts.len());
+    for text in texts {
+        if let Some(uri) = faults.keep(field, RedirectUri::parse(text))
+            && !uris.contains(&uri)
+        {
+            uris.push(uri);
+        }
+    }
+    uris
+}
+
+/// Rules between fields.
+fn check_together(settings: &ClientSettings, faults: &mut Faults) {
+    let public = settings.token_endpoint_auth_method == AuthMethod::None;
+    let may = |grant_type| settings.grant_types.contains(&grant_type);
+    if may(GrantType::AuthorizationCode) && settings.redirect_uris.is_empty() {
+        // Faulty URIs were named already.
+        if !faults.0.iter().any(|fault| fault.field == "redirect_uris") {
+            faults.add(
+                "redirect_uris",
+                "the grant type authorization_code needs at least one redirect URI",
+            );
+        }
+    }
+    if may(GrantType::RefreshToken) && !may(GrantType::AuthorizationCode) {
+        faults.add(
+            "grant_types",
+            "refresh_token needs authorization_code beside it",
+        );
+    }
+    if may(GrantType::ClientCredentials) && public {
+        faults.add(
+            "grant_types",
+            "client_credentials needs a client with a secret; set token_endpoint_auth_method",
+        );
+    }
+    if !settings.require_pkce && public {
+        faults.add(
+            "require_pkce",
+            "only a client with a secret may do without PKCE (RFC 9700 section 2.1.1)",
+        );
+    }
+}
+
+#[derive(Default)]
+struct Faults(Vec<MetadataFault>);
+
+impl Faults {
+    fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        self.0.push(MetadataFault {
+            field,
+            message: message.into(),
+        });
+    }
+
+    fn keep<T, E: std::fmt::Display>(
+        &mut self,
+        field: &'static str,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        result
+            .map_err(|error| self.add(field, error.to_string()))
+            .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web() -> NewClient {
+        NewClient {
+            client_id: Some("web".to_owned()),
+            redirect_uris: vec!["https://app.example/cb".to_owned()],
+            ..NewClient::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(client: &NewClient, expect: &[&str]) {
+        let fields: Vec<&str> = match client.check() {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.iter().map(|fault| fault.field).collect(),
+        };
+        assert_eq!(fields, expect, "{client:?}");
+    }
+
+    #[test]
+    fn defaults_are_those_of_rfc_7591_and_safe() {
+        let checked = web().check().unwrap();
+        let settings = checked.settings;
+        assert_eq!(
+            settings.token_endpoint_auth_method,
+            AuthMethod::ClientSecretBasic
+        );
+        assert_eq!(settings.grant_types, [GrantType::AuthorizationCode]);
+        assert!(settings.require_pkce && !settings.skip_consent);
+        assert_eq!(settings.client_name, "web");
+    }
+
+    #[test]
+    fn every_fault_is_named_at_once() {
+        check(&web(), &[]);
+        let mut client = web();
+        client.client_id = Some("a b".to_owned());
+        client.token_endpoint_auth_method = Some("private_key_jwt".to_owned());
+        client.grant_types = Some(vec!["password".to_owned()]);
+        client.redirect_uris = vec![
+            "javascript:alert(1)".to_owned(),
+            "http://evil.example".to_owned(),
+        ];
+        client.scope = Some("é".to_owned());
+        check(
+            &client,
+            &[
+                "client_id",
+                "token_endpoint_auth_method",
+                "grant_types",
+                "redirect_uris",
+                "redirect_uris",
+                "scope",
+            ],
+        );
+    }
+
+    #[test]
+    fn fields_that_contradict_each_other_are_faults() {
+        let public = NewClient {
+            token_endpoint_auth_method: Some("none".to_owned()),
+            ..web()
+        };
+        check(&public, &[]);
+        let mut client = public.clone();
+        client.client_secret = Some("x".repeat(40));
+        check(&client, &["client_secret"]);
+        let mut client = public.clone();
+        client.require_pkce = Some(false);
+        check(&client, &["require_pkce"]);
+        let mut client = public;
+        client.grant_types = Some(vec!["client_credentials".to_owned()]);
+        check(&client, &["grant_types"]);
+        let mut client = web();
+        client.require_pkce = Some(false);
+        check(&client, &[]);
+        client.redirect_uris.clear();
+        check(&client, &["redirect_uris"]);
+        client.grant_types = Some(vec!["refresh_token".to_owned()]);
+        check(&client, &["grant_types"]);
+    }
+
+    #[test]
+    fn a_guessable_secret_is_refused() {
+        for (secret, allowed) in [
+            ("secret", false),
+            ("0123456789012345678901", true),
+            ("01234567890123456789 1", false),
+        ] {
+            let mut client = web();
+            client.client_secret = Some(secret.to_owned());
+            assert_eq!(client.check().is_ok(), allowed, "{secret}");
+        }
+    }
+}

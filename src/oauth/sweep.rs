@@ -1,0 +1,32 @@
+//! Removes rows that have served: expired flows, codes, revocations, and grants whose last token is gone. In bounded batches, so that
+//! a sweep never holds up a sign-in; called by a background worker.
+
+use crate::base::time::{Seconds, Timestamp};
+use crate::config::Tokens;
+use crate::store::{
+    Db, StoreError, authorization_codes, authorization_flows, grants, revoked_access_tokens,
+};
+
+/// Rows that one transaction deletes at most.
+const BATCH: u32 = 500;
+/// How long a spent code is remembered after it expired, so that a late second use still revokes what came from it.
+const CODES_KEPT_SECONDS: Seconds = Seconds::new(86_400);
+/// How long a grant is kept at least: longer than a code and the access token made from it.
+const GRANTS_KEPT_SECONDS: i64 = 2 * 86_400;
+
+/// Deletes what has served; how many rows. Call again at once when it returns many.
+pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, StoreError> {
+    let longest = tokens.access_token_ttl_seconds.get();
+    let grants_kept = Seconds::new(longest.saturating_add(GRANTS_KEPT_SECONDS));
+    let mut rows = 0;
+    let mut tx = db.write().await?;
+    rows += authorization_flows::delete_expired(&mut tx, now, BATCH).await?;
+    rows += revoked_access_tokens::delete_expired(&mut tx, now, BATCH).await?;
+    tx.commit().await?;
+    let mut tx = db.write().await?;
+    let expired_before = now.minus(CODES_KEPT_SECONDS);
+    rows += authorization_codes::delete_expired(&mut tx, expired_before, BATCH).await?;
+    rows += grants::delete_spent(&mut tx, now.minus(grants_kept), now, BATCH).await?;
+    tx.commit().await?;
+    Ok(rows)
+}

@@ -1,0 +1,34 @@
+//! The client acts as itself (RFC 6749 section 4.4). Its `sub` is its client id, which can never be a user's (RFC 9700 section 4.15).
+
+use crate::app::App;
+use crate::base::time::Timestamp;
+use crate::oauth::error::OAuthError;
+use crate::oauth::issue::{self, TokenResponse};
+use crate::oauth::protocol::client::Client;
+use crate::oauth::protocol::error::quoted;
+use crate::oauth::protocol::params::Params;
+use crate::oauth::protocol::scope::ScopeSet;
+
+/// A token for the client: with the scopes it asks for, or all that mean something without a person.
+pub(super) fn exchange(
+    app: &App,
+    client: &Client,
+    params: &Params,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let allowed = client.settings.scope.clone().impersonal();
+    let scope = match params.get("scope") {
+        None => allowed,
+        Some(text) => {
+            let wanted = ScopeSet::parse(text).map_err(OAuthError::invalid_scope)?;
+            if !wanted.is_subset(&allowed) {
+                return Err(OAuthError::invalid_scope(format!(
+                    "not all of {} is registered for this client without a person",
+                    quoted(text)
+                )));
+            }
+            wanted
+        }
+    };
+    issue::for_client(app, &client.client_id, scope, now)
+}

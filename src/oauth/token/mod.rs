@@ -1,0 +1,68 @@
+//! `POST /token`: authenticate the client, match the grant (RFC 6749 section 3.2). One file a grant.
+
+mod authorization_code;
+mod client_credentials;
+mod refresh_token;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+
+use super::client_auth;
+use super::cors::allow_origins_of;
+use super::error::OAuthError;
+use super::form::Form;
+use super::issue::TokenResponse;
+use super::protocol::client::{Client, GrantType};
+use super::protocol::error::{ErrorCode, Fault, quoted};
+use super::protocol::params::Params;
+use super::respond::no_store;
+use crate::app::App;
+use crate::base::time::Timestamp;
+
+/// Answers a token request.
+pub async fn post(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Form(params): Form,
+) -> Result<Response, OAuthError> {
+    params.check_unrepeated()?;
+    let client = client_auth::authenticate(&app, &headers, &params).await?;
+    let mut response = match exchange(&app, &client, &params, app.clock.now()).await {
+        Ok(tokens) => no_store(&tokens),
+        Err(error) => axum::response::IntoResponse::into_response(error),
+    };
+    allow_origins_of(&mut response, &client);
+    Ok(response)
+}
+
+async fn exchange(
+    app: &App,
+    client: &Client,
+    params: &Params,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let text = params.require("grant_type")?;
+    let grant_type = GrantType::parse(text).ok_or_else(|| {
+        Fault::new(
+            ErrorCode::UnsupportedGrantType,
+            format!("the grant type {} is not supported", quoted(text)),
+        )
+    })?;
+    if !client.may_use(grant_type) {
+        return Err(Fault::new(
+            ErrorCode::UnauthorizedClient,
+            format!("this client is not registered for the grant type {text}"),
+        )
+        .into());
+    }
+    match grant_type {
+        GrantType::AuthorizationCode => {
+            authorization_code::exchange(app, client, params, now).await
+        }
+        GrantType::RefreshToken => refresh_token::exchange(app, client, params, now).await,
+        GrantType::ClientCredentials => client_credentials::exchange(app, client, params, now),
+    }
+}

@@ -1,0 +1,57 @@
+//! TLS by rustls: version 1.2 and later with its safe suites (SECURITY R64), HTTP/2 and HTTP/1.1 by ALPN.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
+
+use crate::config::Tls;
+
+/// Why the certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file cannot be read, or is not PEM.
+    #[error("{key}: cannot read `{}`: {reason}; give a PEM file", path.display())]
+    Unreadable {
+        /// The configuration key.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Certificate and key do not go together, or are of a kind that rustls does not use.
+    #[error(
+        "tls.cert and tls.key do not go together: {0}; give a certificate chain and its own key"
+    )]
+    Mismatch(rustls::Error),
+}
+
+/// What the listener needs to speak TLS.
+pub(super) fn server_config(tls: &Tls) -> Result<ServerConfig, TlsError> {
+    let chain = CertificateDer::pem_file_iter(&tls.cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable("tls.cert", &tls.cert, &error))?;
+    if chain.is_empty() {
+        return Err(unreadable("tls.cert", &tls.cert, &pem::Error::NoItemsFound));
+    }
+    let key = PrivateKeyDer::from_pem_file(&tls.key)
+        .map_err(|error| unreadable("tls.key", &tls.key, &error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(TlsError::Mismatch)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn unreadable(key: &'static str, path: &Path, error: &pem::Error) -> TlsError {
+    TlsError::Unreadable {
+        key,
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,198 @@
+//! Tables `clients` and `client_origins`. Lists are JSON arrays of strings.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Conn, FromRow, Row, StoreError, Tx, q};
+use crate::base::time::Timestamp;
+use crate::oauth::protocol::client::{AuthMethod, Client, ClientId, ClientSettings, ClientState};
+use crate::oauth::protocol::scope::ScopeSet;
+
+impl FromRow for Client {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        let text = |column: &'static str| row.get::<String, _>(column);
+        let method = text("token_endpoint_auth_method")?;
+        Ok(Self {
+            client_id: ClientId::parse(&text("client_id")?)
+                .map_err(|error| StoreError::corrupt("clients.client_id", &error))?,
+            settings: ClientSettings {
+                client_name: text("client_name")?,
+                token_endpoint_auth_method: AuthMethod::parse(&method).ok_or_else(|| {
+                    StoreError::corrupt("clients.token_endpoint_auth_method", &method)
+                })?,
+                // Parsed again at every use: a URI that may not be registered is not used either (SECURITY row 3).
+                redirect_uris: list("clients.redirect_uris", &text("redirect_uris")?)?,
+                post_logout_redirect_uris: list(
+                    "clients.post_logout_redirect_uris",
+                    &text("post_logout_redirect_uris")?,
+                )?,
+                grant_types: list("clients.grant_types", &text("grant_types")?)?,
+                scope: ScopeSet::parse(&text("scope")?)
+                    .map_err(|error| StoreError::corrupt("clients.scope", &error))?,
+                skip_consent: row.get("skip_consent")?,
+                require_pkce: row.get("require_pkce")?,
+            },
+            secret_mac: row.get("secret_mac")?,
+            state: ClientState::parse(&text("state")?)
+                .ok_or_else(|| StoreError::corrupt("clients.state", "an unknown state"))?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
+}
+
+fn list<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<Vec<T>, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::corrupt(what, &error))
+}
+
+fn json<T: Serialize>(values: &[T]) -> Result<String, StoreError> {
+    serde_json::to_string(values).map_err(|error| StoreError::corrupt("clients", &error))
+}
+
+/// The client with this id, whatever its state.
+pub async fn find(conn: &mut Conn, client_id: &ClientId) -> Result<Option<Client>, StoreError> {
+    conn.opt(q("SELECT * FROM clients WHERE client_id = $1").bind(client_id.as_str()))
+        .await
+}
+
+/// Clients in the order of their ids, beginning after `after`.
+pub async fn list_after(
+    conn: &mut Conn,
+    after: Option<&ClientId>,
+    limit: u32,
+) -> Result<Vec<Client>, StoreError> {
+    conn.all(
+        q("SELECT * FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2")
+            .bind(after.map_or("", ClientId::as_str))
+            .bind(limit),
+    )
+    .await
+}
+
+/// Keeps a new client; `false` when its id is taken.
+pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
+    let settings = &client.settings;
+    let rows = tx
+        .exec(
+            q("INSERT INTO clients (client_id, client_name, secret_mac, token_endpoint_auth_method, redirect_uris, \
+               post_logout_redirect_uris, grant_types, scope, skip_consent, require_pkce, state, created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (client_id) DO NOTHING")
+                .bind(client.client_id.as_str())
+                .bind(&settings.client_name)
+                .bind(client.secret_mac.clone())
+                .bind(settings.token_endpoint_auth_method.as_str())
+                .bind(json(&settings.redirect_uris)?)
+                .bind(json(&settings.post_logout_redirect_uris)?)
+                .bind(json(&settings.grant_types)?)
+                .bind(settings.scope.to_string())
+                .bind(settings.skip_consent)
+                .bind(settings.require_pkce)
+                .bind(client.state.as_str())
+                .bind(client.created_at)
+                .bind(client.updated_at),
+        )
+        .await?;
+    if rows == 1 {
+        insert_origins(tx, &client.client_id, settings).await?;
+    }
+    Ok(rows == 1)
+}
+
+/// Changes a client's settings; `false` when there is no such client.
+pub async fn update(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    settings: &ClientSettings,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE clients SET client_name = $2, token_endpoint_auth_method = $3, redirect_uris = $4, \
+               post_logout_redirect_uris = $5, grant_types = $6, scope = $7, skip_consent = $8, require_pkce = $9, \
+               updated_at = $10 WHERE client_id = $1")
+                .bind(client_id.as_str())
+                .bind(&settings.client_name)
+                .bind(settings.token_endpoint_auth_method.as_str())
+                .bind(json(&settings.redirect_uris)?)
+                .bind(json(&settings.post_logout_redirect_uris)?)
+                .bind(json(&settings.grant_types)?)
+                .bind(settings.scope.to_string())
+                .bind(settings.skip_consent)
+                .bind(settings.require_pkce)
+                .bind(now),
+        )
+        .await?;
+    if rows == 1 {
+        tx.exec(q("DELETE FROM client_origins WHERE client_id = $1").bind(client_id.as_str()))
+            .await?;
+        insert_origins(tx, client_id, settings).await?;
+    }
+    Ok(rows == 1)
+}
+
+async fn insert_origins(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    settings: &ClientSettings,
+) -> Result<(), StoreError> {
+    for origin in settings.origins() {
+        tx.exec(
+            q("INSERT INTO client_origins (origin, client_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind(origin)
+                .bind(client_id.as_str()),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Sets the MAC of the client's secret, or removes it; `false` when there is no such client.
+pub async fn set_secret(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    secret_mac: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE clients SET secret_mac = $2, updated_at = $3 WHERE client_id = $1")
+                .bind(client_id.as_str())
+                .bind(secret_mac)
+                .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Moves a client to another state; `false` when it is in it already or does not exist.
+pub async fn set_state(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    state: ClientState,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE clients SET state = $2, updated_at = $3 WHERE client_id = $1 AND state <> $2")
+                .bind(client_id.as_str())
+                .bind(state.as_str())
+                .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Whether an active client has a redirect URI at this origin; a given client, or any.
+pub async fn has_origin(
+    conn: &mut Conn,
+    origin: &str,
+    client_id: Option<&ClientId>,
+) -> Result<bool, StoreError> {
+    conn.one(
+        q("SELECT EXISTS (SELECT 1 FROM client_origins o JOIN clients c ON c.client_id = o.client_id \
+           WHERE o.origin = $1 AND c.state = 'active' AND ($2 = '' OR o.client_id = $2))")
+            .bind(origin)
+            .bind(client_id.map_or("", ClientId::as_str)),
+    )
+    .await
+}

@@ -1,0 +1,159 @@
+//! Table `grants`: what one authorization gave to one client; the lineage of every token that came from it.
+
+use super::{Conn, FromRow, Row, StoreError, Tx, q};
+use crate::base::id::{GrantId, SessionId, UserId};
+use crate::base::time::Timestamp;
+use crate::oauth::protocol::scope::{OFFLINE_ACCESS, ScopeSet};
+
+/// A grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Its id; also the refresh family's.
+    pub id: GrantId,
+    /// To whom.
+    pub client_id: String,
+    /// By whom.
+    pub user_id: UserId,
+    /// In which sign-in.
+    pub session_id: SessionId,
+    /// What.
+    pub scope: ScopeSet,
+    /// When the person signed in.
+    pub auth_time: Timestamp,
+    /// How.
+    pub amr: Vec<String>,
+    /// When it was given.
+    pub created_at: Timestamp,
+}
+
+/// Whether tokens of a grant are good, as of one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They are.
+    Live,
+    /// It was revoked.
+    Revoked,
+    /// The client is disabled.
+    ClientDisabled,
+    /// The person is locked, or everything from before an instant was voided (password change).
+    UserVoided,
+    /// The sign-in ended, and the grant does not outlive it.
+    SessionEnded,
+}
+
+/// A grant with its standing.
+#[derive(Clone, Debug)]
+pub struct Standed {
+    /// The grant.
+    pub grant: Grant,
+    /// Its standing.
+    pub standing: Standing,
+}
+
+impl FromRow for Standed {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        let text = |column: &'static str| row.get::<String, _>(column);
+        let grant = Grant {
+            id: GrantId::parse(&text("id")?)
+                .map_err(|error| StoreError::corrupt("grants.id", &error))?,
+            client_id: text("client_id")?,
+            user_id: UserId::parse(&text("user_id")?)
+                .map_err(|error| StoreError::corrupt("grants.user_id", &error))?,
+            session_id: SessionId::parse(&text("session_id")?)
+                .map_err(|error| StoreError::corrupt("grants.session_id", &error))?,
+            scope: ScopeSet::parse(&text("scope")?)
+                .map_err(|error| StoreError::corrupt("grants.scope", &error))?,
+            auth_time: row.time("auth_time")?,
+            amr: text("amr")?.split_whitespace().map(str::to_owned).collect(),
+            created_at: row.time("created_at")?,
+        };
+        let standing = if row.time_opt("revoked_at")?.is_some() {
+            Standing::Revoked
+        } else if text("client_state")? != "active" {
+            Standing::ClientDisabled
+        } else if text("user_state")? != "active"
+            || row.time("tokens_valid_from")? > grant.auth_time
+        {
+            Standing::UserVoided
+        } else if !grant.scope.contains(OFFLINE_ACCESS) && !row.get::<bool, _>("session_lives")? {
+            Standing::SessionEnded
+        } else {
+            Standing::Live
+        };
+        Ok(Self { grant, standing })
+    }
+}
+
+/// The grant and whether its tokens are good at `now`.
+pub async fn find(
+    conn: &mut Conn,
+    id: &GrantId,
+    now: Timestamp,
+) -> Result<Option<Standed>, StoreError> {
+    conn.opt(
+        q("SELECT g.id, g.client_id, g.user_id, g.session_id, g.scope, g.auth_time, g.amr, g.created_at, g.revoked_at, \
+           c.state AS client_state, u.state AS user_state, u.tokens_valid_from, \
+           EXISTS (SELECT 1 FROM sessions s WHERE s.session_id = g.session_id AND s.expires_at > $2) AS session_lives \
+           FROM grants g JOIN clients c ON c.client_id = g.client_id JOIN users u ON u.id = g.user_id WHERE g.id = $1")
+            .bind(id.as_str())
+            .bind(now),
+    )
+    .await
+}
+
+/// Keeps a new grant, if its client may be used and its person signed in after the last voiding; `false` otherwise.
+pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, amr, created_at) \
+               SELECT $1, c.client_id, u.id, $4, $5, $6, $7, $8 FROM clients c, users u \
+               WHERE c.client_id = $2 AND c.state = 'active' \
+               AND u.id = $3 AND u.state = 'active' AND u.tokens_valid_from <= $6")
+                .bind(grant.id.as_str())
+                .bind(&grant.client_id)
+                .bind(grant.user_id.as_str())
+                .bind(grant.session_id.as_str())
+                .bind(grant.scope.to_string())
+                .bind(grant.auth_time)
+                .bind(grant.amr.join(" "))
+                .bind(grant.created_at),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Revokes a grant; `false` when it is revoked already.
+pub async fn revoke(
+    tx: &mut Tx,
+    id: &GrantId,
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE grants SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL")
+                .bind(id.as_str())
+                .bind(now)
+                .bind(reason),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Deletes at most `limit` grants made before `made_before` whose refresh family, if any, has expired; how many. Codes and
+/// families go with them.
+pub async fn delete_spent(
+    tx: &mut Tx,
+    made_before: Timestamp,
+    now: Timestamp,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    tx.exec(
+        q("DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g LEFT JOIN refresh_families f ON f.grant_id = g.id \
+           WHERE g.created_at < $1 AND (f.grant_id IS NULL OR f.expires_at <= $2) LIMIT $3)")
+            .bind(made_before)
+            .bind(now)
+            .bind(limit),
+    )
+    .await
+}

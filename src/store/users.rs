@@ -1,0 +1,281 @@
+//! Tables `users` and `user_identifiers`: accounts, and the texts that people sign in with.
+
+use super::{Conn, FromRow, Row, StoreError, Tx, q};
+use crate::base::id::UserId;
+use crate::base::time::Timestamp;
+use crate::identity::identifier::{Canonical, Email};
+use crate::identity::password::PasswordHash;
+use crate::identity::user::{DisplayName, NewUser, User, UserState};
+
+/// Which of a person's identifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentifierKind {
+    /// The username.
+    Username,
+    /// The e-mail address.
+    Email,
+}
+
+impl IdentifierKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Username => "username",
+            Self::Email => "email",
+        }
+    }
+}
+
+/// An account with what proves that somebody owns it.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The account.
+    pub user: User,
+    /// The hash of its password.
+    pub password: Option<PasswordHash>,
+}
+
+impl FromRow for User {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        let id: String = row.get("id")?;
+        let state: String = row.get("state")?;
+        Ok(Self {
+            id: UserId::parse(&id).map_err(|error| StoreError::corrupt("users.id", &error))?,
+            username: row.get("username")?,
+            email: row.get("email")?,
+            email_verified: row.get("email_verified")?,
+            name: row.get("name")?,
+            state: UserState::parse(&state)
+                .ok_or_else(|| StoreError::corrupt("users.state", &state))?,
+            tokens_valid_from: row.time("tokens_valid_from")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
+}
+
+impl FromRow for Credentials {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        let hash: Option<String> = row.get("password_hash")?;
+        Ok(Self {
+            user: User::from_row(row)?,
+            password: hash
+                .map(|text| PasswordHash::parse(&text))
+                .transpose()
+                .map_err(|error| StoreError::corrupt("users.password_hash", &error))?,
+        })
+    }
+}
+
+/// The account with this id.
+pub async fn find(conn: &mut Conn, id: &UserId) -> Result<Option<User>, StoreError> {
+    conn.opt(
+        q("SELECT id, username, email, email_verified, name, state, tokens_valid_from, created_at, updated_at \
+           FROM users WHERE id = $1")
+        .bind(id.as_str()),
+    )
+    .await
+}
+
+/// The account that somebody signs in to with this text.
+pub async fn find_credentials(
+    conn: &mut Conn,
+    identifier: &Canonical,
+) -> Result<Option<Credentials>, StoreError> {
+    conn.opt(
+        q("SELECT id, username, email, email_verified, name, state, tokens_valid_from, created_at, updated_at, \
+           password_hash \
+           FROM users WHERE id = (SELECT user_id FROM user_identifiers WHERE canonical = $1)")
+        .bind(identifier.as_str()),
+    )
+    .await
+}
+
+/// Accounts in the order of their ids, beginning after `after`.
+pub async fn list(
+    conn: &mut Conn,
+    after: Option<&UserId>,
+    limit: u32,
+) -> Result<Vec<User>, StoreError> {
+    conn.all(
+        q("SELECT id, username, email, email_verified, name, state, tokens_valid_from, created_at, updated_at \
+           FROM users WHERE id > $1 ORDER BY id LIMIT $2")
+        .bind(after.map_or("", UserId::as_str))
+        .bind(limit),
+    )
+    .await
+}
+
+/// Makes the account's row; its identifiers are claimed with [`claim_identifier`].
+pub async fn insert(
+    tx: &mut Tx,
+    id: &UserId,
+    new: &NewUser,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.exec(
+        q("INSERT INTO users (id, username, email, email_verified, name, state, password_hash, password_changed_at, \
+           tokens_valid_from, created_at, updated_at) \
+           VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, 0, $8, $8)")
+        .bind(id.as_str())
+        .bind(new.username.as_str())
+        .bind(new.email.as_ref().map(Email::as_str))
+        .bind(new.email_verified)
+        .bind(new.name.as_ref().map(DisplayName::as_str))
+        .bind(new.password.as_ref().map(PasswordHash::as_str))
+        .bind(new.password.as_ref().map(|_| now))
+        .bind(now),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Gives an identifier to an account; `false` when another account has it.
+pub async fn claim_identifier(
+    tx: &mut Tx,
+    id: &UserId,
+    kind: IdentifierKind,
+    identifier: &Canonical,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q(
+                "INSERT INTO user_identifiers (canonical, kind, user_id) VALUES ($1, $2, $3) \
+               ON CONFLICT (canonical) DO NOTHING",
+            )
+            .bind(identifier.as_str())
+            .bind(kind.as_str())
+            .bind(id.as_str()),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Takes an identifier away from an account.
+pub async fn release_identifier(
+    tx: &mut Tx,
+    id: &UserId,
+    kind: IdentifierKind,
+) -> Result<(), StoreError> {
+    tx.exec(
+        q("DELETE FROM user_identifiers WHERE user_id = $1 AND kind = $2")
+            .bind(id.as_str())
+            .bind(kind.as_str()),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Changes what the account says about its owner.
+pub async fn update_profile(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE users SET username = $2, email = $3, email_verified = $4, name = $5, updated_at = $6 \
+               WHERE id = $1")
+            .bind(user.id.as_str())
+            .bind(&user.username)
+            .bind(user.email.as_deref())
+            .bind(user.email_verified)
+            .bind(user.name.as_deref())
+            .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Locks an active account and voids its tokens; `false` when it is not active.
+pub async fn lock(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q(
+                "UPDATE users SET state = 'locked', tokens_valid_from = $2, updated_at = $2 \
+               WHERE id = $1 AND state = 'active'",
+            )
+            .bind(id.as_str())
+            .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Unlocks a locked account; `false` when it is not locked.
+pub async fn unlock(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE users SET state = 'active', updated_at = $2 WHERE id = $1 AND state = 'locked'")
+                .bind(id.as_str())
+                .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Sets another password and voids the account's tokens; `false` when there is no such account.
+pub async fn set_password(
+    tx: &mut Tx,
+    id: &UserId,
+    hash: &PasswordHash,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE users SET password_hash = $2, password_changed_at = $3, tokens_valid_from = $3, updated_at = $3 \
+               WHERE id = $1")
+            .bind(id.as_str())
+            .bind(hash.as_str())
+            .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Replaces the hash of a password that stays the same; `false` when it changed meanwhile.
+pub async fn upgrade_hash(
+    tx: &mut Tx,
+    id: &UserId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+                .bind(id.as_str())
+                .bind(old.as_str())
+                .bind(new.as_str()),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Notes a sign-in of an account that may sign in with what was proved at `auth_time`; `false` when it was locked or its
+/// password changed since. Holds the row until the transaction ends, so that the session is seen by a lock that waits.
+pub async fn note_sign_in(
+    tx: &mut Tx,
+    id: &UserId,
+    auth_time: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE users SET last_sign_in_at = $2 \
+               WHERE id = $1 AND state = 'active' AND tokens_valid_from <= $2")
+            .bind(id.as_str())
+            .bind(auth_time),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Revokes every grant in a person's name.
+pub async fn revoke_grants(
+    tx: &mut Tx,
+    id: &UserId,
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    tx.exec(
+        q("UPDATE grants SET revoked_at = $2, revoked_reason = $3 WHERE user_id = $1 AND revoked_at IS NULL")
+            .bind(id.as_str())
+            .bind(now)
+            .bind(reason),
+    )
+    .await
+}

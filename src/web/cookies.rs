@@ -1,0 +1,93 @@
+//! Cookies beside the session's: read from a request, written to an answer.
+//!
+//! Always for the whole host, unreadable for scripts, not sent along with requests that other sites make.
+
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue};
+
+use crate::config::Config;
+
+/// A cookie's full name: with the `__Host-` prefix (RFC 6265bis section 4.1.3) where the issuer is https.
+pub fn name(config: &Config, name: &str) -> String {
+    if is_secure(config) {
+        format!("__Host-{name}")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The value of a cookie; `None` when it is absent or sent more than once with different values.
+pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(found, _)| *found == name)
+        .map(|(_, value)| value);
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
+}
+
+/// Sets a cookie that lasts as long as the browser runs. The value must be plain (a token of ours).
+pub fn set(headers: &mut HeaderMap, config: &Config, name: &str, value: &str) {
+    append(headers, config, &format!("{name}={value}"));
+}
+
+/// Removes a cookie.
+pub fn remove(headers: &mut HeaderMap, config: &Config, name: &str) {
+    append(headers, config, &format!("{name}=; Max-Age=0"));
+}
+
+fn append(headers: &mut HeaderMap, config: &Config, pair: &str) {
+    let secure = if is_secure(config) { "; Secure" } else { "" };
+    let text = format!("{pair}; Path=/; HttpOnly; SameSite=Lax{secure}");
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+fn is_secure(config: &Config) -> bool {
+    config.issuer.starts_with("https://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(headers: &[&str], expected: Option<&str>) {
+        let mut map = HeaderMap::new();
+        for header in headers {
+            map.append(COOKIE, header.parse().unwrap());
+        }
+        assert_eq!(read(&map, "a"), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn a_cookie_is_read_by_its_exact_name_and_never_guessed() {
+        check(&["a=1"], Some("1"));
+        check(&["b=2; a=1"], Some("1"));
+        check(&["b=2", "a=1"], Some("1"));
+        check(&["aa=1; A=2"], None);
+        check(&["a=1; a=1"], Some("1"));
+        check(&["a=1; a=2"], None);
+        check(&[], None);
+    }
+
+    #[test]
+    fn cookies_are_secure_where_the_issuer_is_https() {
+        let mut headers = HeaderMap::new();
+        let config = Config {
+            issuer: "https://id.example".to_owned(),
+            ..Config::default()
+        };
+        let full = name(&config, "form");
+        set(&mut headers, &config, &full, "x");
+        assert_eq!(
+            headers.get(SET_COOKIE).unwrap(),
+            "__Host-form=x; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! `/login`: username or address, and password. With a flow, an application waits for the answer.
+//!
+//! One message for whatever was wrong; the page never tells which name exists (SECURITY R13).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use maud::{Markup, html};
+use tower_sessions::Session;
+
+use super::csrf::{self, Form, Guard};
+use super::flow::{FlowQuery, PendingFlow};
+use super::form::Fields;
+use super::layout::{Csp, Page, Width, respond};
+use super::parts::{TextField, alert, password_field, text_field};
+use super::{failed, flow, links};
+use crate::app::App;
+use crate::base::secret::Secret;
+use crate::base::time::Seconds;
+use crate::http::{ClientAddress, Problem};
+use crate::identity::session::{self, SessionError};
+use crate::identity::sign_in::{self, Answer, Attempt, Desk, Proof};
+
+const WRONG: &str = "That name and password do not match. Check both and try again.";
+
+/// The routes of this page.
+pub fn router() -> Router<Arc<App>> {
+    Router::new().route("/login", get(show).post(submit))
+}
+
+/// What stands on the page.
+struct View<'a> {
+    flow: Option<&'a PendingFlow>,
+    identifier: &'a str,
+    alert: Option<String>,
+    status: StatusCode,
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Query(query): Query<FlowQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let flow = flow::load(&app, &query, &headers).await?;
+    let signed_in = session::current(&session).await.map_err(failed)?.is_some();
+    if flow.is_none() && signed_in {
+        return Ok(Redirect::to(&links::path(&app.config, "/")).into_response());
+    }
+    let hint = flow.as_ref().and_then(|flow| flow.login_hint.as_deref());
+    let view = View {
+        flow: flow.as_ref(),
+        identifier: hint.unwrap_or(""),
+        alert: None,
+        status: StatusCode::OK,
+    };
+    Ok(render(&app, &headers, &view))
+}
+
+async fn submit(
+    State(app): State<Arc<App>>,
+    session: Session,
+    address: ClientAddress,
+    Query(query): Query<FlowQuery>,
+    request: (HeaderMap, Fields),
+) -> Result<Response, Problem> {
+    let (headers, fields) = request;
+    csrf::check(&app, &headers, Form::Login, None, &fields)?;
+    let flow = flow::load(&app, &query, &headers).await?;
+    let attempt = Attempt {
+        identifier: fields.get("identifier").to_owned(),
+        password: Secret::new(fields.get("password").to_owned()),
+        address: address.0,
+        now: app.clock.now(),
+    };
+    let answer = answer(&app, &session, &attempt).await?;
+    let (status, alert, wait) = match answer {
+        None => return Ok(Redirect::to(&flow::next(&app, flow.as_ref())).into_response()),
+        Some(Refusal::Wrong) => (StatusCode::UNPROCESSABLE_ENTITY, WRONG.to_owned(), None),
+        Some(Refusal::Wait(wait)) => (StatusCode::TOO_MANY_REQUESTS, too_many(wait), Some(wait)),
+    };
+    let view = View {
+        flow: flow.as_ref(),
+        identifier: &attempt.identifier,
+        alert: Some(alert),
+        status,
+    };
+    let mut response = render(&app, &headers, &view);
+    if let Some(wait) = wait {
+        let seconds = HeaderValue::from(wait.get());
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    Ok(response)
+}
+
+/// Why nobody was signed in.
+enum Refusal {
+    Wrong,
+    Wait(Seconds),
+}
+
+/// Tries to sign in and to begin the session; `None` when both were done.
+async fn answer(
+    app: &App,
+    session: &Session,
+    attempt: &Attempt,
+) -> Result<Option<Refusal>, Problem> {
+    let desk = Desk {
+        db: &app.db,
+        hasher: &app.hasher,
+        limits: &app.config.sign_in,
+    };
+    match sign_in::with_password(desk, attempt)
+        .await
+        .map_err(failed)?
+    {
+        Answer::Proved(proof) => begin(session, proof).await,
+        Answer::Refused => Ok(Some(Refusal::Wrong)),
+        Answer::Wait(wait) => Ok(Some(Refusal::Wait(wait))),
+    }
+}
+
+async fn begin(session: &Session, proof: Proof) -> Result<Option<Refusal>, Problem> {
+    match session::begin(session, proof).await {
+        Ok(_) => Ok(None),
+        // Locked between the proof and the session: as if the password had been wrong.
+        Err(SessionError::Refused) => Ok(Some(Refusal::Wrong)),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn too_many(wait: Seconds) -> String {
+    let time = match wait.get() {
+        ..=90 => format!("{} seconds", wait.get()),
+        seconds @ 91..=5_400 => format!("{} minutes", (seconds + 59) / 60),
+        seconds => format!("{} hours", (seconds + 3_599) / 3_600),
+    };
+    format!("Too many attempts. Wait {time}, then try again, or ask an administrator for help.")
+}
+
+fn render(app: &App, headers: &HeaderMap, view: &View<'_>) -> Response {
+    let guard = Guard::of(app, headers);
+    let page = Page {
+        title: "Sign in",
+        width: Width::Narrow,
+        body: body(app, &guard, view),
+    };
+    let csp = view.flow.map_or_else(Csp::same_origin, |flow| {
+        Csp::redirecting_to(&flow.redirect_uri)
+    });
+    let mut response = respond(view.status, &page, &csp);
+    guard.keep(app, response.headers_mut());
+    response
+}
+
+fn body(app: &App, guard: &Guard, view: &View<'_>) -> Markup {
+    let action = flow::path(app, "/login", view.flow);
+    html! {
+        h1 { "Sign in" }
+        p .lead {
+            @match view.flow {
+                Some(flow) => { "to continue to " strong { (flow.client_name) } }
+                None => { "with your Tessera account" }
+            }
+        }
+        form method="post" action=(action) {
+            (alert(view.alert.as_deref()))
+            (guard.field(app, Form::Login, None))
+            (text_field(TextField {
+                name: "identifier",
+                label: "Username or e-mail",
+                value: view.identifier,
+                autocomplete: "username",
+                focus: view.identifier.is_empty(),
+                ..TextField::default()
+            }))
+            (password_field(TextField {
+                name: "password",
+                label: "Password",
+                autocomplete: "current-password",
+                focus: !view.identifier.is_empty(),
+                ..TextField::default()
+            }))
+            button .button type="submit" { "Sign in" }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_told_in_a_unit_people_use() {
+        for (seconds, text) in [
+            (3, "3 seconds"),
+            (301, "6 minutes"),
+            (3_600, "60 minutes"),
+            (86_401, "25 hours"),
+        ] {
+            assert!(too_many(Seconds::new(seconds)).contains(text), "{seconds}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The parts that pages are made of: labelled fields, alerts, who is signed in.
+
+use maud::{Markup, html};
+
+use crate::identity::user::User;
+
+/// One labelled line of text.
+#[derive(Clone, Copy, Debug)]
+pub struct TextField<'a> {
+    /// The field's name and element id.
+    pub name: &'a str,
+    /// What stands above it.
+    pub label: &'a str,
+    /// What stands in it.
+    pub value: &'a str,
+    /// What browsers may fill in (WHATWG HTML, autofill detail tokens).
+    pub autocomplete: &'a str,
+    /// Help below the field.
+    pub hint: &'a str,
+    /// What is wrong with what was sent.
+    pub error: Option<&'a str>,
+    /// Whether the field is the page's first to fill in.
+    pub focus: bool,
+}
+
+impl Default for TextField<'_> {
+    fn default() -> Self {
+        Self {
+            name: "",
+            label: "",
+            value: "",
+            autocomplete: "off",
+            hint: "",
+            error: None,
+            focus: false,
+        }
+    }
+}
+
+/// A labelled line of text with its hint and its error, both tied to it for screen readers.
+pub fn text_field(field: TextField<'_>) -> Markup {
+    let kind = match field.autocomplete {
+        "email" => "email",
+        "url" => "url",
+        _ => "text",
+    };
+    html! {
+        div .field {
+            label for=(field.name) { (field.label) }
+            input id=(field.name) name=(field.name) type=(kind) value=(field.value) autocomplete=(field.autocomplete)
+                autocapitalize="none" spellcheck="false" required maxlength="1024"
+                autofocus[field.focus] aria-invalid=[field.error.map(|_| "true")]
+                aria-describedby=[described_by(&field)];
+            (note(&field))
+        }
+    }
+}
+
+/// The same for a secret, with a button that shows it where scripts run.
+pub fn password_field(field: TextField<'_>) -> Markup {
+    html! {
+        div .field {
+            label for=(field.name) { (field.label) }
+            div .secret {
+                input id=(field.name) name=(field.name) type="password" autocomplete=(field.autocomplete)
+                    required autofocus[field.focus] aria-invalid=[field.error.map(|_| "true")]
+                    aria-describedby=[described_by(&field)];
+                button .reveal type="button" hidden aria-pressed="false" aria-controls=(field.name)
+                    aria-label={ "Show " (field.label.to_lowercase()) } { "Show" }
+            }
+            (note(&field))
+        }
+    }
+}
+
+/// The id of the note below a field: its error, or else its hint.
+fn described_by(field: &TextField<'_>) -> Option<String> {
+    let noted = field.error.is_some() || !field.hint.is_empty();
+    noted.then(|| format!("{}-note", field.name))
+}
+
+fn note(field: &TextField<'_>) -> Markup {
+    html! {
+        @if let Some(id) = described_by(field) {
+            span .hint .bad[field.error.is_some()] id=(id) { (field.error.unwrap_or(field.hint)) }
+        }
+    }
+}
+
+/// The place for what went wrong: always there, so that screen readers announce what comes into it.
+pub fn alert(message: Option<&str>) -> Markup {
+    html! {
+        div .notice .bad role="alert" aria-live="assertive" { @if let Some(message) = message { (message) } }
+    }
+}
+
+/// Who is signed in.
+pub fn person(user: &User) -> Markup {
+    let name = user.display_name();
+    let detail = user.email.as_deref().unwrap_or(&user.username);
+    html! {
+        div .who {
+            span .avatar aria-hidden="true" { (name.chars().next().unwrap_or('?')) }
+            span {
+                strong { (name) }
+                @if detail != name { span .small { (detail) } }
+            }
+        }
+    }
+}
+
+/// Where one stands in setting up.
+pub fn steps(current: u8) -> Markup {
+    html! {
+        ol .steps aria-label="Steps" {
+            @for (number, text) in [(1, "Administrator"), (2, "First application")] {
+                li aria-current=[(number == current).then_some("step")] { (number) ". " (text) }
+            }
+        }
+    }
+}
+
+/// An error's message as a sentence: ours begin in lower case, end without a period and quote with backticks.
+pub fn sentence(error: &impl std::fmt::Display) -> String {
+    let mut open = false;
+    let mut text = String::new();
+    for c in error.to_string().chars() {
+        match c {
+            '`' => {
+                text.push(if open { '”' } else { '“' });
+                open = !open;
+            }
+            c if text.is_empty() => text.extend(c.to_uppercase()),
+            c => text.push(c),
+        }
+    }
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_become_sentences() {
+        for (message, expected) in [
+            ("the name is taken", "The name is taken."),
+            ("`a b` is wrong; use `.`", "“a b” is wrong; use “.”."),
+            ("done.", "Done."),
+        ] {
+            assert_eq!(sentence(&message), expected);
+        }
+    }
+}

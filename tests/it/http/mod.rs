@@ -1,0 +1,6 @@
+//! What happens to every request, whatever it asks for.
+
+mod edge;
+mod health;
+mod raw;
+mod routes;
