@@ -65,16 +65,12 @@ async fn submit(
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let Some(visitor) = Visitor::of(&app, &session).await? else {
+    let visitor = Visitor::of(&app, &session).await?;
+    let sign_in = visitor.as_ref().map(|visitor| &visitor.sign_in);
+    csrf::check(&app, &headers, Form::Application, sign_in, &fields)?;
+    let Some(visitor) = visitor else {
         return Ok(Redirect::to(&links::path(&app.config, "/login")).into_response());
     };
-    csrf::check(
-        &app,
-        &headers,
-        Form::Application,
-        Some(&visitor.sign_in),
-        &fields,
-    )?;
     require_manager(&app, &visitor).await?;
     let entered = Entered {
         name: fields.get("name").trim(),

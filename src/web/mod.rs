@@ -12,6 +12,8 @@ use crate::app::App;
 use crate::base::limit::FORM_BODY_BYTES;
 use crate::http::Problem;
 
+mod application;
+mod application_settings;
 mod consent;
 pub mod cookies;
 pub mod csrf;
@@ -32,6 +34,7 @@ pub fn router() -> Router<Arc<App>> {
         .merge(home::router())
         .merge(login::router())
         .merge(consent::router())
+        .merge(application::router())
         .merge(setup::router())
         .layer(DefaultBodyLimit::max(FORM_BODY_BYTES))
 }

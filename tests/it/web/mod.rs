@@ -5,6 +5,7 @@ mod csrf;
 mod home;
 mod login;
 mod safety;
+mod setup;
 
 use tessera::base::id::UserId;
 use tessera::identity::account;
