@@ -18,7 +18,7 @@ pub fn page(app: &App, registered: &Registered) -> Response {
         width: Width::Wide,
         body: html! {
             h1 { (settings.client_name) " is registered" }
-            p .lead { "Give it these settings. Then send people to it: it can offer “Login with Tessera”." }
+            p .lead { "Enter these settings in the application, and it can offer “Login with Tessera”." }
             (values(app, registered))
             h2 { "Use it" }
             p .small { "With Node and the package " code { "openid-client" } ":" }
@@ -77,12 +77,17 @@ fn snippet(app: &App, registered: &Registered) -> String {
     let options = if app.config.issuer.starts_with("https://") {
         ""
     } else {
-        ",\n  { execute: [oidc.allowInsecureRequests] }"
+        ",\n  { execute: [oidc.allowInsecureRequests] },"
     };
     format!(
         "import * as oidc from \"openid-client\";
 
-const tessera = await oidc.discovery(new URL({issuer}), {client_id}, {secret}, {authentication}{options});
+const tessera = await oidc.discovery(
+  new URL({issuer}),
+  {client_id},
+  {secret},
+  {authentication}{options}
+);
 
 // Send the browser to `url`.
 const verifier = oidc.randomPKCECodeVerifier();
@@ -93,8 +98,10 @@ const url = oidc.buildAuthorizationUrl(tessera, {{
   code_challenge_method: \"S256\",
 }});
 
-// When it comes back to the redirect URI, `callback` is the whole address it asked for.
-const tokens = await oidc.authorizationCodeGrant(tessera, callback, {{ pkceCodeVerifier: verifier }});
+// It comes back to the redirect URI: `callback` is the whole address.
+const tokens = await oidc.authorizationCodeGrant(tessera, callback, {{
+  pkceCodeVerifier: verifier,
+}});
 console.log(tokens.claims());
 "
     )

@@ -100,9 +100,9 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
         h1 { "Allow " (flow.client_name) "?" }
         p .lead { "It wants to use your account." }
         (person(&visitor.user))
-        h2 #asks { (flow.client_name) " asks to" }
+        h2 #asks { "It will be able to" }
         ul .scopes aria-labelledby="asks" {
-            @for scope in &flow.scopes {
+            @for scope in in_order(&flow.scopes) {
                 li { (tick()) span { (meaning(scope)) } }
             }
         }
@@ -119,13 +119,27 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
     }
 }
 
+/// The scopes that people know first, in the order of how much they say; then the others as they were asked for.
+fn in_order(scopes: &[String]) -> Vec<&str> {
+    let known = ["openid", "profile", "email", "offline_access"];
+    let rank = |scope: &&str| {
+        known
+            .iter()
+            .position(|name| name == scope)
+            .unwrap_or(known.len())
+    };
+    let mut scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    scopes.sort_by_key(rank);
+    scopes
+}
+
 /// A scope in words.
 fn meaning(scope: &str) -> Markup {
     match scope {
-        "openid" => html! { "Know who you are: an identifier of your account" },
+        "openid" => html! { "Recognise your account" },
         "profile" => html! { "See your name and username" },
         "email" => html! { "See your e-mail address" },
-        "offline_access" => html! { "Keep access while you are not using it" },
+        "offline_access" => html! { "Stay connected while you are away" },
         "tessera:admin" => html! { "Administer this server in your name, as far as you may" },
         other => html! { "Use " code { (other) } },
     }
@@ -164,6 +178,12 @@ mod tests {
         ] {
             assert_eq!(destination(uri), expected, "{uri}");
         }
+    }
+
+    #[test]
+    fn familiar_scopes_come_first() {
+        let asked = ["z", "email", "a", "openid"].map(str::to_owned);
+        assert_eq!(in_order(&asked), ["openid", "email", "z", "a"]);
     }
 
     #[test]

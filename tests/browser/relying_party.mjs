@@ -34,19 +34,20 @@ export class RelyingParty {
     const url = new URL(request.url, this.url);
     if (url.pathname === "/callback") await this.#callback(url);
     if (url.pathname === "/login") {
-      response.writeHead(303, { location: this.#authorizationUrl() }).end();
+      response.writeHead(303, { location: this.#authorizationUrl(url.searchParams) }).end();
       return;
     }
     response.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><title>Shop</title><h1>Shop</h1><p id=path>${url.pathname}`);
   }
 
-  #authorizationUrl() {
+  /** `more` are further parameters of the request, such as `prompt`. */
+  #authorizationUrl(more) {
     const [state, nonce, verifier] = [1, 2, 3].map(() => text(randomBytes(32)));
     this.#pending.set(state, { nonce, verifier });
     const url = new URL(this.metadata.authorization_endpoint);
     url.search = new URLSearchParams({
       response_type: "code", client_id: this.client.id, redirect_uri: this.redirectUri, scope: "openid profile email offline_access",
-      state, nonce, code_challenge: text(createHash("sha256").update(verifier).digest()), code_challenge_method: "S256",
+      state, nonce, code_challenge: text(createHash("sha256").update(verifier).digest()), code_challenge_method: "S256", ...Object.fromEntries(more),
     });
     return url.href;
   }
