@@ -117,6 +117,8 @@ async fn a_flow_is_worth_nothing_in_another_browser() {
     let action = page.attribute("<form", "action").unwrap();
     let mut mallory = Browser::new(&t);
     mallory.sign_in("mallory", PASSWORD).await;
+    // With a flow, and so a binding, of her own.
+    mallory.get(AUTHORIZE).await;
     for path in [action.as_str(), &action.replace("/consent", "/login")] {
         let page = mallory.get(path).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}");
