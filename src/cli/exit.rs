@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::app::OpenError;
 use crate::config::Mistakes;
+use crate::oauth::keys::KeysError;
 use crate::serve::{DataDirError, StartError};
 use crate::store::seal::SealError;
 use crate::store::{SchemaError, StoreError};
@@ -141,12 +142,21 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Schema(SchemaError::Newer { .. } | SchemaError::Differs { .. }) => {
             Exit::SchemaNewer
         }
-        OpenError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
+        OpenError::Seal(SealError::WrongMasterKey)
+        | OpenError::Keys(KeysError::Seal(SealError::WrongMasterKey)) => Exit::MasterKey,
         OpenError::Schema(SchemaError::Failed(_))
         | OpenError::Seal(SealError::Altered(_))
-        | OpenError::Hash(_) => Exit::Other,
+        | OpenError::Hash(_)
+        | OpenError::Keys(
+            KeysError::Seal(SealError::Altered(_))
+            | KeysError::Rsa
+            | KeysError::NoActiveKey
+            | KeysError::Sign(_)
+            | KeysError::Provider,
+        ) => Exit::Other,
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
+        | OpenError::Keys(KeysError::Store(error) | KeysError::Seal(SealError::Store(error)))
         | OpenError::Store(error) => store_exit(error),
     }
 }

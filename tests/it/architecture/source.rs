@@ -37,11 +37,12 @@ pub fn files(directory: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Every file of the library and the binary.
+/// Every file of the library and the binary, without those that only tests compile.
 pub fn sources() -> Vec<Source> {
     let src = root().join("src");
     files("src", ".rs")
         .into_iter()
+        .filter(|path| !is_test_module(path))
         .map(|path| Source {
             text: fs::read_to_string(&path).unwrap(),
             path: path
@@ -51,6 +52,13 @@ pub fn sources() -> Vec<Source> {
                 .into_owned(),
         })
         .collect()
+}
+
+/// Whether the `mod.rs` beside this file declares it under `#[cfg(test)]`.
+fn is_test_module(path: &Path) -> bool {
+    let map = fs::read_to_string(path.with_file_name("mod.rs")).unwrap_or_default();
+    let name = path.file_stem().unwrap().to_string_lossy();
+    map.contains(&format!("#[cfg(test)]\nmod {name};"))
 }
 
 impl Source {

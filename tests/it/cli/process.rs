@@ -95,7 +95,11 @@ impl Place {
         let output = self.run(arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{stderr}");
-        assert!(stderr.starts_with("tessera: "), "{stderr}");
+        // A warning of the log may come first.
+        assert!(
+            stderr.lines().any(|line| line.starts_with("tessera: ")),
+            "{stderr}"
+        );
         assert!(!stderr.contains("panicked"), "{stderr}");
         stderr
     }
@@ -131,7 +135,7 @@ impl Place {
             running,
             url,
             banner,
-            _stdout: stdout,
+            stdout,
         }
     }
 
@@ -172,13 +176,21 @@ pub struct Served {
     pub url: String,
     /// What it printed first.
     pub banner: String,
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Served {
     /// `ADDRESS:PORT`
     pub fn address(&self) -> &str {
         self.url.split_once("//").unwrap().1
+    }
+
+    /// The setup link, which the banner shows while there is no administrator.
+    pub fn next_link(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        let link = line.trim().strip_prefix("setup").expect(&line);
+        link.trim().to_owned()
     }
 
     /// Asks it to stop.

@@ -1,6 +1,6 @@
 //! A start in an empty directory, what it leaves, and how it stops.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -87,6 +87,52 @@ async fn idle_connections_do_not_hold_up_the_end() {
         begun.elapsed()
     );
     drop((silent, keeping));
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_finished_and_nothing_new_is_accepted() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let head = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(b"a=b&").unwrap();
+    // The server has the head and waits for the rest of the body.
+    std::thread::sleep(Duration::from_millis(200));
+    server.signal("TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(
+        TcpStream::connect(server.address()).is_err(),
+        "still accepting"
+    );
+    stream.write_all(b"c=d&").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    assert!(answer.contains("\r\nx-request-id: "), "{answer}");
+    assert_eq!(server.wait().code(), Some(0), "{}", place.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_banner_and_setup_url_print_links_that_open_the_setup_page() {
+    for engine in engines() {
+        let place = Place::on(engine).await;
+        let mut server = place.serve(&[]);
+        let mut links = vec![server.next_link()];
+        let listen = ["setup-url", "--listen", server.address()];
+        let output = place.run(&listen);
+        assert!(output.status.success(), "{output:?}");
+        links.push(String::from_utf8(output.stdout).unwrap().trim().to_owned());
+        assert_ne!(links[0], links[1]);
+        for link in links {
+            let (_, secret) = link.rsplit_once('/').unwrap();
+            assert!(link.starts_with(&format!("{}/setup/", server.url)));
+            let page = client().get(&link).send().await.unwrap();
+            assert_eq!(page.status(), 200, "{link}");
+            assert!(!place.log().contains(secret), "a link stands in the log");
+        }
+    }
 }
 
 #[tokio::test]
