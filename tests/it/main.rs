@@ -21,5 +21,6 @@
 mod harness;
 mod http;
 mod identity;
+mod oauth;
 mod store;
 mod web;
