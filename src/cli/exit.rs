@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::app::OpenError;
 use crate::config::Mistakes;
 use crate::oauth::keys::KeysError;
+use crate::policy::PolicyError;
 use crate::serve::{DataDirError, StartError};
 use crate::store::seal::SealError;
 use crate::store::{SchemaError, StoreError};
@@ -155,7 +156,9 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Keys(error) => keys_exit(error),
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
+        | OpenError::Policy(PolicyError::Store(error))
         | OpenError::Store(error) => store_exit(error),
+        OpenError::Policy(_) => Exit::Other,
     }
 }
 

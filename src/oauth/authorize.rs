@@ -24,11 +24,13 @@ use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::params::Params;
 use super::respond::{fault_page, internal, see_other};
 use crate::app::App;
+use crate::base::id::FlowId;
 use crate::base::time::Timestamp;
 use crate::http::RequestId;
 use crate::identity::session::{self, SignIn};
 use crate::store::{StoreError, clients, consents};
 use crate::web::error_page::ErrorPage;
+use crate::web::links;
 
 /// The request in the query.
 pub async fn get(
@@ -105,7 +107,7 @@ async fn start(
     match step(app, (&request, &client), &progress, sign_in.as_ref(), now).await? {
         Next::Page(path) => {
             let begun = flow::begin(app, request, hinted_subject, headers, now).await?;
-            let mut response = see_other(&format!("{path}?flow={}", begun.id));
+            let mut response = see_other(&page_of(app, path, &begun.id));
             if let Some(cookie) = begun.cookie {
                 response.headers_mut().insert(SET_COOKIE, cookie);
             }
@@ -181,7 +183,7 @@ async fn resume_flow(
     )
     .await?
     {
-        Next::Page(path) => Ok(see_other(&format!("{path}?flow={}", flow.id))),
+        Next::Page(path) => Ok(see_other(&page_of(app, path, &flow.id))),
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
             flow::take(&mut tx, &flow).await?;
@@ -206,6 +208,11 @@ enum Next<'a> {
     Issue(&'a SignIn),
     /// Take an error to the client.
     Fail(Fault),
+}
+
+/// A page of ours that belongs to a flow.
+fn page_of(app: &App, page: &str, flow_id: &FlowId) -> String {
+    format!("{}?flow={flow_id}", links::path(&app.config, page))
 }
 
 /// Fetches the facts and has the next step decided.

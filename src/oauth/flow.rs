@@ -87,18 +87,13 @@ pub async fn load(
     })
 }
 
-/// Where the browser goes after a page has done its part.
-pub fn continue_path(flow_id: &FlowId) -> String {
-    format!("/authorize/continue?flow={flow_id}")
-}
-
-/// Notes that the person agreed to everything the flow asks for; where the browser goes next.
+/// Notes that the person agreed to everything the flow asks for. The browser then goes on at `/authorize/continue`.
 pub async fn grant_consent(
     app: &App,
     flow: &Flow,
     user_id: &UserId,
     now: Timestamp,
-) -> Result<String, FlowError> {
+) -> Result<(), FlowError> {
     let mut tx = app.db.write().await?;
     if !authorization_flows::set_consented(&mut tx, &flow.id, user_id, now).await? {
         return Err(FlowError::Gone);
@@ -112,7 +107,7 @@ pub async fn grant_consent(
     };
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
-    Ok(continue_path(&flow.id))
+    Ok(())
 }
 
 /// Ends the flow because the person refused; the URL that tells the client so.

@@ -30,6 +30,7 @@ use crate::identity::session::{self, SignIn};
 use crate::store::clients;
 use crate::store::seal::Sealer;
 use crate::web::layout::{Csp, Page, Width, respond};
+use crate::web::links;
 
 /// The form field that carries the person's answer.
 const CONFIRMATION: &str = "confirmation";
@@ -163,7 +164,7 @@ impl Request {
                     @if let Some(name) = name { strong { (name) } " asks to sign you out." }
                     @else { "You will be signed out of this browser." }
                 }
-                form method="post" action=(paths::LOGOUT) {
+                form method="post" action=(links::path(&app.config, paths::LOGOUT)) {
                     @for (name, value) in &self.again { input type="hidden" name=(name) value=(value); }
                     button type="submit" name=(CONFIRMATION) value=(token) { "Sign out" }
                 }

@@ -32,6 +32,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::app::App;
+use crate::identity::session;
 
 /// The routes of this room.
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
@@ -49,11 +50,18 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
             Arc::clone(app),
             cors::client_origins,
         ));
-    Router::new()
+    let of_people = Router::new()
         .route(paths::AUTHORIZE, get(authorize::get).post(authorize::post))
         .route(paths::CONTINUE, get(authorize::resume))
-        .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))
+        .layer(session::layer(
+            &app.config,
+            app.db.clone(),
+            app.clock.clone(),
+        ));
+    Router::new()
+        .route(paths::INTROSPECT, post(introspect::post))
+        .merge(of_people)
         .merge(public)
         .merge(of_clients)
 }

@@ -23,5 +23,6 @@ mod cli;
 mod harness;
 mod http;
 mod identity;
+mod oauth;
 mod store;
 mod web;

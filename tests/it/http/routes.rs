@@ -40,6 +40,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/authorize", Door::Public),
     ("POST", "/authorize", Door::Public),
     ("GET", "/authorize/continue", Door::Public),
+    ("GET", "/consent", Door::Public),
     ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
     // OpenID Connect RP-Initiated Logout 1.0 section 2: both methods ask, neither ends a session without an answer.
@@ -48,6 +49,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/login", Door::Public),
     ("GET", "/metrics", Door::Public),
     ("GET", "/readyz", Door::Public),
+    ("GET", "/setup/application", Door::Public),
     ("GET", "/setup/{link}", Door::Public),
     // Clients.
     ("POST", "/introspect", Door::Client),
@@ -57,7 +59,9 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/userinfo", Door::Token),
     ("POST", "/userinfo", Door::Token),
     // Forms: a POST without the form's token is refused, whoever sends it.
+    ("POST", "/consent", Door::Form),
     ("POST", "/login", Door::Form),
+    ("POST", "/setup/application", Door::Form),
     ("POST", "/setup/{link}", Door::Form),
     ("POST", "/signout", Door::Form),
 ];

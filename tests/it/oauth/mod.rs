@@ -1,0 +1,18 @@
+//! OAuth over HTTP: a server, a browser, and a relying party that speaks the protocol by hand.
+
+mod access;
+mod authorize;
+mod clients;
+mod cors;
+mod discovery;
+mod keys;
+mod logout;
+mod party;
+mod races;
+mod redirects;
+mod refresh;
+mod revocation;
+mod store;
+mod token;
+
+pub use party::{Party, Tokens, VERIFIER, setup};
