@@ -153,12 +153,11 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Schema(SchemaError::Failed(_))
         | OpenError::Seal(SealError::Altered(_))
         | OpenError::Hash(_) => Exit::Other,
+        OpenError::Policy(error) => policy_exit(error),
         OpenError::Keys(error) => keys_exit(error),
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
-        | OpenError::Policy(PolicyError::Store(error))
         | OpenError::Store(error) => store_exit(error),
-        OpenError::Policy(_) => Exit::Other,
     }
 }
 
@@ -171,6 +170,14 @@ const fn keys_exit(error: &KeysError) -> Exit {
         | KeysError::NoActiveKey
         | KeysError::Sign(_)
         | KeysError::Provider => Exit::Other,
+    }
+}
+
+const fn policy_exit(error: &PolicyError) -> Exit {
+    if let PolicyError::Store(error) = error {
+        store_exit(error)
+    } else {
+        Exit::Other
     }
 }
 
