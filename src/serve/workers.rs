@@ -29,7 +29,16 @@ impl Workers {
             tasks: JoinSet::new(),
         };
         workers.every(SWEEP_SECONDS, "sweep of sessions", app, sweep_sessions);
+        workers.follow_policies(app);
         workers
+    }
+
+    /// Follows the change logs of the permission stores.
+    fn follow_policies(&mut self, app: &App) {
+        let (stop, policy, clock) = (self.stop.clone(), app.policy.clone(), app.clock.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(policy.follow(clock)).await;
+        });
     }
 
     /// Runs `work` again and again; a failure is logged, and the next turn comes all the same.
