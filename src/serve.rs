@@ -4,6 +4,7 @@ mod data_dir;
 mod master_key;
 mod start;
 mod tls;
+mod workers;
 
 use std::sync::Arc;
 

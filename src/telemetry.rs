@@ -6,9 +6,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 
+/// The database driver tells at every start that its table of migrations exists.
+const QUIET: &str = "sqlx=warn";
+
 /// Sends the log to standard error from now on; a second call changes nothing.
 pub fn init(log: &Log) {
-    let filter = EnvFilter::builder().parse_lossy(&log.filter);
+    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{}", log.filter));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

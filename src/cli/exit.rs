@@ -142,25 +142,22 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Schema(SchemaError::Newer { .. } | SchemaError::Differs { .. }) => {
             Exit::SchemaNewer
         }
-        OpenError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
+        OpenError::Seal(SealError::WrongMasterKey)
+        | OpenError::Keys(KeysError::Seal(SealError::WrongMasterKey)) => Exit::MasterKey,
         OpenError::Schema(SchemaError::Failed(_))
         | OpenError::Seal(SealError::Altered(_))
-        | OpenError::Hash(_) => Exit::Other,
-        OpenError::Keys(error) => keys_exit(error),
+        | OpenError::Hash(_)
+        | OpenError::Keys(
+            KeysError::Seal(SealError::Altered(_))
+            | KeysError::Rsa
+            | KeysError::NoActiveKey
+            | KeysError::Sign(_)
+            | KeysError::Provider,
+        ) => Exit::Other,
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
+        | OpenError::Keys(KeysError::Store(error) | KeysError::Seal(SealError::Store(error)))
         | OpenError::Store(error) => store_exit(error),
-    }
-}
-
-const fn keys_exit(error: &KeysError) -> Exit {
-    match error {
-        KeysError::Store(error) => store_exit(error),
-        KeysError::Seal(_)
-        | KeysError::Rsa
-        | KeysError::NoActiveKey
-        | KeysError::Sign(_)
-        | KeysError::Provider => Exit::Other,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod print;
 mod serve;
 mod settings;
 pub mod setup;
+mod setup_url;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ struct Cli {
 enum Command {
     /// Start the server (the command when none is given)
     Serve(serve::Arguments),
+    /// Print a one-time link that makes the first administrator
+    SetupUrl,
     /// Print the configuration
     Config(config::Arguments),
     /// Manage the keys that sign tokens, and make master keys
@@ -66,6 +69,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     let settings = &cli.settings;
     match cli.command.unwrap_or_default() {
         Command::Serve(arguments) => block_on(serve::run(settings, &arguments)),
+        Command::SetupUrl => block_on(setup_url::run(settings)),
         Command::Config(arguments) => config::run(settings, &arguments),
         Command::Keys(command) => keys::run(settings, &command),
     }

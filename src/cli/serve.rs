@@ -1,12 +1,16 @@
 //! `tessera serve`: the server, until it is told to stop.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure, Settings, print};
 use crate::app::App;
+use crate::base::secret::Secret;
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::identity::setup::{self, SetupError};
 use crate::serve::{Prepared, Server};
 use crate::store::DbOptions;
 use crate::telemetry;
@@ -25,7 +29,8 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<()
     telemetry::init(&loaded.config.log);
     let mut stop = Stop::listen()?;
     let prepared = Prepared::new(loaded, Clock::System).await?;
-    print::out(&banner(&prepared.app))?;
+    let link = setup_link(&prepared.app).await?;
+    print::out(&banner(&prepared.app, link.as_ref()))?;
     let mut server = prepared.serve()?;
     tokio::select! {
         () = stop.asked() => {}
@@ -68,14 +73,30 @@ impl Stop {
     }
 }
 
+/// The link that makes the first administrator, while there is none.
+async fn setup_link(app: &App) -> Result<Option<Secret<String>>, Failure> {
+    match setup::issue_link(&app.db, &app.config.issuer, app.clock.now()).await {
+        Ok(link) => Ok(Some(link)),
+        Err(SetupError::AdministratorExists) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What people see when the server is up.
-fn banner(app: &App) -> String {
-    format!(
-        "tessera {}\n  issuer  {}\n  data    {}\n",
-        env!("CARGO_PKG_VERSION"),
-        app.config.issuer,
-        whereabouts(&app.config),
-    )
+fn banner(app: &App, link: Option<&Secret<String>>) -> String {
+    let mut banner = format!("tessera {}\n", env!("CARGO_PKG_VERSION"));
+    let mut row = |name: &str, value: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(banner, "  {name:<7} {value}");
+    };
+    row("issuer", &app.config.issuer);
+    row("data", &whereabouts(&app.config));
+    if let Some(link) = link {
+        row("setup", link.expose());
+        row("", "makes the first administrator: once, within 15 minutes");
+        row("", "(a new link: tessera setup-url)");
+    }
+    banner
 }
 
 /// Where the data lies, without secrets.

@@ -249,15 +249,15 @@ fn is_table(name: &str) -> bool {
     })
 }
 
-/// Variables with our prefix that are not ours: the file's name, the tests' own, and what Kubernetes sets for a service
-/// that is called `tessera`.
+/// Variables with our prefix that are not ours: the file's name, what clients of a Tessera call their settings, the tests'
+/// own, and what Kubernetes sets for a service that is called `tessera`.
 fn is_foreign(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or(name);
     name == FILE_VARIABLE
-        || rest == "PORT"
-        || rest.starts_with("PORT_")
-        || rest.starts_with("SERVICE_")
-        || rest.starts_with("TEST_")
+        || matches!(rest, "URL" | "TOKEN" | "PORT")
+        || ["CLIENT_", "TEST_", "PORT_", "SERVICE_"]
+            .iter()
+            .any(|start| rest.starts_with(start))
 }
 
 fn unknown<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> String {
@@ -324,6 +324,8 @@ mod tests {
                 ("TESSERA_LOG_FORMT", "json"),
                 ("TESSERA_SERVICE_HOST", "10.0.0.1"),
                 ("TESSERA_PORT", "tcp://10.0.0.1:80"),
+                ("TESSERA_URL", "http://127.0.0.1:8080"),
+                ("TESSERA_DATABSE_URL", "sqlite:x"),
                 ("TESSERA_TLS_CERT", ""),
             ],
             &[("tls.cert", "cert.pem")],
@@ -331,7 +333,7 @@ mod tests {
         .unwrap_err();
         let text = error.to_string();
         for part in [
-            "the configuration has 8 mistakes:",
+            "the configuration has 9 mistakes:",
             "line 1): no such key; did you mean `listen`?",
             "tokens.code_ttl_seconds (",
             "line 4): `600` is not a number of seconds from 5 to 60",
@@ -340,6 +342,7 @@ mod tests {
             "nonsense (",
             "issuer (environment TESSERA_ISSUER): `ftp://x` must begin with https://",
             "environment TESSERA_LOG_FORMT: no such key; did you mean `TESSERA_LOG_FORMAT`?",
+            "environment TESSERA_DATABSE_URL: no such key; did you mean `TESSERA_DATABASE_URL`?",
             "tls.key: is missing beside tls.cert; give both",
         ] {
             assert!(text.contains(part), "`{part}` is not in\n{text}");

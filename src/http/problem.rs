@@ -104,8 +104,8 @@ fn page(problem: &Problem, response: &Response) -> Response {
     let id = RequestId::current();
     let mut page = crate::web::error_page::ErrorPage {
         status: problem.status,
-        title: problem.status.canonical_reason().unwrap_or("Error"),
-        advice: &sentence(&problem.detail),
+        title: crate::web::error_page::title_of(problem.status),
+        advice: &crate::web::parts::sentence(&problem.detail),
         request_id: id.as_ref().map(RequestId::as_str),
     }
     .respond();
@@ -115,14 +115,6 @@ fn page(problem: &Problem, response: &Response) -> Response {
         }
     }
     page
-}
-
-/// Our messages begin in lower case and end without a period; a page is prose.
-fn sentence(detail: &str) -> String {
-    let mut letters = detail.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).chain(['.']).collect()
-    })
 }
 
 /// An error with its causes, in one line.
@@ -160,11 +152,5 @@ mod tests {
         check("application/json", false);
         check("*/*", false);
         assert!(!wants_html(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn details_become_sentences() {
-        assert_eq!(sentence("no such page"), "No such page.");
-        assert_eq!(sentence(""), "");
     }
 }

@@ -1,3 +1,4 @@
 //! The policy engine and its service.
 
 pub mod api;
+pub mod engine;

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::data_dir::{self, DataDirError, DataLock};
 use super::master_key::{self, MasterKeyError};
 use super::tls::{self, TlsError};
+use super::workers::Workers;
 use crate::app::{App, OpenError};
 use crate::base::time::Clock;
 use crate::config::Loaded;
@@ -123,6 +124,7 @@ impl Prepared {
             }
         };
         Ok(Server {
+            workers: Workers::start(&self.app),
             app: self.app,
             handle,
             task,
@@ -162,6 +164,7 @@ pub struct Server {
     pub app: Arc<App>,
     handle: Handle<SocketAddr>,
     task: JoinHandle<std::io::Result<()>>,
+    workers: Workers,
     _lock: Option<DataLock>,
 }
 
@@ -182,6 +185,7 @@ impl Server {
         if let Ok(Err(error)) = self.task.await {
             tracing::error!(%error, "the listener failed");
         }
+        self.workers.stop().await;
         self.app.db.close().await;
     }
 }

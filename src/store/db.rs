@@ -12,7 +12,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+};
 
 use super::sqlite_writer::{SqliteWriter, WriterLease};
 use super::{FromRow, Query, Row, StoreError, Value};
@@ -78,11 +80,18 @@ impl Db {
                 url,
                 max_connections,
             } => {
-                let options = PgConnectOptions::from_str(url)?.application_name("tessera");
+                let options = PgConnectOptions::from_str(url)?
+                    .application_name("tessera")
+                    .options([("client_min_messages", "warning")]);
+                // One connection first: the pool would try for seconds and then not say why.
+                let limit = Duration::from_secs(ACQUIRE_SECONDS);
+                let first = tokio::time::timeout(limit, options.connect()).await;
+                let late = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+                first.map_err(late)??.close().await?;
                 let pool = PgPoolOptions::new()
                     .max_connections(*max_connections)
                     .test_before_acquire(false)
-                    .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS))
+                    .acquire_timeout(limit)
                     .connect_with(options.disable_statement_logging())
                     .await?;
                 Ok(Self::Postgres(pool))

@@ -1,7 +1,5 @@
 //! What can go wrong in the database, by cause.
 
-use std::error::Error as _;
-
 /// A failed database operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -90,9 +88,10 @@ fn root_cause(error: &sqlx::Error) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    if error.source().is_none() {
-        error.to_string()
+    let (text, cause) = (error.to_string(), cause.to_string());
+    if text.contains(&cause) {
+        text
     } else {
-        format!("{error} ({cause})")
+        format!("{text} ({cause})")
     }
 }

@@ -41,6 +41,20 @@ impl ErrorPage<'_> {
     }
 }
 
+/// What an error is called for people who do not know its number.
+pub fn title_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "There is nothing here",
+        StatusCode::FORBIDDEN => "That was not accepted",
+        StatusCode::GONE => "This link has been used",
+        StatusCode::PAYLOAD_TOO_LARGE => "That was too large",
+        StatusCode::TOO_MANY_REQUESTS => "Too many attempts",
+        StatusCode::SERVICE_UNAVAILABLE => "Not available just now",
+        status if status.is_server_error() => "Something went wrong",
+        _ => "That did not work",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

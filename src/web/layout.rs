@@ -135,11 +135,11 @@ fn document(page: &Page<'_>) -> Markup {
                 link rel="icon" href=(ICON);
                 style { (PreEscaped(STYLE)) }
             }
-            body {
+            body .wide[page.width == Width::Wide] {
                 header {
                     span .brand { (mark()) "Tessera" }
                 }
-                main .wide[page.width == Width::Wide] {
+                main {
                     div .card { (page.body) }
                 }
                 footer { "Secured by Tessera" }

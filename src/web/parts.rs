@@ -51,7 +51,7 @@ pub fn text_field(field: TextField<'_>) -> Markup {
                 autocapitalize="none" spellcheck="false" required maxlength="1024"
                 autofocus[field.focus] aria-invalid=[field.error.map(|_| "true")]
                 aria-describedby=[described_by(&field)];
-            (notes(&field))
+            (note(&field))
         }
     }
 }
@@ -68,29 +68,21 @@ pub fn password_field(field: TextField<'_>) -> Markup {
                 button .reveal type="button" hidden aria-pressed="false" aria-controls=(field.name)
                     aria-label={ "Show " (field.label.to_lowercase()) } { "Show" }
             }
-            (notes(&field))
+            (note(&field))
         }
     }
 }
 
+/// The id of the note below a field: its error, or else its hint.
 fn described_by(field: &TextField<'_>) -> Option<String> {
-    let mut ids = Vec::new();
-    if !field.hint.is_empty() {
-        ids.push(format!("{}-hint", field.name));
-    }
-    if field.error.is_some() {
-        ids.push(format!("{}-error", field.name));
-    }
-    (!ids.is_empty()).then(|| ids.join(" "))
+    let noted = field.error.is_some() || !field.hint.is_empty();
+    noted.then(|| format!("{}-note", field.name))
 }
 
-fn notes(field: &TextField<'_>) -> Markup {
+fn note(field: &TextField<'_>) -> Markup {
     html! {
-        @if !field.hint.is_empty() {
-            span .hint id={ (field.name) "-hint" } { (field.hint) }
-        }
-        @if let Some(error) = field.error {
-            span .hint .bad id={ (field.name) "-error" } { (error) }
+        @if let Some(id) = described_by(field) {
+            span .hint .bad[field.error.is_some()] id=(id) { (field.error.unwrap_or(field.hint)) }
         }
     }
 }
@@ -128,11 +120,38 @@ pub fn steps(current: u8) -> Markup {
     }
 }
 
-/// An error's message as a sentence: ours begin in lower case and end without a period.
+/// An error's message as a sentence: ours begin in lower case, end without a period and quote with backticks.
 pub fn sentence(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let end = if text.ends_with('.') { "" } else { "." };
-    first.chain(letters).chain(end.chars()).collect()
+    let mut open = false;
+    let mut text = String::new();
+    for c in error.to_string().chars() {
+        match c {
+            '`' => {
+                text.push(if open { '”' } else { '“' });
+                open = !open;
+            }
+            c if text.is_empty() => text.extend(c.to_uppercase()),
+            c => text.push(c),
+        }
+    }
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_become_sentences() {
+        for (message, expected) in [
+            ("the name is taken", "The name is taken."),
+            ("`a b` is wrong; use `.`", "“a b” is wrong; use “.”."),
+            ("done.", "Done."),
+        ] {
+            assert_eq!(sentence(&message), expected);
+        }
+    }
 }

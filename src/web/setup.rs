@@ -190,6 +190,7 @@ fn render(
         title: "Set up",
         width: Width::Narrow,
         body: html! {
+
             (steps(1))
             h1 { "Welcome to Tessera" }
             p .lead { "Make the administrator's account. This link works once." }

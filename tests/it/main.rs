@@ -18,6 +18,8 @@
     reason = "the harness offers more than every build of the tests uses"
 )]
 
+mod architecture;
+mod cli;
 mod harness;
 mod http;
 mod identity;

@@ -118,7 +118,7 @@ impl Keys {
     /// times, issuer or audience: those are the caller's question.
     pub async fn verify<T: DeserializeOwned>(
         &self,
-        kind: TokenType,
+        token_type: TokenType,
         token: &str,
         now: Timestamp,
     ) -> Result<Option<T>, KeysError> {
@@ -128,7 +128,7 @@ impl Keys {
         let Some(kid) = header.kid else {
             return Ok(None);
         };
-        if header.typ.as_deref() != Some(kind.typ()) {
+        if header.typ.as_deref() != Some(token_type.typ()) {
             return Ok(None);
         }
         if !self.knows(&kid) {

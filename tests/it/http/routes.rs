@@ -15,13 +15,37 @@ use crate::harness::server::TestApp;
 enum Door {
     /// Anybody.
     Public,
+    /// A browser that was given the form.
+    Form,
 }
 
 /// Method, route, door. `HEAD` comes with `GET`.
 const ROUTES: &[(&str, &str, Door)] = &[
+    ("GET", "/", Door::Public),
+    (
+        "GET",
+        "/.well-known/oauth-authorization-server",
+        Door::Public,
+    ),
+    (
+        "GET",
+        "/.well-known/oauth-authorization-server/{*path}",
+        Door::Public,
+    ),
+    ("GET", "/.well-known/openid-configuration", Door::Public),
+    ("GET", "/authorize", Door::Public),
+    ("POST", "/authorize", Door::Public),
+    ("GET", "/authorize/continue", Door::Public),
+    ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
+    ("GET", "/login", Door::Public),
     ("GET", "/metrics", Door::Public),
     ("GET", "/readyz", Door::Public),
+    ("GET", "/setup/{link}", Door::Public),
+    // Forms: a POST without the form's token is refused, whoever sends it.
+    ("POST", "/login", Door::Form),
+    ("POST", "/setup/{link}", Door::Form),
+    ("POST", "/signout", Door::Form),
 ];
 
 /// The routes that the running program has, as method and path.
@@ -79,15 +103,23 @@ async fn every_route_has_a_row_and_every_row_a_route() {
 }
 
 #[tokio::test]
-async fn public_routes_answer_without_a_credential() {
+async fn every_door_is_as_open_as_its_row_says() {
     let t = TestApp::start(Engine::Sqlite).await;
     for (method, path, door) in ROUTES {
-        let status = send(&t.url, method, &filled(path), &[]).await.status;
+        let form: &[(&str, &str)] = match door {
+            Door::Form => &[
+                ("Content-Type", "application/x-www-form-urlencoded"),
+                ("Content-Length", "0"),
+            ],
+            Door::Public => &[],
+        };
+        let status = send(&t.url, method, &filled(path), form).await.status;
         match door {
             Door::Public => assert!(
                 status != 401 && status != 403 && status < 500,
                 "{method} {path}: {status}"
             ),
+            Door::Form => assert_eq!(status, 403, "{method} {path}"),
         }
     }
 }

@@ -142,11 +142,9 @@ async fn a_name_that_nobody_has_takes_as_long_as_a_wrong_password() {
             .await;
         times[n % 2].push(begun.elapsed().as_secs_f64());
     }
-    let [known, unknown] = times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    });
-    println!("median sign-in failure: known {known:.4} s, unknown {unknown:.4} s");
+    // The quickest of each: what the work costs when nothing else disturbs it.
+    let [known, unknown] = times.map(|times| times.into_iter().fold(f64::MAX, f64::min));
+    println!("quickest failed sign-in: known {known:.4} s, unknown {unknown:.4} s");
     assert!((known - unknown).abs() < 0.5 * known, "{known} {unknown}");
 }
 

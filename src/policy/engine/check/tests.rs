@@ -1,0 +1,275 @@
+//! Bounds, cycles and errors; that the answers are right is shown by `oracle`.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::policy::engine::dsl;
+
+const GROUPS: &str = "model
+  schema 1.1
+type user
+type group
+  relations
+define member: [user, group#member]
+type folder
+  relations
+define parent: [folder]
+define viewer: [user] or viewer from parent
+type doc
+  relations
+define viewer: [user, user:*, group#member]
+define banned: [user]
+define reader: viewer but not banned
+";
+
+struct World(Program, Graph);
+
+fn world(model: &str, tuples: &[String]) -> World {
+    let mut graph = Graph::default();
+    let model = Arc::new(dsl::parse(model).unwrap());
+    let program = Program::compile(&model, graph.symbols()).unwrap();
+    for text in tuples {
+        graph.insert(&tuple(text)).unwrap();
+    }
+    World(program, graph)
+}
+
+fn tuple(text: &str) -> Tuple {
+    let (object, rest) = text.split_once('#').unwrap();
+    let (relation, user) = rest.split_once('@').unwrap();
+    Tuple::parse(object, relation, user).unwrap()
+}
+
+fn ask(world: &World, question: &str) -> Result<Decision, CheckError> {
+    let asked = tuple(question);
+    check(
+        &world.0,
+        &world.1,
+        Question {
+            object: &asked.object,
+            relation: &asked.relation,
+            subject: &asked.subject,
+        },
+    )
+}
+
+fn allowed(world: &World, question: &str) -> bool {
+    ask(world, question).unwrap().allowed
+}
+
+/// `group:0` contains `group:1` contains .. `group:n`, which contains `user:anne`.
+fn chain(last: u32) -> Vec<String> {
+    (0..last)
+        .map(|n| format!("group:{n}#member@group:{}#member", n + 1))
+        .chain([format!("group:{last}#member@user:anne")])
+        .collect()
+}
+
+#[test]
+fn past_the_depth_is_an_error_and_no_decision() {
+    // SECURITY row 62.
+    assert!(allowed(
+        &world(GROUPS, &chain(24)),
+        "group:0#member@user:anne"
+    ));
+    let deep = world(GROUPS, &chain(25));
+    assert_eq!(
+        ask(&deep, "group:0#member@user:anne"),
+        Err(CheckError::TooDeep)
+    );
+    assert_eq!(
+        ask(&deep, "group:0#member@user:bob"),
+        Err(CheckError::TooDeep)
+    );
+    assert!(allowed(&deep, "group:1#member@user:anne"));
+    let folders: Vec<String> = (0..30)
+        .map(|n| format!("folder:{n}#parent@folder:{}", n + 1))
+        .collect();
+    let folders = world(GROUPS, &folders);
+    assert_eq!(
+        ask(&folders, "folder:0#viewer@user:anne"),
+        Err(CheckError::TooDeep)
+    );
+}
+
+#[test]
+fn an_answer_found_elsewhere_wins_over_an_error() {
+    let mut tuples = chain(30);
+    tuples.push("doc:1#viewer@group:0#member".to_owned());
+    tuples.push("doc:1#viewer@group:30#member".to_owned());
+    tuples.push("doc:2#viewer@group:0#member".to_owned());
+    tuples.push("doc:2#banned@user:anne".to_owned());
+    let world = world(GROUPS, &tuples);
+    assert!(allowed(&world, "doc:1#viewer@user:anne"), "any true wins");
+    assert_eq!(
+        ask(&world, "doc:2#viewer@user:anne"),
+        Err(CheckError::TooDeep)
+    );
+    assert!(
+        !allowed(&world, "doc:2#reader@user:anne"),
+        "a true subtract wins"
+    );
+}
+
+#[test]
+fn cycles_end_and_cost_little() {
+    // Twenty groups, each in each: the number of paths is astronomical, the number of questions is not.
+    let mut tuples: Vec<String> = Vec::new();
+    for a in 0..20 {
+        for b in (0..20).filter(|b| *b != a) {
+            tuples.push(format!("group:{a}#member@group:{b}#member"));
+        }
+    }
+    let knot = world(GROUPS, &tuples);
+    let denied = ask(&knot, "group:0#member@user:anne").unwrap();
+    assert!(!denied.allowed);
+    assert!(denied.steps < 2_000, "{}", denied.steps);
+    tuples.push("group:19#member@user:anne".to_owned());
+    assert!(allowed(&world(GROUPS, &tuples), "group:0#member@user:anne"));
+}
+
+#[test]
+fn what_a_cycle_hid_is_found_by_the_next_pass() {
+    // `y` is asked inside `z` first, where it leads back to `z`; then for itself.
+    let model = "model
+  schema 1.1
+type user
+type group
+  relations
+    define first: [group]
+    define second: [group]
+    define member: member from first or member from second or [user]
+type doc
+  relations
+    define a: [group]
+    define b: [group]
+    define both: member from a and member from b
+";
+    let tuples = [
+        "doc:1#a@group:z",
+        "doc:1#b@group:y",
+        "group:z#first@group:y",
+        "group:z#second@group:w",
+        "group:y#first@group:z",
+        "group:w#member@user:anne",
+    ];
+    let world = world(model, &tuples.map(str::to_owned));
+    assert!(allowed(&world, "doc:1#both@user:anne"));
+    assert!(!allowed(&world, "doc:1#both@user:bob"));
+}
+
+#[test]
+fn a_lattice_of_groups_is_visited_once() {
+    // Twenty layers of four: 4^20 paths.
+    let mut tuples = Vec::new();
+    for layer in 0..20 {
+        for a in 0..4 {
+            for b in 0..4 {
+                tuples.push(format!(
+                    "group:{layer}.{a}#member@group:{}.{b}#member",
+                    layer + 1
+                ));
+            }
+        }
+    }
+    let lattice = world(GROUPS, &tuples);
+    let denied = ask(&lattice, "group:0.0#member@user:anne").unwrap();
+    assert!(!denied.allowed && denied.steps < 1_000, "{denied:?}");
+    // The same lattice past the depth: an error, as cheaply.
+    for a in 0..4 {
+        tuples.extend((20..30).flat_map(|layer| {
+            (0..4).map(move |b| format!("group:{layer}.{a}#member@group:{}.{b}#member", layer + 1))
+        }));
+    }
+    let deep = world(GROUPS, &tuples);
+    assert_eq!(
+        ask(&deep, "group:0.0#member@user:anne"),
+        Err(CheckError::TooDeep)
+    );
+}
+
+#[test]
+fn large_fan_outs_are_complete_and_bounded() {
+    // SECURITY rows 60 and 62.
+    for size in [65_537_u32, 200_000] {
+        let mut tuples: Vec<String> = (0..size)
+            .map(|n| format!("doc:1#viewer@group:{n}#member"))
+            .collect();
+        tuples.push(format!("group:{}#member@group:x#member", size - 1));
+        tuples.push("group:x#member@user:anne".to_owned());
+        let world = world(GROUPS, &tuples);
+        assert!(allowed(&world, "doc:1#viewer@user:anne"), "{size}");
+        assert!(!allowed(&world, "doc:1#viewer@user:bob"), "{size}");
+    }
+    let flood: Vec<String> = (0..=STEPS)
+        .map(|n| format!("doc:1#viewer@group:{n}#member"))
+        .collect();
+    let flood = world(GROUPS, &flood);
+    assert_eq!(
+        ask(&flood, "doc:1#viewer@user:anne"),
+        Err(CheckError::Exhausted)
+    );
+}
+
+#[test]
+fn many_flat_groups_are_decided_from_the_subject() {
+    let model = GROUPS.replace("[user, group#member]", "[user, user:*]");
+    let mut tuples: Vec<String> = (0..10_000)
+        .map(|n| format!("doc:1#viewer@group:{n}#member"))
+        .collect();
+    tuples.push("group:77#member@user:anne".to_owned());
+    tuples.push("group:other#member@user:bob".to_owned());
+    let flat = world(&model, &tuples);
+    let yes = ask(&flat, "doc:1#viewer@user:anne").unwrap();
+    let no = ask(&flat, "doc:1#viewer@user:bob").unwrap();
+    assert!(yes.allowed && yes.steps < 10, "{yes:?}");
+    assert!(!no.allowed && no.steps < 10, "{no:?}");
+    tuples.push("group:5#member@user:*".to_owned());
+    assert!(
+        allowed(&world(&model, &tuples), "doc:1#viewer@user:bob"),
+        "through the wildcard"
+    );
+}
+
+#[test]
+fn names_that_the_model_lacks_are_errors() {
+    let world = world(GROUPS, &[]);
+    assert_eq!(
+        ask(&world, "file:1#viewer@user:a"),
+        Err(CheckError::UnknownType("file".to_owned()))
+    );
+    assert_eq!(
+        ask(&world, "doc:1#viewer@robot:a"),
+        Err(CheckError::UnknownType("robot".to_owned()))
+    );
+    assert!(matches!(
+        ask(&world, "doc:1#owner@user:a"),
+        Err(CheckError::UnknownRelation { .. })
+    ));
+    assert!(matches!(
+        ask(&world, "doc:1#viewer@group:a#owner"),
+        Err(CheckError::UnknownRelation { .. })
+    ));
+}
+
+#[test]
+fn contextual_tuples_are_gone_after_the_request() {
+    let world = world(GROUPS, &[]);
+    let contextual = [
+        tuple("doc:1#viewer@group:a#member"),
+        tuple("group:a#member@user:anne"),
+    ];
+    let asked = tuple("doc:1#viewer@user:anne");
+    let question = Question {
+        object: &asked.object,
+        relation: &asked.relation,
+        subject: &asked.subject,
+    };
+    assert!(
+        check_with(&world.0, &world.1, &contextual, question)
+            .unwrap()
+            .allowed
+    );
+    assert!(!check(&world.0, &world.1, question).unwrap().allowed);
+    assert!(world.1.is_empty());
+}

@@ -1,0 +1,481 @@
+//! The model language's text form: OpenFGA's DSL, schema 1.1 and 1.2.
+//!
+//! Parsing keeps to the form: whether names exist is `validate`'s business. Errors carry line and column and say what would
+//! be right. `and`, `or` and `but not` are not mixed without brackets. Modules and conditions are refused by name.
+
+mod print;
+
+pub use print::print;
+
+use super::lexer::{Spanned, Token, lex, place};
+use super::model::{Model, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition};
+
+/// Brackets that may stand in one another.
+pub const NESTED_BRACKETS: usize = 32;
+
+/// A fault in a model's text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct DslError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in it, from 1.
+    pub column: usize,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Parses a model's text.
+pub fn parse(text: &str) -> Result<Model, DslError> {
+    let mut parser = Parser {
+        text,
+        tokens: lex(text),
+        next: 0,
+        depth: 0,
+    };
+    parser.model()
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    tokens: Vec<Spanned<'a>>,
+    next: usize,
+    depth: usize,
+}
+
+/// The operators between the parts of a relation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Or,
+    And,
+    ButNot,
+}
+
+impl<'a> Parser<'a> {
+    fn model(&mut self) -> Result<Model, DslError> {
+        self.skip_lines();
+        self.refuse_modules()?;
+        self.keyword("model")?;
+        self.skip_lines();
+        self.keyword("schema")?;
+        let schema = self.word("a schema version, `1.1` or `1.2`")?;
+        let schema = Schema::parse(schema).ok_or_else(|| {
+            self.fault_before(format!(
+                "schema `{schema}` is not supported; write `schema 1.1` or `schema 1.2`"
+            ))
+        })?;
+        self.end_of_line()?;
+        let mut types = Vec::new();
+        loop {
+            self.skip_lines();
+            if self.peek() == Token::End {
+                return Ok(Model { schema, types });
+            }
+            if self.peek() == Token::Word("condition") {
+                return Err(self.fault(
+                    "conditions are not supported yet; leave out `condition` and `with`".to_owned(),
+                ));
+            }
+            self.refuse_modules()?;
+            types.push(self.type_definition()?);
+        }
+    }
+
+    fn refuse_modules(&self) -> Result<(), DslError> {
+        match self.peek() {
+            Token::Word(word @ ("module" | "extend")) => Err(self.fault(format!(
+                "`{word}` belongs to modular models, which are merged before they are written here; write one `model`"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn type_definition(&mut self) -> Result<TypeDefinition, DslError> {
+        self.keyword("type")?;
+        let name = self.word("the type's name")?.to_owned();
+        self.end_of_line()?;
+        self.skip_lines();
+        let mut definition = TypeDefinition {
+            name,
+            relations: std::collections::BTreeMap::new(),
+        };
+        if self.peek() != Token::Word("relations") {
+            return Ok(definition);
+        }
+        self.advance();
+        self.end_of_line()?;
+        loop {
+            self.skip_lines();
+            if self.peek() != Token::Word("define") {
+                break;
+            }
+            self.advance();
+            let name = self.word("the relation's name")?;
+            if definition.relations.contains_key(name) {
+                return Err(self.fault_before(format!(
+                    "relation `{name}` is defined twice in type `{}`; keep one",
+                    definition.name
+                )));
+            }
+            self.mark(':')?;
+            let mut restrictions = None;
+            let rewrite = self.rewrite(&mut restrictions)?;
+            self.end_of_line()?;
+            let relation = Relation {
+                rewrite,
+                restrictions: restrictions.unwrap_or_default(),
+            };
+            definition.relations.insert(name.to_owned(), relation);
+        }
+        if definition.relations.is_empty() {
+            return Err(self.fault(
+                "expected `define name: ...` after `relations`; leave `relations` out when there are none".to_owned(),
+            ));
+        }
+        Ok(definition)
+    }
+
+    fn rewrite(
+        &mut self,
+        restrictions: &mut Option<Vec<Restriction>>,
+    ) -> Result<Rewrite, DslError> {
+        let first = self.operand(restrictions)?;
+        let Some(operator) = self.operator()? else {
+            return Ok(first);
+        };
+        let mut children = vec![first, self.operand(restrictions)?];
+        while let Some(next) = self.operator()? {
+            if next != operator || operator == Operator::ButNot {
+                return Err(self.fault_before(
+                    "`or`, `and` and `but not` are not mixed; put brackets around what belongs together".to_owned(),
+                ));
+            }
+            children.push(self.operand(restrictions)?);
+        }
+        Ok(match operator {
+            Operator::Or => Rewrite::Union(children),
+            Operator::And => Rewrite::Intersection(children),
+            Operator::ButNot => {
+                let mut children = children.into_iter();
+                match (children.next(), children.next()) {
+                    (Some(base), Some(subtract)) => Rewrite::Exclusion {
+                        base: Box::new(base),
+                        subtract: Box::new(subtract),
+                    },
+                    _ => return Err(self.fault("`but not` needs two sides".to_owned())),
+                }
+            }
+        })
+    }
+
+    fn operator(&mut self) -> Result<Option<Operator>, DslError> {
+        let operator = match self.peek() {
+            Token::Word("or") => Operator::Or,
+            Token::Word("and") => Operator::And,
+            Token::Word("but") => {
+                self.advance();
+                if self.peek() != Token::Word("not") {
+                    return Err(self.fault("expected `not` after `but`".to_owned()));
+                }
+                Operator::ButNot
+            }
+            _ => return Ok(None),
+        };
+        self.advance();
+        Ok(Some(operator))
+    }
+
+    fn operand(
+        &mut self,
+        restrictions: &mut Option<Vec<Restriction>>,
+    ) -> Result<Rewrite, DslError> {
+        match self.peek() {
+            Token::Mark('[') => {
+                if restrictions.is_some() {
+                    return Err(self.fault(
+                        "a relation has one list of types; put all of them into the first `[..]`"
+                            .to_owned(),
+                    ));
+                }
+                *restrictions = Some(self.restrictions()?);
+                Ok(Rewrite::This)
+            }
+            Token::Mark('(') => {
+                self.depth += 1;
+                if self.depth > NESTED_BRACKETS {
+                    return Err(self.fault(format!(
+                        "more than {NESTED_BRACKETS} brackets in one another; give parts a relation of their own"
+                    )));
+                }
+                self.advance();
+                self.skip_lines();
+                let inner = self.rewrite(restrictions)?;
+                self.skip_lines();
+                self.mark(')')?;
+                self.depth -= 1;
+                Ok(inner)
+            }
+            _ => {
+                let name = self
+                    .word("a relation's name, `[` with a list of types, or `(`")?
+                    .to_owned();
+                if self.peek() != Token::Word("from") {
+                    return Ok(Rewrite::Computed(name));
+                }
+                self.advance();
+                let tupleset = self.word("the relation that leads to the other objects")?;
+                Ok(Rewrite::TupleToUserset {
+                    tupleset: tupleset.to_owned(),
+                    computed: name,
+                })
+            }
+        }
+    }
+
+    fn restrictions(&mut self) -> Result<Vec<Restriction>, DslError> {
+        self.mark('[')?;
+        let mut list = Vec::new();
+        loop {
+            self.skip_lines();
+            let type_name = self
+                .word("a type: `user`, `user:*` or `group#member`")?
+                .to_owned();
+            let form = match self.peek() {
+                Token::Mark(':') => {
+                    self.advance();
+                    self.mark('*')?;
+                    SubjectForm::Wildcard
+                }
+                Token::Mark('#') => {
+                    self.advance();
+                    SubjectForm::Userset(self.word("a relation's name after `#`")?.to_owned())
+                }
+                _ => SubjectForm::Object,
+            };
+            if self.peek() == Token::Word("with") {
+                return Err(self.fault(
+                    "conditions are not supported yet; leave out `with` and the condition's name"
+                        .to_owned(),
+                ));
+            }
+            list.push(Restriction { type_name, form });
+            self.skip_lines();
+            if self.peek() != Token::Mark(',') {
+                self.mark(']')?;
+                return Ok(list);
+            }
+            self.advance();
+        }
+    }
+
+    fn current(&self) -> Spanned<'a> {
+        self.tokens.get(self.next).copied().unwrap_or(Spanned {
+            token: Token::End,
+            at: self.text.len(),
+        })
+    }
+
+    fn peek(&self) -> Token<'a> {
+        self.current().token
+    }
+
+    const fn advance(&mut self) {
+        self.next += 1;
+    }
+
+    fn skip_lines(&mut self) {
+        while self.peek() == Token::Line {
+            self.advance();
+        }
+    }
+
+    fn word(&mut self, what: &str) -> Result<&'a str, DslError> {
+        match self.peek() {
+            Token::Word(word) => {
+                self.advance();
+                Ok(word)
+            }
+            _ => Err(self.expected(what)),
+        }
+    }
+
+    fn keyword(&mut self, keyword: &str) -> Result<(), DslError> {
+        if self.peek() != Token::Word(keyword) {
+            return Err(self.expected(&format!("`{keyword}`")));
+        }
+        self.advance();
+        Ok(())
+    }
+
+    fn mark(&mut self, mark: char) -> Result<(), DslError> {
+        if self.peek() != Token::Mark(mark) {
+            return Err(self.expected(&format!("`{mark}`")));
+        }
+        self.advance();
+        Ok(())
+    }
+
+    fn end_of_line(&mut self) -> Result<(), DslError> {
+        match self.peek() {
+            Token::Line | Token::End => {
+                self.advance();
+                Ok(())
+            }
+            Token::Word(_) | Token::Mark(_) => Err(self.expected("the end of the line")),
+        }
+    }
+
+    fn expected(&self, what: &str) -> DslError {
+        let found = match self.peek() {
+            Token::Word(word) => format!("`{word}`"),
+            Token::Mark(mark) => format!("`{}`", mark.escape_debug()),
+            Token::Line => "the end of the line".to_owned(),
+            Token::End => "the end of the text".to_owned(),
+        };
+        self.fault(format!("expected {what}, found {found}"))
+    }
+
+    /// A fault at the next token.
+    fn fault(&self, message: String) -> DslError {
+        self.fault_at(self.current().at, message)
+    }
+
+    /// A fault at the token that was read last.
+    fn fault_before(&self, message: String) -> DslError {
+        let at = self
+            .next
+            .checked_sub(1)
+            .and_then(|last| self.tokens.get(last))
+            .map_or(0, |spanned| spanned.at);
+        self.fault_at(at, message)
+    }
+
+    fn fault_at(&self, at: usize, message: String) -> DslError {
+        let (line, column) = place(self.text, at);
+        DslError {
+            line,
+            column,
+            message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DRIVE: &str = "model
+  schema 1.1
+
+type user
+
+type group
+  relations
+    define member: [user, user:*, group#member]
+
+type doc
+  relations
+    define allowed: (viewer and (member from group)) or (owner but not blocked)
+    define blocked: [user]
+    define group: [group]
+    define owner: [user]
+    define viewer: [user, group#member] or owner
+";
+
+    #[test]
+    fn printing_is_stable() {
+        let model = parse(DRIVE).unwrap();
+        let printed = print(&model);
+        assert_eq!(parse(&printed).unwrap(), model);
+        assert_eq!(print(&parse(&printed).unwrap()), printed);
+        assert!(
+            printed.contains(
+                "define allowed: (viewer and member from group) or (owner but not blocked)"
+            ),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn comments_and_lists_over_several_lines_are_read() {
+        let text = "# a model\r\nmodel # of\n  schema 1.2 # newer\ntype user\n\ntype doc # docs\n  relations\n    define viewer: [ # who\n      user,\n      doc#viewer\n    ] or (\n      editor )\n    define editor: [user]";
+        let model = parse(text).unwrap();
+        let viewer = model.find_relation("doc", "viewer").unwrap();
+        assert_eq!(viewer.restrictions.len(), 2);
+        assert_eq!(
+            viewer.rewrite,
+            Rewrite::Union(vec![Rewrite::This, Rewrite::Computed("editor".to_owned())])
+        );
+    }
+
+    #[track_caller]
+    fn refuses(body: &str, place: (usize, usize), message: &str) {
+        let error = parse(&format!("model\n  schema 1.1\n{body}")).unwrap_err();
+        assert_eq!((error.line, error.column), place, "{error}");
+        assert!(error.message.contains(message), "{error}");
+    }
+
+    #[test]
+    fn errors_say_where_and_what_would_be_right() {
+        refuses("typ user", (3, 1), "expected `type`, found `typ`");
+        refuses("type", (3, 5), "expected the type's name");
+        refuses("type a b", (3, 8), "expected the end of the line");
+        refuses(
+            "type a\n  relations\n    define x [a]",
+            (5, 14),
+            "expected `:`, found `[`",
+        );
+        refuses("type a\n  relations\ntype b", (5, 1), "expected `define");
+        refuses(
+            "type a\n  relations\n    define x: [a:b]",
+            (5, 18),
+            "expected `*`",
+        );
+        refuses(
+            "type a\n  relations\n    define x: [a",
+            (5, 17),
+            "expected `]`, found the end of the text",
+        );
+        refuses(
+            "type a\n  relations\n    define x: a or b and c",
+            (5, 22),
+            "put brackets",
+        );
+        refuses(
+            "type a\n  relations\n    define x: a but not b but not c",
+            (5, 31),
+            "put brackets",
+        );
+        refuses(
+            "type a\n  relations\n    define x: a but b",
+            (5, 21),
+            "expected `not`",
+        );
+        refuses(
+            "type a\n  relations\n    define x: [a] or [b]",
+            (5, 22),
+            "one list",
+        );
+        refuses(
+            "type a\n  relations\n    define x: [a]\n    define x: [a]",
+            (6, 12),
+            "twice",
+        );
+        refuses(
+            "type a\n  relations\n    define x: [a with c]",
+            (5, 18),
+            "conditions are not supported yet",
+        );
+        refuses(
+            "condition c(x: int) { x > 1 }",
+            (3, 1),
+            "conditions are not supported yet",
+        );
+        refuses("extend type a", (3, 1), "modular");
+        let deep = format!("type a\n  relations\n    define x: {}b", "(".repeat(40));
+        refuses(&deep, (5, 15 + NESTED_BRACKETS), "brackets in one another");
+        let error = parse("model\n  schema 1.0\n").unwrap_err();
+        assert_eq!((error.line, error.column), (2, 10));
+        assert!(parse("").is_err());
+    }
+}

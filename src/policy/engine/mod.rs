@@ -1,0 +1,27 @@
+//! The permission engine: pure functions over a model and an in-memory graph. No async, no I/O, no clock.
+//!
+//! | Step | File |
+//! |---|---|
+//! | a model as a value; its text and JSON forms | [`model`], [`dsl`], [`json`] |
+//! | whether the model makes sense | [`validate`] |
+//! | a relationship tuple; whether a model admits it | [`tuple`], [`admit`] |
+//! | all tuples of a store, in both directions, shared cheaply | [`graph`] on [`trie`] |
+//! | the model against the graph's numbers | [`program`] |
+//! | may this subject do that | [`check`] |
+//!
+//! A new operator is a variant of [`model::Rewrite`]; the exhaustive matches list the rest.
+
+pub mod admit;
+pub mod check;
+pub mod dsl;
+pub mod graph;
+pub mod json;
+pub mod model;
+pub mod program;
+pub mod tuple;
+pub mod validate;
+
+mod lexer;
+#[cfg(test)]
+mod oracle;
+mod trie;

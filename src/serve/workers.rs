@@ -1,0 +1,63 @@
+//! Background work: small, repeated, and never needed for an answer to be right.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::identity::session;
+use crate::store::StoreError;
+
+/// How often rows that have served are removed.
+const SWEEP_SECONDS: u64 = 60;
+
+/// The running workers.
+#[derive(Debug)]
+pub(super) struct Workers {
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Workers {
+    /// Starts all of them.
+    pub(super) fn start(app: &Arc<App>) -> Self {
+        let mut workers = Self {
+            stop: CancellationToken::new(),
+            tasks: JoinSet::new(),
+        };
+        workers.every(SWEEP_SECONDS, "sweep of sessions", app, sweep_sessions);
+        workers
+    }
+
+    /// Runs `work` again and again; a failure is logged, and the next turn comes all the same.
+    fn every<W, F, E>(&mut self, seconds: u64, name: &'static str, app: &Arc<App>, work: W)
+    where
+        W: Fn(Arc<App>) -> F + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send,
+        E: Display,
+    {
+        let (stop, app) = (self.stop.clone(), Arc::clone(app));
+        self.tasks.spawn(async move {
+            let pause = || tokio::time::sleep(Duration::from_secs(seconds));
+            while stop.run_until_cancelled(pause()).await.is_some() {
+                if let Err(error) = work(Arc::clone(&app)).await {
+                    tracing::warn!(%error, worker = name, "background work failed; it will be tried again");
+                }
+            }
+        });
+    }
+
+    /// Lets each finish what it is doing.
+    pub(super) async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn sweep_sessions(app: Arc<App>) -> Result<(), StoreError> {
+    session::sweep(&app.db, app.clock.now()).await?;
+    Ok(())
+}

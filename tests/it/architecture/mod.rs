@@ -1,0 +1,7 @@
+//! What the house plan promises, held as tests: import directions, sizes, documents that name real files, documented keys.
+
+mod documents;
+mod floors;
+mod purity;
+mod sizes;
+mod source;

@@ -1,0 +1,7 @@
+//! The real binary as a process: how it starts, refuses, stops, and what it leaves behind.
+
+mod process;
+mod refuse;
+mod start;
+mod tls;
+mod words;

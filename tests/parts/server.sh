@@ -1,0 +1,38 @@
+# The server under test for the clients that nobody here wrote: set up from tests/clients/setup.toml, on a free port.
+# shellcheck shell=bash
+
+server_pid=
+
+# server_start ENGINE: exports TESSERA_URL.
+server_start() {
+    local engine=$1 place port
+    place="$scratch/server-$1"
+    port=$(free_port) || return 1
+    export TESSERA_URL="http://127.0.0.1:$port"
+    local settings=(TESSERA_LISTEN="127.0.0.1:$port" TESSERA_DATA="$place" TESSERA_APPLY=tests/clients/setup.toml)
+    if [ "$engine" = postgres ]; then
+        local database="clients_$$"
+        "$(postgres_programs)/createdb" --maintenance-db="$TESSERA_TEST_POSTGRES_URL" "$database" || return 1
+        settings+=(TESSERA_DATABASE_URL="${TESSERA_TEST_POSTGRES_URL%/*}/$database")
+        settings+=(TESSERA_MASTER_KEY="$(target/debug/tessera keys generate-master)")
+    fi
+    env "${settings[@]}" target/debug/tessera serve >"$work/server-$engine.log" 2>&1 &
+    server_pid=$!
+    local tries
+    for tries in $(seq 100); do
+        curl -fsS -o "$work/readyz.json" "$TESSERA_URL/readyz" 2>/dev/null && return 0
+        kill -0 "$server_pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "the server on $engine is not ready after $tries tries:" >&2
+    tail -5 "$work/server-$engine.log" >&2
+    server_stop
+    return 1
+}
+
+server_stop() {
+    [ -n "$server_pid" ] || return 0
+    kill -TERM "$server_pid" 2>/dev/null
+    wait "$server_pid" 2>/dev/null
+    server_pid=
+}
