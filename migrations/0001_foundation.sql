@@ -206,7 +206,7 @@ CREATE TABLE policy_stores (
     deleted_at BIGINT
 );
 
--- Authorization models: immutable; the largest id of a store is its latest.
+-- Authorization models: immutable; the one with a store's largest revision is its latest.
 CREATE TABLE policy_models (
     store_id   TEXT   NOT NULL REFERENCES policy_stores (id) ON DELETE CASCADE,
     id         TEXT   NOT NULL,
@@ -224,7 +224,6 @@ CREATE TABLE policy_tuples (
     relation    TEXT   NOT NULL,
     subject     TEXT   NOT NULL,
     condition   TEXT,
-    revision    BIGINT NOT NULL,
     created_at  BIGINT NOT NULL,
     PRIMARY KEY (store_id, object_type, object_id, relation, subject)
 );

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
 use crate::oauth::keys::{Keys, KeysError};
+use crate::policy::{Policy, PolicyError};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
 
@@ -21,6 +22,8 @@ pub struct App {
     pub clock: Clock,
     /// Seals and opens stored secrets; derives MAC keys.
     pub sealer: Arc<Sealer>,
+    /// Permissions: stores, models, tuples, checks.
+    pub policy: Policy,
     /// Signs tokens, verifies them, publishes the keys.
     pub keys: Keys,
     /// Hashes and verifies passwords, a bounded number at a time.
@@ -47,6 +50,9 @@ pub enum OpenError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Tessera's own permission store could not be made.
+    #[error("opening the permission stores failed: {0}")]
+    Policy(#[from] PolicyError),
 }
 
 impl App {
@@ -59,6 +65,8 @@ impl App {
         let db = Db::open(&config.database).await?;
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
+        let staleness = config.policy_max_staleness_seconds;
+        let policy = Policy::open(db.clone(), &sealer, staleness, clock.now()).await?;
         let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
         let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let metrics = Metrics::new(db.engine());
@@ -67,6 +75,7 @@ impl App {
             db,
             clock,
             sealer,
+            policy,
             keys,
             hasher,
             metrics,

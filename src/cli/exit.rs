@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::app::OpenError;
 use crate::config::Mistakes;
 use crate::oauth::keys::KeysError;
+use crate::policy::PolicyError;
 use crate::serve::{DataDirError, StartError};
 use crate::store::seal::SealError;
 use crate::store::{SchemaError, StoreError};
@@ -157,7 +158,9 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
         | OpenError::Keys(KeysError::Store(error) | KeysError::Seal(SealError::Store(error)))
+        | OpenError::Policy(PolicyError::Store(error))
         | OpenError::Store(error) => store_exit(error),
+        OpenError::Policy(_) => Exit::Other,
     }
 }
 

@@ -20,7 +20,8 @@ impl From<SetupError> for Failure {
             SetupError::Store(error) => error.into(),
             error @ (SetupError::AdministratorExists
             | SetupError::LinkSpent
-            | SetupError::Account(_)) => Self::new(Exit::Other, error),
+            | SetupError::Account(_)
+            | SetupError::Role(_)) => Self::new(Exit::Other, error),
         }
     }
 }

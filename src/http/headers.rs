@@ -1,5 +1,6 @@
 //! Headers that every answer carries unless its handler said otherwise: no sniffing, no framing, no referrer, no caching
-//! (SECURITY R52, R55).
+//! (SECURITY R52, R55). No `Cross-Origin-Opener-Policy`: applications may open the sign-in in a window of its own and hear of the
+//! answer through `window.opener`, which that policy would cut on any step of the way.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use http::{HeaderName, HeaderValue};
 use crate::app::App;
 
 /// What an answer carries by default.
-const DEFAULTS: [(HeaderName, HeaderValue); 6] = [
+const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -23,10 +24,6 @@ const DEFAULTS: [(HeaderName, HeaderValue); 6] = [
     (
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
     ),
 ];
 /// One year; told only where the issuer itself is https (RFC 6797 section 7.2).

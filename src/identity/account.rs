@@ -11,7 +11,7 @@ use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::store::users::{self, IdentifierKind};
-use crate::store::{Db, StoreError, Tx, sessions};
+use crate::store::{Db, StoreError, Tx, grants, sessions};
 
 /// Why an account could not be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +132,10 @@ async fn end_everything(
         };
         events::record(tx, &event, now).await?;
     }
-    users::revoke_grants(tx, id, reason, now).await?;
+    for grant_id in grants::revoke_of_user(tx, id, reason, now).await? {
+        let event = Event::GrantRevoked { grant_id, reason };
+        events::record(tx, &event, now).await?;
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use argon2::Block;
 use aws_lc_rs::hmac;
 use tokio::sync::Semaphore;
 
-use super::password::{Password, PasswordHash, Pepper};
+use super::password::{Password, PasswordHash, Pepper, Verdict};
 use crate::base::secret::Secret;
 use crate::base::time::Seconds;
 use crate::config::SignIn;
@@ -43,18 +43,6 @@ pub enum HashError {
     /// The hash function refused its parameters, or its thread died: a fault of ours.
     #[error("the password could not be hashed")]
     Failed,
-}
-
-/// What verifying a password found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is the password.
-    Match {
-        /// The stored hash is not of today's parameters: hash anew.
-        outdated: bool,
-    },
-    /// It is not, or there is no account, or the account has no password.
-    Mismatch,
 }
 
 /// Memory blocks that wait for the next hash.

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hasher::Verdict;
+use super::password::Verdict;
 use super::user::UserState;
 
 /// A way to prove who one is.

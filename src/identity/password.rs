@@ -117,6 +117,18 @@ fn beyond(password: &str, words: &[&str]) -> usize {
     rest.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
+/// What verifying a password found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the password.
+    Match {
+        /// The stored hash is not of today's parameters: hash anew.
+        outdated: bool,
+    },
+    /// It is not, or there is no account, or the account has no password.
+    Mismatch,
+}
+
 /// The key outside the database, without which a stolen table of hashes cannot be guessed at.
 pub type Pepper = Secret<Vec<u8>>;
 

@@ -8,6 +8,8 @@ use super::user::NewUser;
 use crate::base::id::UserId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
 use crate::base::time::{Seconds, Timestamp};
+use crate::policy::PolicyError;
+use crate::policy::system::{self, Role};
 use crate::store::{Db, StoreError, setup_links};
 
 /// How long a link can be used.
@@ -27,6 +29,9 @@ pub enum SetupError {
     /// The account could not be made.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// The role could not be given.
+    #[error(transparent)]
+    Role(#[from] PolicyError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,6 +45,9 @@ pub async fn issue_link(
 ) -> Result<Secret<String>, SetupError> {
     let secret = TokenKind::SetupLink.generate();
     let mut tx = db.write().await?;
+    if system::any_admin(&mut tx).await? {
+        return Err(SetupError::AdministratorExists);
+    }
     let hash = TokenHash::of(secret.expose());
     setup_links::insert(&mut tx, &hash, now, now.plus(LINK_TTL)).await?;
     tx.commit().await?;
@@ -54,7 +62,7 @@ pub async fn is_live(db: &Db, link: &str, now: Timestamp) -> Result<bool, StoreE
     }
 }
 
-/// Uses the link up and makes the administrator, both or neither.
+/// Uses the link up, makes the account and gives it the role `admin`: all or nothing.
 pub async fn make_administrator(
     db: &Db,
     link: &str,
@@ -68,7 +76,11 @@ pub async fn make_administrator(
     if !setup_links::consume(&mut tx, &hash, now).await? {
         return Err(SetupError::LinkSpent);
     }
+    if system::any_admin(&mut tx).await? {
+        return Err(SetupError::AdministratorExists);
+    }
     let id = account::create(&mut tx, new, now).await?;
+    system::assign_role(&mut tx, &format!("user:{id}"), Role::Admin, now).await?;
     tx.commit().await?;
     Ok(id)
 }

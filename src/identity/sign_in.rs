@@ -5,10 +5,10 @@
 
 use std::net::IpAddr;
 
-use super::hasher::{HashError, Hasher, Verdict};
+use super::hasher::{HashError, Hasher};
 use super::identifier::Canonical;
 use super::login::{self, Account, Evidence, Factor, Step};
-use super::password::{Password, PasswordHash};
+use super::password::{Password, PasswordHash, Verdict};
 use super::throttle::{self, Buckets, Reservation};
 use crate::base::id::UserId;
 use crate::base::secret::Secret;

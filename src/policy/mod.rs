@@ -1,4 +1,36 @@
-//! The policy engine and its service.
+//! Permissions: stores of relationship tuples, models over them, and checks answered from memory.
+//!
+//! | To | Look at |
+//! |---|---|
+//! | decide (pure) | [`engine`] |
+//! | read and write, with revisions | [`Policy`], [`write()`](write()) |
+//! | keep the graph in memory and fresh | `replica` |
+//! | prove how fresh an answer is | [`token`] |
+//! | ask what somebody may do in Tessera itself | [`system`] |
+//! | speak OpenFGA's HTTP API | [`api`] |
+//!
+//! Every write takes its store's next revision and leaves one entry in the change log; every answer says which revision
+//! it is true of. Nothing decided is ever cached: answers come from the graph, and the graph follows the log.
 
 pub mod api;
 pub mod engine;
+pub mod system;
+pub mod token;
+
+mod change;
+mod error;
+mod models;
+mod read;
+mod replica;
+mod service;
+mod stores;
+mod write;
+
+pub use change::{Change, Changes, OnConflict};
+pub use error::PolicyError;
+pub use models::{StoredModel, read_model, write_model};
+pub use read::{ChangePage, ChangesFrom, TuplePage, TupleQuery};
+pub use replica::Consistency;
+pub use service::{Answer, CheckRequest, Policy, View};
+pub use stores::{Store, create_store};
+pub use write::{Written, write};

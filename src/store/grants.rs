@@ -140,6 +140,27 @@ pub async fn revoke(
     Ok(rows == 1)
 }
 
+/// Revokes every grant in a person's name; which ones.
+pub async fn revoke_of_user(
+    tx: &mut Tx,
+    user_id: &UserId,
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<Vec<GrantId>, StoreError> {
+    let ids: Vec<String> = tx
+        .all(
+            q("UPDATE grants SET revoked_at = $2, revoked_reason = $3 \
+               WHERE user_id = $1 AND revoked_at IS NULL RETURNING id")
+            .bind(user_id.as_str())
+            .bind(now)
+            .bind(reason),
+        )
+        .await?;
+    ids.iter()
+        .map(|id| GrantId::parse(id).map_err(|error| StoreError::corrupt("grants.id", &error)))
+        .collect()
+}
+
 /// Deletes at most `limit` grants made before `made_before` whose refresh family, if any, has expired; how many. Codes and
 /// families go with them.
 pub async fn delete_spent(

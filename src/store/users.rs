@@ -263,19 +263,3 @@ pub async fn note_sign_in(
         .await?;
     Ok(rows == 1)
 }
-
-/// Revokes every grant in a person's name.
-pub async fn revoke_grants(
-    tx: &mut Tx,
-    id: &UserId,
-    reason: &'static str,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    tx.exec(
-        q("UPDATE grants SET revoked_at = $2, revoked_reason = $3 WHERE user_id = $1 AND revoked_at IS NULL")
-            .bind(id.as_str())
-            .bind(now)
-            .bind(reason),
-    )
-    .await
-}

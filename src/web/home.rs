@@ -33,12 +33,16 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let visitor = Visitor::of(&app, &session).await?;
+    let may_manage_clients = match &visitor {
+        Some(visitor) => visitor.may_manage_clients(&app).await?,
+        None => false,
+    };
     let guard = Guard::of(&app, &headers);
     let page = Page {
         title: "Account",
         width: Width::Narrow,
         body: match &visitor {
-            Some(visitor) => account(&app, &guard, visitor),
+            Some(visitor) => account(&app, &guard, visitor, may_manage_clients),
             None => welcome(&app),
         },
     };
@@ -73,14 +77,19 @@ fn welcome(app: &App) -> Markup {
     }
 }
 
-fn account(app: &App, guard: &Guard, visitor: &Visitor) -> Markup {
+fn account(app: &App, guard: &Guard, visitor: &Visitor, may_manage_clients: bool) -> Markup {
     html! {
         h1 { "Hello, " (visitor.user.display_name()) }
         p .lead { "You are signed in." }
         (person(&visitor.user))
-        form method="post" action=(links::path(&app.config, "/signout")) {
-            (guard.field(app, Form::SignOut, Some(&visitor.sign_in)))
-            button .button .quiet type="submit" { "Sign out" }
+        div .stack {
+            @if may_manage_clients {
+                a .button href=(links::path(&app.config, "/setup/application")) { "Register an application" }
+            }
+            form method="post" action=(links::path(&app.config, "/signout")) {
+                (guard.field(app, Form::SignOut, Some(&visitor.sign_in)))
+                button .button .quiet type="submit" { "Sign out" }
+            }
         }
     }
 }

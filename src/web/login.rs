@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use tower_sessions::Session;
 
 use super::csrf::{self, Form, Guard};
-use super::flow::{FlowQuery, PendingFlow};
+use super::flow::FlowQuery;
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};
 use super::parts::{TextField, alert, password_field, text_field};
@@ -25,6 +25,7 @@ use crate::base::time::Seconds;
 use crate::http::{ClientAddress, Problem};
 use crate::identity::session::{self, SessionError};
 use crate::identity::sign_in::{self, Answer, Attempt, Desk, Proof};
+use crate::oauth::flow::Flow;
 
 const WRONG: &str = "That name and password do not match. Check both and try again.";
 
@@ -35,7 +36,7 @@ pub fn router() -> Router<Arc<App>> {
 
 /// What stands on the page.
 struct View<'a> {
-    flow: Option<&'a PendingFlow>,
+    flow: Option<&'a Flow>,
     identifier: &'a str,
     alert: Option<String>,
     status: StatusCode,
@@ -47,7 +48,7 @@ async fn show(
     Query(query): Query<FlowQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let flow = flow::load(&app, &query, &headers).await?;
+    let flow = flow::load(&app, &query, &headers, app.clock.now()).await?;
     let signed_in = session::current(&session).await.map_err(failed)?.is_some();
     if flow.is_none() && signed_in {
         return Ok(Redirect::to(&links::path(&app.config, "/")).into_response());
@@ -71,12 +72,13 @@ async fn submit(
 ) -> Result<Response, Problem> {
     let (headers, fields) = request;
     csrf::check(&app, &headers, Form::Login, None, &fields)?;
-    let flow = flow::load(&app, &query, &headers).await?;
+    let now = app.clock.now();
+    let flow = flow::load(&app, &query, &headers, now).await?;
     let attempt = Attempt {
         identifier: fields.get("identifier").to_owned(),
         password: Secret::new(fields.get("password").to_owned()),
         address: address.0,
-        now: app.clock.now(),
+        now,
     };
     let answer = answer(&app, &session, &attempt).await?;
     let (status, alert, wait) = match answer {

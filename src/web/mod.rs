@@ -12,6 +12,9 @@ use crate::app::App;
 use crate::base::limit::FORM_BODY_BYTES;
 use crate::http::Problem;
 
+mod application;
+mod application_settings;
+mod consent;
 pub mod cookies;
 pub mod csrf;
 pub mod error_page;
@@ -30,6 +33,8 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .merge(home::router())
         .merge(login::router())
+        .merge(consent::router())
+        .merge(application::router())
         .merge(setup::router())
         .layer(DefaultBodyLimit::max(FORM_BODY_BYTES))
 }

@@ -65,7 +65,7 @@ pub fn password_field(field: TextField<'_>) -> Markup {
                 input id=(field.name) name=(field.name) type="password" autocomplete=(field.autocomplete)
                     required autofocus[field.focus] aria-invalid=[field.error.map(|_| "true")]
                     aria-describedby=[described_by(&field)];
-                button .reveal type="button" hidden aria-pressed="false" aria-controls=(field.name)
+                button .reveal type="button" hidden aria-controls=(field.name)
                     aria-label={ "Show " (field.label.to_lowercase()) } { "Show" }
             }
             (note(&field))

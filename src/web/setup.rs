@@ -126,7 +126,7 @@ async fn make(
         Err(SetupError::Account(error)) => {
             Ok(Err((StatusCode::UNPROCESSABLE_ENTITY, faults_of(&error))))
         }
-        Err(error @ SetupError::Store(_)) => Err(failed(error)),
+        Err(error @ (SetupError::Role(_) | SetupError::Store(_))) => Err(failed(error)),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::http::Problem;
 use crate::identity::account;
 use crate::identity::session::{self, SignIn};
 use crate::identity::user::User;
+use crate::policy::system::{self, Permission};
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
@@ -26,5 +27,14 @@ impl Visitor {
         };
         let user = account::find(&app.db, &sign_in.user_id).await?;
         Ok(user.map(|user| Self { sign_in, user }))
+    }
+
+    /// Whether this person may register and change applications.
+    pub async fn may_manage_clients(&self, app: &App) -> Result<bool, Problem> {
+        let subject = format!("user:{}", self.user.id);
+        let now = app.clock.now();
+        system::allows(&app.policy, &subject, Permission::ManageClients, now)
+            .await
+            .map_err(failed)
     }
 }

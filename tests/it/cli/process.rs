@@ -189,8 +189,8 @@ impl Served {
     pub fn next_link(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
-        let link = line.trim().strip_prefix("setup").expect(&line);
-        link.trim().to_owned()
+        let found = line.trim().strip_prefix("setup").expect(&line);
+        found.trim().to_owned()
     }
 
     /// Asks it to stop.

@@ -36,14 +36,18 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/authorize", Door::Public),
     ("POST", "/authorize", Door::Public),
     ("GET", "/authorize/continue", Door::Public),
+    ("GET", "/consent", Door::Public),
     ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
     ("GET", "/login", Door::Public),
     ("GET", "/metrics", Door::Public),
     ("GET", "/readyz", Door::Public),
+    ("GET", "/setup/application", Door::Public),
     ("GET", "/setup/{link}", Door::Public),
     // Forms: a POST without the form's token is refused, whoever sends it.
+    ("POST", "/consent", Door::Form),
     ("POST", "/login", Door::Form),
+    ("POST", "/setup/application", Door::Form),
     ("POST", "/setup/{link}", Door::Form),
     ("POST", "/signout", Door::Form),
 ];

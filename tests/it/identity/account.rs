@@ -116,8 +116,8 @@ async fn give_session_and_grant(t: &TestDb, id: &tessera::base::id::UserId) -> T
         .unwrap();
     tx.exec(
         q(
-            "INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, created_at) \
-           VALUES ('gnt_1', 'web', $1, 'ses_1', '', 0, 0)",
+            "INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, amr, created_at) \
+           VALUES ('gnt_00000000000000000000000001', 'web', $1, 'ses_1', '', 0, 'pwd', 0)",
         )
         .bind(id.as_str()),
     )

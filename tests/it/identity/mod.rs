@@ -1,6 +1,7 @@
 //! Accounts, passwords, throttling and sessions, on both databases.
 
 mod account;
+mod setup;
 mod sign_in;
 mod throttle;
 

@@ -285,6 +285,6 @@ async fn a_flow_that_does_not_exist_leads_nowhere() {
         let page = browser.get(&format!("/login?flow={flow}")).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{flow}");
         assert!(page.location().is_empty());
-        assert!(page.text.contains("begin again"), "{}", page.text);
+        assert!(page.text.contains("start again"), "{}", page.text);
     }
 }

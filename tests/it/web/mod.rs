@@ -1,9 +1,11 @@
 //! The pages, over HTTP, as a browser without scripts sees them.
 
+mod consent;
 mod csrf;
 mod home;
 mod login;
 mod safety;
+mod setup;
 
 use tessera::base::id::UserId;
 use tessera::identity::account;

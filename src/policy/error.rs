@@ -1,0 +1,109 @@
+//! Why a permission request has no answer.
+
+use super::engine::admit::NotAdmitted;
+use super::engine::check::CheckError;
+use super::engine::dsl::DslError;
+use super::engine::graph::GraphFull;
+use super::engine::json::JsonError;
+use super::engine::tuple::{Tuple, TupleError};
+use super::engine::validate::ModelError;
+use super::token::TokenError;
+use crate::store::StoreError;
+
+/// Why a permission request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// No store has this id, or it was deleted.
+    #[error("no store has the id `{0}`; list the stores to find the right one")]
+    StoreNotFound(String),
+    /// The store's name is malformed.
+    #[error("invalid store name: 3 to 64 letters, digits, spaces and `.-/^_&@` are allowed")]
+    StoreName,
+    /// Tessera's own store is changed by assigning roles, not through the permission API.
+    #[error("this is Tessera's own store; assign roles to change it")]
+    SystemStore,
+    /// The store has no model of this id.
+    #[error("Authorization Model '{0}' not found")]
+    ModelNotFound(String),
+    /// The store has no model at all.
+    #[error("No authorization models found for store '{0}'")]
+    NoModel(String),
+    /// A model's text does not parse.
+    #[error(transparent)]
+    Dsl(#[from] DslError),
+    /// A model's JSON form does not parse.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// A model makes no sense.
+    #[error("{}", first(.0))]
+    InvalidModel(Vec<ModelError>),
+    /// A model is larger than allowed.
+    #[error("the model has {found} bytes; at most {limit} are allowed")]
+    ModelTooLarge {
+        /// Its size.
+        found: usize,
+        /// What is allowed.
+        limit: usize,
+    },
+    /// A text is not part of a tuple.
+    #[error(transparent)]
+    Tuple(#[from] TupleError),
+    /// The model does not admit a tuple.
+    #[error("Invalid tuple '{tuple}'. Reason: {reason}")]
+    NotAdmitted {
+        /// Which.
+        tuple: Tuple,
+        /// Why.
+        reason: NotAdmitted,
+    },
+    /// Neither a write nor a delete.
+    #[error("Invalid input. Make sure you provide at least one write, or at least one delete")]
+    NothingToWrite,
+    /// A tuple stands twice in one request.
+    #[error(
+        "duplicate tuple in write: user: '{}', relation: '{}', object: '{}'",
+        .0.subject, .0.relation, .0.object
+    )]
+    Duplicate(Tuple),
+    /// Too many writes and deletes.
+    #[error("The number of write operations exceeds the allowed limit of {limit}")]
+    TooManyChanges {
+        /// What is allowed.
+        limit: usize,
+    },
+    /// A tuple to write is there already.
+    #[error(
+        "cannot write a tuple which already exists: user: '{}', relation: '{}', object: '{}': tuple to be written already existed or the tuple to be deleted did not exist",
+        .0.subject, .0.relation, .0.object
+    )]
+    AlreadyThere(Tuple),
+    /// A tuple to delete is not there.
+    #[error(
+        "cannot delete a tuple which does not exist: user: '{}', relation: '{}', object: '{}': tuple to be written already existed or the tuple to be deleted did not exist",
+        .0.subject, .0.relation, .0.object
+    )]
+    NotThere(Tuple),
+    /// A check could not be decided.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// A token is not one of ours, or not for this.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The database does not hold the revision that a token names: it was restored from a backup, or the token is another's.
+    #[error("the revision of the token is not in this database; start over without the token")]
+    RevisionNotThere,
+    /// The graph is out of numbers.
+    #[error(transparent)]
+    Full(#[from] GraphFull),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn first(faults: &[ModelError]) -> String {
+    match faults {
+        [] => "the model is invalid".to_owned(),
+        [only] => only.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more faults)", rest.len()),
+    }
+}
