@@ -28,6 +28,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("app", Floor::State),
     ("events", Floor::Services),
     ("identity", Floor::Services),
+    ("oauth/keys", Floor::Services),
     ("outbound", Floor::Services),
     ("policy", Floor::Services),
     ("config", Floor::Store),
