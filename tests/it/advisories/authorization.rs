@@ -3,6 +3,7 @@
 use http::StatusCode;
 use tessera::base::encoding::base64url;
 use tessera::base::secret::{TokenKind, sha256};
+use tessera::base::time::Seconds;
 use tessera::oauth::client::{self, NewClient};
 use tessera::oauth::protocol::client::ClientId;
 
@@ -98,9 +99,11 @@ async fn a_flow_without_its_cookie_is_worth_nothing() {
         let resumed = format!("/authorize/continue?flow={flow}");
         let page = victim.get(&resumed).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "no cookie");
-        victim
+        t.clock.advance(Seconds::new(1));
+        let page = victim
             .get(&party.authorize_path(&[("prompt", "login")]))
             .await;
+        assert!(page.location().starts_with("/login"), "a flow of its own");
         let page = victim.get(&resumed).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "another cookie");
         assert_eq!(page.location(), "");
