@@ -12,7 +12,7 @@ use super::protocol::claims::{AccessClaims, TokenType};
 use super::protocol::client::ClientId;
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::scope::{ScopeSet, TESSERA_ADMIN};
-use super::respond::{fault_json, internal};
+use super::respond::fault_json;
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
@@ -184,12 +184,13 @@ impl BearerError {
 impl IntoResponse for BearerError {
     fn into_response(self) -> Response {
         let challenge = self.challenge();
-        let code = match &self {
+        let description = self.to_string();
+        let code = match self {
             Self::Missing | Self::Invalid => ErrorCode::InvalidToken,
             Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
-            Self::Internal(error) => return fault_json(&internal(error)),
+            Self::Internal(error) => return error.into_response(),
         };
-        let mut response = fault_json(&Fault::new(code, &self));
+        let mut response = fault_json(&Fault::new(code, description));
         if let Some(challenge) = challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }

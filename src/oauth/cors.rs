@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use super::protocol::client::{Client, ClientId};
 use super::protocol::redirect_uri::origin_of;
 use crate::app::App;
+use crate::http::Problem;
 use crate::store::{StoreError, clients};
 
 /// How long a browser may remember the answer to its preflight, in seconds.
@@ -31,6 +32,15 @@ struct AnswerOf(ClientId);
 pub fn allow_origins_of(response: &mut Response, client: &Client) {
     let mark = AnswerOf(client.client_id.clone());
     response.extensions_mut().insert(mark);
+}
+
+/// Answers methods that a route does not take. Set before the layers of this file, so that preflights pass through them.
+pub async fn method_not_allowed(method: Method) -> Response {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("this path does not answer {method}; the Allow header names what it does"),
+    )
+    .into_response()
 }
 
 /// Any origin may read.

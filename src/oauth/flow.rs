@@ -150,15 +150,14 @@ pub(super) async fn begin(
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<Begun, StoreError> {
-    let (binding_hash, cookie) = match binding_cookie(&app.config, headers)
-        .and_then(|binding| TokenKind::FlowBinding.hash(binding))
-    {
-        Some(hash) => (hash, None),
-        None => {
-            let binding = TokenKind::FlowBinding.generate();
-            let cookie = set_cookie(&app.config, &binding);
-            (TokenHash::of(binding.expose()), Some(cookie))
-        }
+    let sent = binding_cookie(&app.config, headers)
+        .and_then(|binding| TokenKind::FlowBinding.hash(binding));
+    let (binding_hash, cookie) = if let Some(hash) = sent {
+        (hash, None)
+    } else {
+        let binding = TokenKind::FlowBinding.generate();
+        let cookie = set_cookie(&app.config, &binding);
+        (TokenHash::of(binding.expose()), Some(cookie))
     };
     let row = FlowRow {
         id: FlowId::new(now),

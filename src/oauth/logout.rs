@@ -71,7 +71,9 @@ async fn answer(app: &App, session: &Session, params: Result<Params, OAuthError>
 
 async fn log_out(app: &App, session: &Session, params: &Params) -> Result<Response, OAuthError> {
     let request = Request::read(app, params, app.clock.now()).await?;
-    let sign_in = session::current(session).await.map_err(session_failed)?;
+    let sign_in = session::current(session)
+        .await
+        .map_err(|error| session_failed(&error))?;
     let Some(sign_in) = sign_in else {
         return Ok(request.farewell());
     };
@@ -81,11 +83,13 @@ async fn log_out(app: &App, session: &Session, params: &Params) -> Result<Respon
     if !confirmed && !request.names(&sign_in) {
         return Ok(request.ask(app, &sign_in));
     }
-    session::end(session).await.map_err(session_failed)?;
+    session::end(session)
+        .await
+        .map_err(|error| session_failed(&error))?;
     Ok(request.farewell())
 }
 
-fn session_failed(error: session::SessionError) -> OAuthError {
+fn session_failed(error: &session::SessionError) -> OAuthError {
     tracing::error!(%error, "the session could not be read or ended");
     OAuthError::Inconsistent("the session could not be read or ended")
 }

@@ -41,11 +41,13 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route(paths::OAUTH_METADATA, get(discovery::get))
         .route(paths::OAUTH_METADATA_OF_PATH, get(discovery::get_of_path))
         .route(paths::JWKS, get(discovery::jwks))
+        .method_not_allowed_fallback(cors::method_not_allowed)
         .layer(middleware::from_fn(cors::any_origin));
     let of_clients = Router::new()
         .route(paths::TOKEN, post(token::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::USERINFO, get(userinfo::get).post(userinfo::post))
+        .method_not_allowed_fallback(cors::method_not_allowed)
         .layer(middleware::from_fn_with_state(
             Arc::clone(app),
             cors::client_origins,

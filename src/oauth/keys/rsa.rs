@@ -151,6 +151,10 @@ impl JwtSigner for ParsedSigner {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the shape that `CryptoProvider` asks for"
+)]
 fn signer_factory(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     if *algorithm != Algorithm::RS256 {
         return (aws_lc::DEFAULT_PROVIDER.signer_factory)(algorithm, key);

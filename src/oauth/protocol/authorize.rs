@@ -73,7 +73,7 @@ pub enum AuthorizeError {
 /// An answer on its way to the client's verified redirect URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
-    redirect_uri: String,
+    uri: String,
     state: Option<String>,
     outcome: Outcome,
 }
@@ -98,7 +98,7 @@ impl Redirect {
             parameters.push(("state", state));
         }
         parameters.push(("iss", issuer));
-        with_query(&self.redirect_uri, &parameters)
+        with_query(&self.uri, &parameters)
     }
 }
 
@@ -115,7 +115,7 @@ impl AuthorizeRequest {
 
     fn answer(&self, outcome: Outcome) -> Redirect {
         Redirect {
-            redirect_uri: self.redirect_uri.clone(),
+            uri: self.redirect_uri.clone(),
             state: self.state.clone(),
             outcome,
         }
@@ -139,7 +139,7 @@ pub fn parse(params: &Params, client: &Client) -> Result<AuthorizeRequest, Autho
     let (redirect_uri, sent) = redirect_uri(params, client).map_err(AuthorizeError::ShowPage)?;
     let back = |fault| {
         AuthorizeError::RedirectBack(Redirect {
-            redirect_uri: redirect_uri.to_owned(),
+            uri: redirect_uri.to_owned(),
             state: params.get("state").map(str::to_owned),
             outcome: Outcome::Fault(fault),
         })

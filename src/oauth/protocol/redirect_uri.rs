@@ -154,18 +154,15 @@ fn is_allowed_scheme(url: &Url) -> bool {
     }
 }
 
-/// What follows an optional port; `None` when something that is no port and no path follows the host.
+/// What follows an optional port; `None` when a colon is followed by no port.
 fn without_port(after_host: &str) -> Option<&str> {
-    let rest = match after_host.strip_prefix(':') {
-        None => after_host,
-        Some(numbered) => {
-            let digits = numbered.bytes().take_while(u8::is_ascii_digit).count();
-            let (port, rest) = numbered.split_at_checked(digits)?;
-            port.parse::<u16>().ok().filter(|port| *port != 0)?;
-            rest
-        }
+    let Some(numbered) = after_host.strip_prefix(':') else {
+        return Some(after_host);
     };
-    (rest.is_empty() || rest.starts_with('/') || rest.starts_with('?')).then_some(rest)
+    let digits = numbered.bytes().take_while(u8::is_ascii_digit).count();
+    let (port, rest) = numbered.split_at_checked(digits)?;
+    port.parse::<u16>().ok().filter(|port| *port != 0)?;
+    Some(rest)
 }
 
 impl fmt::Display for RedirectUri {

@@ -21,7 +21,17 @@ pub struct TestApp {
     /// The clock it lives by.
     pub clock: Clock,
     server: JoinHandle<()>,
+    master: MasterKey,
     _dir: tempfile::TempDir,
+}
+
+/// Another process on the same database.
+pub struct Node {
+    /// Its shared state.
+    pub app: Arc<App>,
+    /// Where it answers; its issuer is the first node's.
+    pub url: String,
+    server: JoinHandle<()>,
 }
 
 impl TestApp {
@@ -55,22 +65,37 @@ impl TestApp {
         };
         change(&mut config);
         let clock = Clock::manual(START);
-        let app = App::open(config, &MasterKey::generate(), clock.clone())
-            .await
-            .unwrap();
-        let router = serve::router(Arc::clone(&app));
-        let server = tokio::spawn(async move {
-            let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
-            axum::serve(listener, service).await.unwrap();
-        });
+        let master = MasterKey::generate();
+        let app = App::open(config, &master, clock.clone()).await.unwrap();
+        let server = serve_on(listener, &app);
         Self {
             app,
             url,
             clock,
             server,
+            master,
             _dir: dir,
         }
     }
+
+    /// Starts another node on the same database, with the same clock: a restart, or a second server.
+    pub async fn second_node(&self) -> Node {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = App::open(self.app.config.clone(), &self.master, self.clock.clone())
+            .await
+            .unwrap();
+        let server = serve_on(listener, &app);
+        Node { app, url, server }
+    }
+}
+
+fn serve_on(listener: tokio::net::TcpListener, app: &Arc<App>) -> JoinHandle<()> {
+    let router = serve::router(Arc::clone(app));
+    tokio::spawn(async move {
+        let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+        axum::serve(listener, service).await.unwrap();
+    })
 }
 
 /// An HTTP client that follows no redirect and keeps no cookie.
@@ -85,6 +110,12 @@ pub fn client() -> reqwest::Client {
 }
 
 impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Drop for Node {
     fn drop(&mut self) {
         self.server.abort();
     }

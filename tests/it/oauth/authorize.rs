@@ -289,7 +289,7 @@ async fn an_omitted_redirect_uri_stays_omitted() {
         .token(&[
             ("grant_type", "authorization_code"),
             ("code", &code),
-            ("code_verifier", super::VERIFIER),
+            ("code_verifier", super::party::VERIFIER),
         ])
         .await;
     let tokens = answer.tokens();

@@ -7,12 +7,9 @@ mod cors;
 mod discovery;
 mod keys;
 mod logout;
-mod party;
+pub mod party;
 mod races;
-mod redirects;
 mod refresh;
 mod revocation;
 mod store;
 mod token;
-
-pub use party::{Party, Tokens, VERIFIER, setup};

@@ -115,6 +115,16 @@ impl Party {
         }
     }
 
+    /// The same client, talking to another node.
+    pub fn at(&self, url: &str) -> Self {
+        Self {
+            client_id: self.client_id.clone(),
+            secret: self.secret.clone(),
+            url: url.to_owned(),
+            http: http_client(),
+        }
+    }
+
     /// A public client with the same redirect URI.
     pub fn public(new: &mut NewClient) {
         new.token_endpoint_auth_method = Some("none".to_owned());

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use tessera::base::time::Seconds;
 
-use super::VERIFIER;
+use super::party::VERIFIER;
 use super::party::{Answer, Party, REDIRECT_URI, claims, setup, setup_with};
 use crate::harness::database::{Engine, engines};
 use crate::harness::server::{TestApp, client as http_client};
