@@ -23,5 +23,6 @@ mod cli;
 mod harness;
 mod http;
 mod identity;
+mod policy;
 mod store;
 mod web;

@@ -17,6 +17,8 @@ enum Door {
     Public,
     /// A browser that was given the form.
     Form,
+    /// An access token whose subject has the permission (`policy/access` tries the roles).
+    Token,
 }
 
 /// Method, route, door. `HEAD` comes with `GET`.
@@ -42,6 +44,22 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/metrics", Door::Public),
     ("GET", "/readyz", Door::Public),
     ("GET", "/setup/{link}", Door::Public),
+    ("GET", "/stores", Door::Token),
+    ("POST", "/stores", Door::Token),
+    ("GET", "/stores/{store}", Door::Token),
+    ("DELETE", "/stores/{store}", Door::Token),
+    ("GET", "/stores/{store}/authorization-models", Door::Token),
+    ("POST", "/stores/{store}/authorization-models", Door::Token),
+    (
+        "GET",
+        "/stores/{store}/authorization-models/{model}",
+        Door::Token,
+    ),
+    ("POST", "/stores/{store}/batch-check", Door::Token),
+    ("GET", "/stores/{store}/changes", Door::Token),
+    ("POST", "/stores/{store}/check", Door::Token),
+    ("POST", "/stores/{store}/read", Door::Token),
+    ("POST", "/stores/{store}/write", Door::Token),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/login", Door::Form),
     ("POST", "/setup/{link}", Door::Form),
@@ -111,7 +129,7 @@ async fn every_door_is_as_open_as_its_row_says() {
                 ("Content-Type", "application/x-www-form-urlencoded"),
                 ("Content-Length", "0"),
             ],
-            Door::Public => &[],
+            Door::Public | Door::Token => &[],
         };
         let status = send(&t.url, method, &filled(path), form).await.status;
         match door {
@@ -120,6 +138,7 @@ async fn every_door_is_as_open_as_its_row_says() {
                 "{method} {path}: {status}"
             ),
             Door::Form => assert_eq!(status, 403, "{method} {path}"),
+            Door::Token => assert_eq!(status, 401, "{method} {path}"),
         }
     }
 }
