@@ -62,6 +62,31 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // Holders of an access token.
     ("GET", "/userinfo", Door::Token),
     ("POST", "/userinfo", Door::Token),
+    // Permission data: whoever has the permission in the system store.
+    ("GET", "/stores", Door::Permission),
+    ("POST", "/stores", Door::Permission),
+    ("GET", "/stores/{store}", Door::Permission),
+    ("DELETE", "/stores/{store}", Door::Permission),
+    (
+        "GET",
+        "/stores/{store}/authorization-models",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/stores/{store}/authorization-models",
+        Door::Permission,
+    ),
+    (
+        "GET",
+        "/stores/{store}/authorization-models/{model}",
+        Door::Permission,
+    ),
+    ("POST", "/stores/{store}/batch-check", Door::Permission),
+    ("GET", "/stores/{store}/changes", Door::Permission),
+    ("POST", "/stores/{store}/check", Door::Permission),
+    ("POST", "/stores/{store}/read", Door::Permission),
+    ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/consent", Door::Form),
     ("POST", "/login", Door::Form),
