@@ -10,7 +10,7 @@ use tessera::serve;
 use super::raw::send;
 use crate::harness::database::Engine;
 use crate::harness::server::TestApp;
-use crate::oauth::Party;
+use crate::oauth::party::Party;
 
 /// Who may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,49 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // Holders of an access token.
     ("GET", "/userinfo", Door::Token),
     ("POST", "/userinfo", Door::Token),
+    // The admin API.
+    ("GET", "/admin/api/clients", Door::Permission),
+    ("POST", "/admin/api/clients", Door::Permission),
+    ("GET", "/admin/api/clients/{client_id}", Door::Permission),
+    ("PUT", "/admin/api/clients/{client_id}", Door::Permission),
+    (
+        "POST",
+        "/admin/api/clients/{client_id}/disable",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/admin/api/clients/{client_id}/enable",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/admin/api/clients/{client_id}/secret",
+        Door::Permission,
+    ),
+    (
+        "GET",
+        "/admin/api/role-assignments/{subject}",
+        Door::Permission,
+    ),
+    (
+        "PUT",
+        "/admin/api/role-assignments/{subject}/{role}",
+        Door::Permission,
+    ),
+    (
+        "DELETE",
+        "/admin/api/role-assignments/{subject}/{role}",
+        Door::Permission,
+    ),
+    ("GET", "/admin/api/roles", Door::Permission),
+    ("GET", "/admin/api/users", Door::Permission),
+    ("POST", "/admin/api/users", Door::Permission),
+    ("GET", "/admin/api/users/{id}", Door::Permission),
+    ("PATCH", "/admin/api/users/{id}", Door::Permission),
+    ("POST", "/admin/api/users/{id}/lock", Door::Permission),
+    ("PUT", "/admin/api/users/{id}/password", Door::Permission),
+    ("POST", "/admin/api/users/{id}/unlock", Door::Permission),
     // Permission data: whoever has the permission in the system store.
     ("GET", "/stores", Door::Permission),
     ("POST", "/stores", Door::Permission),
