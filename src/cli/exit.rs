@@ -138,29 +138,46 @@ impl From<StartError> for Failure {
     }
 }
 
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        Self::new(keys_exit(&error), error)
+    }
+}
+
 const fn open_exit(error: &OpenError) -> Exit {
     match error {
         OpenError::Schema(SchemaError::Newer { .. } | SchemaError::Differs { .. }) => {
             Exit::SchemaNewer
         }
-        OpenError::Seal(SealError::WrongMasterKey)
-        | OpenError::Keys(KeysError::Seal(SealError::WrongMasterKey)) => Exit::MasterKey,
+        OpenError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
         OpenError::Schema(SchemaError::Failed(_))
         | OpenError::Seal(SealError::Altered(_))
-        | OpenError::Hash(_)
-        | OpenError::Keys(
-            KeysError::Seal(SealError::Altered(_))
-            | KeysError::Rsa
-            | KeysError::NoActiveKey
-            | KeysError::Sign(_)
-            | KeysError::Provider,
-        ) => Exit::Other,
+        | OpenError::Hash(_) => Exit::Other,
+        OpenError::Policy(error) => policy_exit(error),
+        OpenError::Keys(error) => keys_exit(error),
         OpenError::Schema(SchemaError::Store(error))
         | OpenError::Seal(SealError::Store(error))
-        | OpenError::Keys(KeysError::Store(error) | KeysError::Seal(SealError::Store(error)))
-        | OpenError::Policy(PolicyError::Store(error))
         | OpenError::Store(error) => store_exit(error),
-        OpenError::Policy(_) => Exit::Other,
+    }
+}
+
+const fn keys_exit(error: &KeysError) -> Exit {
+    match error {
+        KeysError::Store(error) | KeysError::Seal(SealError::Store(error)) => store_exit(error),
+        KeysError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
+        KeysError::Seal(SealError::Altered(_))
+        | KeysError::Rsa
+        | KeysError::NoActiveKey
+        | KeysError::Sign(_)
+        | KeysError::Provider => Exit::Other,
+    }
+}
+
+const fn policy_exit(error: &PolicyError) -> Exit {
+    if let PolicyError::Store(error) = error {
+        store_exit(error)
+    } else {
+        Exit::Other
     }
 }
 

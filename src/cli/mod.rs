@@ -71,7 +71,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Serve(arguments) => block_on(serve::run(settings, &arguments)),
         Command::SetupUrl => block_on(setup_url::run(settings)),
         Command::Config(arguments) => config::run(settings, &arguments),
-        Command::Keys(command) => keys::run(settings, &command),
+        Command::Keys(command) => block_on(keys::run(settings, &command)),
     }
 }
 

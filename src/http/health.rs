@@ -3,6 +3,7 @@
 //! A load balancer sends requests while `/readyz` answers 200 and an orchestrator restarts when `/livez` does not; a database
 //! that is away must therefore fail the first and not the second. No answer holds a secret, an address or a cause.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +17,11 @@ use serde::Serialize;
 
 use super::Problem;
 use crate::app::App;
+use crate::policy::Consistency;
 use crate::store::{StoreError, q};
 
-/// Longest wait for the database's answer.
-const DATABASE_SECONDS: u64 = 2;
+/// Longest wait for one check's answer.
+const CHECK_SECONDS: u64 = 2;
 
 /// The routes of this room.
 pub fn router() -> Router<Arc<App>> {
@@ -34,12 +36,22 @@ pub fn router() -> Router<Arc<App>> {
 struct Readiness {
     status: &'static str,
     version: &'static str,
+    /// The revision of Tessera's own permission store on this node.
+    revision: Option<i64>,
     checks: Checks,
 }
 
 #[derive(Debug, Serialize)]
 struct Checks {
     database: Check,
+    keys: Check,
+    policy: Check,
+}
+
+impl Checks {
+    fn all(&self) -> [Check; 3] {
+        [self.database, self.keys, self.policy]
+    }
 }
 
 /// One thing that must work.
@@ -61,10 +73,13 @@ async fn livez() -> &'static str {
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> Response {
+    let (database, revision) = tokio::join!(database(&app), policy(&app));
     let checks = Checks {
-        database: database(&app).await.into(),
+        database: database.into(),
+        keys: (!app.keys.active_kid().is_empty()).into(),
+        policy: revision.is_some().into(),
     };
-    let ready = checks.database == Check::Ok;
+    let ready = checks.all().iter().all(|check| *check == Check::Ok);
     let (code, status) = if ready {
         (StatusCode::OK, "ready")
     } else {
@@ -73,6 +88,7 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
     let body = Readiness {
         status,
         version: env!("CARGO_PKG_VERSION"),
+        revision,
         checks,
     };
     (code, Json(body)).into_response()
@@ -95,26 +111,38 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Probl
 /// Whether the database answers in time.
 async fn database(app: &App) -> bool {
     let ask = async {
-        let one: i64 = app
+        let count: i64 = app
             .db
             .read()
             .await?
             .one(q("SELECT COUNT(*) FROM meta"))
             .await?;
-        Ok::<_, StoreError>(one)
+        Ok::<_, StoreError>(count)
     };
-    match tokio::time::timeout(Duration::from_secs(DATABASE_SECONDS), ask).await {
-        Ok(Ok(_)) => true,
+    in_time("the database", ask).await.is_some()
+}
+
+/// The revision of the permission data in memory, when it is no older than it may be.
+async fn policy(app: &App) -> Option<i64> {
+    let (store, now) = (app.policy.system_store(), app.clock.now());
+    let ask = app
+        .policy
+        .view(store, "", &Consistency::MinimizeLatency, now);
+    in_time("the permission data", ask).await?;
+    app.policy.system_revision()
+}
+
+/// The answer, unless it fails or takes too long; the log knows which.
+async fn in_time<T, E: Display>(what: &str, ask: impl Future<Output = Result<T, E>>) -> Option<T> {
+    match tokio::time::timeout(Duration::from_secs(CHECK_SECONDS), ask).await {
+        Ok(Ok(answer)) => Some(answer),
         Ok(Err(error)) => {
-            tracing::warn!(%error, "the database does not answer");
-            false
+            tracing::warn!(%error, "not ready: {what} failed");
+            None
         }
         Err(_) => {
-            tracing::warn!(
-                seconds = DATABASE_SECONDS,
-                "the database does not answer in time"
-            );
-            false
+            tracing::warn!("not ready: {what} did not answer within {CHECK_SECONDS} s");
+            None
         }
     }
 }

@@ -52,9 +52,9 @@ pub enum PolicyError {
     #[error("Invalid tuple '{tuple}'. Reason: {reason}")]
     NotAdmitted {
         /// Which.
-        tuple: Tuple,
+        tuple: Box<Tuple>,
         /// Why.
-        reason: NotAdmitted,
+        reason: Box<NotAdmitted>,
     },
     /// Neither a write nor a delete.
     #[error("Invalid input. Make sure you provide at least one write, or at least one delete")]
@@ -64,7 +64,7 @@ pub enum PolicyError {
         "duplicate tuple in write: user: '{}', relation: '{}', object: '{}'",
         .0.subject, .0.relation, .0.object
     )]
-    Duplicate(Tuple),
+    Duplicate(Box<Tuple>),
     /// Too many writes and deletes.
     #[error("The number of write operations exceeds the allowed limit of {limit}")]
     TooManyChanges {
@@ -76,13 +76,13 @@ pub enum PolicyError {
         "cannot write a tuple which already exists: user: '{}', relation: '{}', object: '{}': tuple to be written already existed or the tuple to be deleted did not exist",
         .0.subject, .0.relation, .0.object
     )]
-    AlreadyThere(Tuple),
+    AlreadyThere(Box<Tuple>),
     /// A tuple to delete is not there.
     #[error(
         "cannot delete a tuple which does not exist: user: '{}', relation: '{}', object: '{}': tuple to be written already existed or the tuple to be deleted did not exist",
         .0.subject, .0.relation, .0.object
     )]
-    NotThere(Tuple),
+    NotThere(Box<Tuple>),
     /// A check could not be decided.
     #[error(transparent)]
     Check(#[from] CheckError),

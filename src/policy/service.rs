@@ -105,7 +105,7 @@ impl Policy {
             }
             match &failure {
                 Some(error) if !failing => {
-                    tracing::warn!(%error, "following the change log failed")
+                    tracing::warn!(%error, "following the change log failed");
                 }
                 None if failing => tracing::info!("following the change log again"),
                 Some(_) | None => {}
@@ -184,10 +184,7 @@ impl Policy {
         if !changes.writes.is_empty() {
             let program = self.program_for_writes(store_id, model_id, now).await?;
             for tuple in &changes.writes {
-                admit(program.model(), tuple).map_err(|reason| PolicyError::NotAdmitted {
-                    tuple: tuple.clone(),
-                    reason,
-                })?;
+                admitted(&program, tuple)?;
             }
         }
         let mut tx = self.0.db.write().await?;
@@ -292,6 +289,13 @@ impl Policy {
     }
 }
 
+fn admitted(program: &Program, tuple: &Tuple) -> Result<(), PolicyError> {
+    admit(program.model(), tuple).map_err(|reason| PolicyError::NotAdmitted {
+        tuple: Box::new(tuple.clone()),
+        reason: Box::new(reason),
+    })
+}
+
 /// A store as it is to one request.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -305,10 +309,7 @@ impl View {
     /// Decides a check. Contextual tuples are held against the model as strictly as written ones.
     pub fn check(&self, request: &CheckRequest<'_>) -> Result<bool, PolicyError> {
         for tuple in request.contextual {
-            admit(self.program.model(), tuple).map_err(|reason| PolicyError::NotAdmitted {
-                tuple: tuple.clone(),
-                reason,
-            })?;
+            admitted(&self.program, tuple)?;
         }
         let question = Question {
             object: request.object,

@@ -62,10 +62,10 @@ pub async fn write(
             (true, true) => done.push(Change::Write(tuple.clone())),
             (false, true) => done.push(Change::Delete(tuple.clone())),
             (true, false) if changes.on_duplicate == OnConflict::Error => {
-                return Err(PolicyError::AlreadyThere(tuple.clone()));
+                return Err(PolicyError::AlreadyThere(Box::new(tuple.clone())));
             }
             (false, false) if changes.on_missing == OnConflict::Error => {
-                return Err(PolicyError::NotThere(tuple.clone()));
+                return Err(PolicyError::NotThere(Box::new(tuple.clone())));
             }
             (_, false) => {}
         }
@@ -131,7 +131,7 @@ fn in_order(changes: &Changes) -> Result<BTreeMap<&Tuple, bool>, PolicyError> {
     let writes = changes.writes.iter().map(|tuple| (tuple, true));
     for (tuple, is_write) in deletes.chain(writes) {
         if all.insert(tuple, is_write).is_some() {
-            return Err(PolicyError::Duplicate(tuple.clone()));
+            return Err(PolicyError::Duplicate(Box::new(tuple.clone())));
         }
     }
     if all.is_empty() {

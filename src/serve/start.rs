@@ -51,7 +51,13 @@ pub enum StartError {
     Tls(#[from] TlsError),
     /// The database cannot be used.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(Box<OpenError>),
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(Box::new(error))
+    }
 }
 
 /// Opens the database and everything in memory, without serving: what the other commands need.

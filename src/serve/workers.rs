@@ -9,10 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::identity::session;
+use crate::oauth::keys::KeysError;
+use crate::oauth::sweep;
 use crate::store::StoreError;
 
 /// How often rows that have served are removed.
 const SWEEP_SECONDS: u64 = 60;
+/// How often signing keys are looked after, and read again where another node or the command line changed them.
+const KEYS_SECONDS: u64 = 30;
 
 /// The running workers.
 #[derive(Debug)]
@@ -29,7 +33,18 @@ impl Workers {
             tasks: JoinSet::new(),
         };
         workers.every(SWEEP_SECONDS, "sweep of sessions", app, sweep_sessions);
+        workers.every(SWEEP_SECONDS, "sweep of grants", app, sweep_grants);
+        workers.every(KEYS_SECONDS, "key maintenance", app, maintain_keys);
+        workers.follow_policies(app);
         workers
+    }
+
+    /// Follows the change logs of the permission stores.
+    fn follow_policies(&mut self, app: &App) {
+        let (stop, policy, clock) = (self.stop.clone(), app.policy.clone(), app.clock.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(policy.follow(clock)).await;
+        });
     }
 
     /// Runs `work` again and again; a failure is logged, and the next turn comes all the same.
@@ -55,6 +70,15 @@ impl Workers {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+async fn maintain_keys(app: Arc<App>) -> Result<(), KeysError> {
+    app.keys.maintain(app.clock.now()).await
+}
+
+async fn sweep_grants(app: Arc<App>) -> Result<(), StoreError> {
+    while sweep::sweep(&app.db, &app.config.tokens, app.clock.now()).await? > 0 {}
+    Ok(())
 }
 
 async fn sweep_sessions(app: Arc<App>) -> Result<(), StoreError> {

@@ -117,10 +117,15 @@ async fn answer(
         hasher: &app.hasher,
         limits: &app.config.sign_in,
     };
-    match sign_in::with_password(desk, attempt)
+    let answer = sign_in::with_password(desk, attempt)
         .await
-        .map_err(failed)?
-    {
+        .map_err(failed)?;
+    app.metrics.count_sign_in(match &answer {
+        Answer::Proved(_) => "proved",
+        Answer::Refused => "refused",
+        Answer::Wait(_) => "throttled",
+    });
+    match answer {
         Answer::Proved(proof) => begin(session, proof).await,
         Answer::Refused => Ok(Some(Refusal::Wrong)),
         Answer::Wait(wait) => Ok(Some(Refusal::Wait(wait))),

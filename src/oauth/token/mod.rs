@@ -58,11 +58,13 @@ async fn exchange(
         )
         .into());
     }
-    match grant_type {
+    let tokens = match grant_type {
         GrantType::AuthorizationCode => {
             authorization_code::exchange(app, client, params, now).await
         }
         GrantType::RefreshToken => refresh_token::exchange(app, client, params, now).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, client, params, now),
-    }
+    }?;
+    app.metrics.count_token(grant_type.as_str());
+    Ok(tokens)
 }

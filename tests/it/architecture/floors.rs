@@ -38,6 +38,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("identity/password", Floor::Rules),
     ("identity/user", Floor::Rules),
     ("oauth/protocol", Floor::Rules),
+    ("policy/engine", Floor::Rules),
     ("base", Floor::Words),
 ];
 

@@ -1,6 +1,7 @@
 //! `/livez`, `/readyz`, `/metrics`.
 
 use serde_json::Value;
+use tessera::base::time::Seconds;
 
 use crate::harness::database::engines;
 use crate::harness::server::{TestApp, client};
@@ -28,7 +29,10 @@ async fn a_running_server_is_alive_and_ready_and_tells_its_version() {
             "{body}"
         );
         assert_eq!(body["version"], env!("CARGO_PKG_VERSION"));
-        assert_eq!(body["checks"]["database"], "ok");
+        for check in ["database", "keys", "policy"] {
+            assert_eq!(body["checks"][check], "ok", "{body}");
+        }
+        assert!(body["revision"].is_i64(), "{body}");
     }
 }
 
@@ -46,6 +50,22 @@ async fn without_its_database_a_server_is_alive_but_not_ready() {
             "{body}"
         );
         assert_eq!(body["checks"]["database"], "failed");
+        assert_eq!(body["checks"]["keys"], "ok");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn permission_data_that_nobody_can_freshen_make_a_server_not_ready() {
+    for engine in engines() {
+        let t = TestApp::start(engine).await;
+        assert_eq!(get(&t, "/readyz").await.0, 200);
+        t.app.db.close().await;
+        let staleness = t.app.config.policy_max_staleness_seconds;
+        t.clock.advance(Seconds::new(staleness.get() + 1));
+        let (status, body) = get(&t, "/readyz").await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(status, 503, "{body}");
+        assert_eq!(body["checks"]["policy"], "failed", "{body}");
     }
 }
 

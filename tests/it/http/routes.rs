@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tessera::policy::system::{self, Role};
 use tessera::serve;
 
 use super::raw::send;
 use crate::harness::database::Engine;
 use crate::harness::server::TestApp;
+use crate::oauth::Party;
 
 /// Who may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,12 @@ enum Door {
     Public,
     /// A browser that was given the form.
     Form,
+    /// A client that authenticates in the request itself (RFC 6749 section 2.3).
+    Client,
+    /// Whoever holds an access token; it decides what comes back.
+    Token,
+    /// Who holds a permission of Tessera's own; an administrator holds them all.
+    Permission,
 }
 
 /// Method, route, door. `HEAD` comes with `GET`.
@@ -39,11 +47,21 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/consent", Door::Public),
     ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
+    // OpenID Connect RP-Initiated Logout 1.0 section 2: both methods ask, neither ends a session without an answer.
+    ("GET", "/logout", Door::Public),
+    ("POST", "/logout", Door::Public),
     ("GET", "/login", Door::Public),
     ("GET", "/metrics", Door::Public),
     ("GET", "/readyz", Door::Public),
     ("GET", "/setup/application", Door::Public),
     ("GET", "/setup/{link}", Door::Public),
+    // Clients.
+    ("POST", "/introspect", Door::Client),
+    ("POST", "/revoke", Door::Client),
+    ("POST", "/token", Door::Client),
+    // Holders of an access token.
+    ("GET", "/userinfo", Door::Token),
+    ("POST", "/userinfo", Door::Token),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/consent", Door::Form),
     ("POST", "/login", Door::Form),
@@ -109,21 +127,60 @@ async fn every_route_has_a_row_and_every_row_a_route() {
 #[tokio::test]
 async fn every_door_is_as_open_as_its_row_says() {
     let t = TestApp::start(Engine::Sqlite).await;
+    let plain = bearer(&t, "plain").await;
+    let admin = {
+        let admin = bearer(&t, "boss").await;
+        let mut tx = t.app.db.write().await.unwrap();
+        system::assign_role(&mut tx, "client:boss", Role::Admin, t.clock.now())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        admin
+    };
     for (method, path, door) in ROUTES {
-        let form: &[(&str, &str)] = match door {
-            Door::Form => &[
-                ("Content-Type", "application/x-www-form-urlencoded"),
-                ("Content-Length", "0"),
-            ],
-            Door::Public => &[],
+        let knock = async |token: Option<&str>| {
+            let mut headers = match door {
+                Door::Form | Door::Client => vec![
+                    ("Content-Type", "application/x-www-form-urlencoded"),
+                    ("Content-Length", "0"),
+                ],
+                Door::Public | Door::Token | Door::Permission => vec![],
+            };
+            headers.extend(token.map(|token| ("Authorization", token)));
+            send(&t.url, method, &filled(path), &headers).await.status
         };
-        let status = send(&t.url, method, &filled(path), form).await.status;
+        let anonymous = knock(None).await;
         match door {
             Door::Public => assert!(
-                status != 401 && status != 403 && status < 500,
-                "{method} {path}: {status}"
+                anonymous != 401 && anonymous != 403 && anonymous < 500,
+                "{method} {path}: {anonymous}"
             ),
-            Door::Form => assert_eq!(status, 403, "{method} {path}"),
+            Door::Form => assert_eq!(anonymous, 403, "{method} {path}"),
+            Door::Client => assert_eq!(anonymous, 401, "{method} {path}"),
+            Door::Token => {
+                assert_eq!(anonymous, 401, "{method} {path}");
+                let forged = knock(Some("Bearer forged")).await;
+                assert_eq!(forged, 401, "{method} {path} with a forged token");
+            }
+            Door::Permission => {
+                assert_eq!(anonymous, 401, "{method} {path}");
+                let forged = knock(Some("Bearer forged")).await;
+                assert_eq!(forged, 401, "{method} {path} with a forged token");
+                let refused = knock(Some(&plain)).await;
+                assert_eq!(refused, 403, "{method} {path} without the permission");
+                let allowed = knock(Some(&admin)).await;
+                assert!(
+                    allowed != 401 && allowed != 403 && allowed < 500,
+                    "{method} {path} as administrator: {allowed}"
+                );
+            }
         }
     }
+}
+
+/// The `Authorization` header of a client that acts as itself.
+async fn bearer(t: &TestApp, client_id: &str) -> String {
+    let party = Party::register(t, client_id, |_| {}).await;
+    let answer = party.token(&[("grant_type", "client_credentials")]).await;
+    format!("Bearer {}", answer.tokens().access)
 }

@@ -1,0 +1,205 @@
+//! `/stores/{store}/check` and `/stores/{store}/batch-check`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::access::let_in;
+use super::body::{self, TupleKey, TupleKeys};
+use super::error::ApiError;
+use crate::app::App;
+use crate::policy::engine::tuple::Tuple;
+use crate::policy::system::Permission;
+use crate::policy::{CheckRequest, PolicyError, View};
+
+/// Tuples that one check may bring along.
+const CONTEXTUAL_TUPLES: usize = 100;
+/// Checks in one batch.
+const BATCH_CHECKS: usize = 50;
+/// Longest correlation id, in characters.
+const CORRELATION_CHARS: usize = 36;
+
+/// The routes of this file.
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/stores/{store}/check", post(check))
+        .route("/stores/{store}/batch-check", post(batch))
+}
+
+#[derive(Deserialize)]
+struct Check {
+    #[serde(flatten)]
+    item: Item,
+    #[serde(default, alias = "authorizationModelId")]
+    authorization_model_id: String,
+    #[serde(default)]
+    consistency: String,
+}
+
+/// One question. `context` is ignored: there are no conditions it could matter to.
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default, alias = "tupleKey")]
+    tuple_key: Option<TupleKey>,
+    #[serde(default, alias = "contextualTuples")]
+    contextual_tuples: Option<TupleKeys>,
+    #[serde(default, alias = "correlationId")]
+    correlation_id: String,
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(default)]
+    checks: Vec<Item>,
+    #[serde(default, alias = "authorizationModelId")]
+    authorization_model_id: String,
+    #[serde(default)]
+    consistency: String,
+}
+
+async fn check(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Path(store): Path<String>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let store = body::store_id(&store)?;
+    let request: Check = body::parse(&body)?;
+    let model = body::model_id(&request.authorization_model_id)?;
+    let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
+    let view = app.policy.view(store, model, &freshness, now).await?;
+    let allowed = request.item.decide(&view)?;
+    let shown = Json(json!({"allowed": allowed, "resolution": ""}));
+    Ok(body::answer(
+        &app.policy,
+        &view.revision(),
+        Some(view.model_id()),
+        shown,
+    ))
+}
+
+async fn batch(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Path(store): Path<String>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let store = body::store_id(&store)?;
+    let request: Batch = body::parse(&body)?;
+    let model = body::model_id(&request.authorization_model_id)?;
+    well_formed(&request.checks)?;
+    let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
+    let view = app.policy.view(store, model, &freshness, now).await?;
+    let mut result = Map::new();
+    for item in &request.checks {
+        let shown = match item.decide(&view) {
+            Ok(allowed) => json!({"allowed": allowed}),
+            Err(error) => item_error(&error),
+        };
+        result.insert(item.correlation_id.clone(), shown);
+        // A batch is up to fifty questions of unknown cost: others get a turn in between.
+        tokio::task::yield_now().await;
+    }
+    Ok(body::answer(
+        &app.policy,
+        &view.revision(),
+        Some(view.model_id()),
+        Json(json!({"result": result})),
+    ))
+}
+
+impl Item {
+    fn decide(&self, view: &View) -> Result<bool, ApiError> {
+        let key = self.tuple_key.as_ref().ok_or_else(|| {
+            ApiError::bad(
+                "tuple_key_value_not_specified",
+                "TupleKey: value is required",
+            )
+        })?;
+        let asked = key.tuple()?;
+        let contextual = self.contextual()?;
+        let request = CheckRequest {
+            model_id: "",
+            object: &asked.object,
+            relation: &asked.relation,
+            subject: &asked.subject,
+            contextual: &contextual,
+        };
+        view.check(&request).map_err(|error| match error {
+            PolicyError::NotAdmitted { .. } => ApiError::bad("invalid_tuple", &error),
+            other => other.into(),
+        })
+    }
+
+    fn contextual(&self) -> Result<Vec<Tuple>, ApiError> {
+        let Some(keys) = &self.contextual_tuples else {
+            return Ok(Vec::new());
+        };
+        if keys.keys.len() > CONTEXTUAL_TUPLES {
+            return Err(ApiError::invalid(&format_args!(
+                "contextual_tuples: at most {CONTEXTUAL_TUPLES} are allowed"
+            )));
+        }
+        let tuples = keys
+            .tuples()
+            .map_err(|error| ApiError::bad("invalid_tuple", &error.message))?;
+        let mut seen = HashSet::new();
+        match tuples.iter().find(|tuple| !seen.insert(*tuple)) {
+            None => Ok(tuples),
+            Some(twice) => Err(PolicyError::Duplicate(Box::new(twice.clone())).into()),
+        }
+    }
+}
+
+/// The number of checks, and their correlation ids: `^[\w\d-]{1,36}$`, each once.
+fn well_formed(checks: &[Item]) -> Result<(), ApiError> {
+    if checks.is_empty() {
+        return Err(ApiError::invalid(
+            "batch check requires at least one check to evaluate, no checks were received",
+        ));
+    }
+    if checks.len() > BATCH_CHECKS {
+        return Err(ApiError::invalid(&format_args!(
+            "batchCheck received {} checks, the maximum allowed is {BATCH_CHECKS}",
+            checks.len()
+        )));
+    }
+    let mut seen = HashSet::new();
+    for id in checks.iter().map(|item| item.correlation_id.as_str()) {
+        let fits = (1..=CORRELATION_CHARS).contains(&id.len())
+            && id
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+        if !fits {
+            return Err(ApiError::invalid(&format_args!(
+                "correlation_id: `{id}` must be 1 to {CORRELATION_CHARS} letters, digits, `_` or `-`"
+            )));
+        }
+        if !seen.insert(id) {
+            return Err(ApiError::invalid(&format_args!(
+                "received duplicate correlation id: {id}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// An error inside a batch: it is that question's own.
+fn item_error(error: &ApiError) -> Value {
+    let field = if error.is_clients() {
+        "input_error"
+    } else {
+        "internal_error"
+    };
+    json!({"error": {field: error.code, "message": error.message}})
+}

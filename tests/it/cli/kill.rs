@@ -1,0 +1,269 @@
+//! `kill -9` under load: whatever was acknowledged is there after the restart, and no refresh family forks.
+//!
+//! Each family is one client that rotates its token as fast as it gets answers. A kill cuts some answers off; the client then
+//! presents the newest token that it has, which must still work: either the rotation was not committed, or its lost answer is
+//! recovered.
+
+use std::time::Duration;
+
+use tessera::app::App;
+use tessera::base::id::{GrantId, SessionId};
+use tessera::base::secret::{Secret, TokenHash, TokenKind};
+use tessera::base::time::{Clock, Seconds};
+use tessera::config::Config;
+use tessera::identity::account;
+use tessera::identity::identifier::Username;
+use tessera::identity::user::NewUser;
+use tessera::oauth::client::{self, NewClient};
+use tessera::oauth::protocol::scope::ScopeSet;
+use tessera::store::authorization_codes::Code;
+use tessera::store::grants::Grant;
+use tessera::store::seal::MasterKey;
+use tessera::store::{DbOptions, authorization_codes, grants, q};
+use tokio::task::JoinSet;
+
+use super::process::{MASTER_KEY, Place};
+use crate::harness::database::{Engine, engines};
+use crate::harness::server::client as http_client;
+
+const ROUNDS: u64 = 20;
+const FAMILIES: usize = 8;
+const CLIENT: &str = "load";
+const CLIENT_SECRET: &str = "a-secret-that-the-test-chose";
+const REDIRECT_URI: &str = "https://app.example/cb";
+
+/// One client with one refresh family.
+struct Family {
+    url: String,
+    /// The newest token that an answer brought, or the code to begin with.
+    newest: Credential,
+    /// The tokens before it, the latest first.
+    spent: [Option<String>; 2],
+    /// Rotations that were acknowledged.
+    acknowledged: i64,
+}
+
+enum Credential {
+    Code(String),
+    Token(String),
+}
+
+impl Family {
+    /// One exchange; `None` when the server went away. Any other answer than success is a failure of the test.
+    async fn exchange(&mut self, http: &reqwest::Client) -> Option<()> {
+        let form: Vec<(&str, &str)> = match &self.newest {
+            Credential::Code(code) => vec![
+                ("grant_type", "authorization_code"),
+                ("code", code),
+                ("redirect_uri", REDIRECT_URI),
+            ],
+            Credential::Token(token) => {
+                vec![("grant_type", "refresh_token"), ("refresh_token", token)]
+            }
+        };
+        let request = http
+            .post(format!("{}/token", self.url))
+            .basic_auth(CLIENT, Some(CLIENT_SECRET))
+            .form(&form);
+        let response = request.send().await.ok()?;
+        let status = response.status();
+        let text = response.text().await.ok()?;
+        assert!(
+            status.is_success(),
+            "an acknowledged token was lost: {text}"
+        );
+        let body: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let token = body["refresh_token"].as_str().unwrap().to_owned();
+        if let Credential::Token(before) =
+            std::mem::replace(&mut self.newest, Credential::Token(token))
+        {
+            self.spent.swap(0, 1);
+            self.spent[0] = Some(before);
+            self.acknowledged += 1;
+        }
+        Some(())
+    }
+}
+
+impl Family {
+    /// The error that a refresh token gets.
+    async fn refused(&self, token: &str) -> String {
+        let response = http_client()
+            .post(format!("{}/token", self.url))
+            .basic_auth(CLIENT, Some(CLIENT_SECRET))
+            .form(&[("grant_type", "refresh_token"), ("refresh_token", token)])
+            .send();
+        let body: serde_json::Value = response.await.unwrap().json().await.unwrap();
+        body["error"].as_str().unwrap_or("no error").to_owned()
+    }
+}
+
+/// The same state in this process, to arrange data and to look behind the curtain.
+async fn inside(place: &Place, engine: Engine) -> std::sync::Arc<App> {
+    let database = match engine {
+        Engine::Sqlite => DbOptions::Sqlite {
+            path: place.path().join("tessera-data/tessera.db"),
+        },
+        Engine::Postgres => DbOptions::Postgres {
+            url: place.variable("TESSERA_DATABASE_URL"),
+            max_connections: 4,
+        },
+    };
+    let config = Config {
+        database,
+        ..Config::default()
+    };
+    let key = MasterKey::parse(MASTER_KEY).unwrap();
+    App::open(config, &key, Clock::System).await.unwrap()
+}
+
+/// A client, and one unredeemed code a family.
+async fn arrange(app: &App) -> Vec<String> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await.unwrap();
+    let user = NewUser {
+        username: Username::parse("alice").unwrap(),
+        email: None,
+        email_verified: false,
+        name: None,
+        password: None,
+    };
+    let user_id = account::create(&mut tx, &user, now).await.unwrap();
+    let words = |list: &[&str]| {
+        list.iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let new = NewClient {
+        client_id: Some(CLIENT.to_owned()),
+        client_secret: Some(CLIENT_SECRET.to_owned()),
+        redirect_uris: words(&[REDIRECT_URI]),
+        grant_types: Some(words(&["authorization_code", "refresh_token"])),
+        scope: Some("openid offline_access".to_owned()),
+        ..NewClient::default()
+    };
+    client::register(&mut tx, &app.sealer, &new, now)
+        .await
+        .unwrap();
+    let mut codes = Vec::new();
+    for _ in 0..FAMILIES {
+        let grant = Grant {
+            id: GrantId::new(now),
+            client_id: CLIENT.to_owned(),
+            user_id: user_id.clone(),
+            session_id: SessionId::new(now),
+            scope: ScopeSet::parse("openid offline_access").unwrap(),
+            auth_time: now,
+            amr: words(&["pwd"]),
+            created_at: now,
+        };
+        assert!(grants::insert(&mut tx, &grant).await.unwrap());
+        let code = Code {
+            grant_id: grant.id,
+            client_id: CLIENT.to_owned(),
+            redirect_uri: REDIRECT_URI.to_owned(),
+            redirect_uri_sent: true,
+            code_challenge: None,
+            nonce: None,
+        };
+        let secret: Secret<String> = TokenKind::AuthorizationCode.generate();
+        let hash = TokenHash::of(secret.expose());
+        authorization_codes::insert(&mut tx, &hash, &code, now, now.plus(Seconds::new(60)))
+            .await
+            .unwrap();
+        codes.push(secret.expose().clone());
+    }
+    tx.commit().await.unwrap();
+    codes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_loses_no_acknowledged_rotation_and_forks_no_family() {
+    for engine in engines() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = port.local_addr().unwrap().to_string();
+        drop(port);
+        let place = Place::on(engine)
+            .await
+            .with("TESSERA_MASTER_KEY", MASTER_KEY)
+            .with("TESSERA_LOG_FILTER", "warn")
+            // Every exchange rotates, and every lost answer may be recovered.
+            .with("TESSERA_TOKENS_REFRESH_GRACE_SECONDS", "0")
+            .with("TESSERA_TOKENS_REFRESH_MAX_RECOVERIES", "1000");
+        place.serve(&["--listen", &listen]).kill();
+        let app = inside(&place, engine).await;
+        let mut families: Vec<Family> = arrange(&app)
+            .await
+            .into_iter()
+            .map(|code| Family {
+                url: format!("http://{listen}"),
+                newest: Credential::Code(code),
+                spent: [None, None],
+                acknowledged: 0,
+            })
+            .collect();
+
+        // The first exchange of each family, undisturbed: a code whose answer is lost is gone by design.
+        let server = place.serve(&["--listen", &listen]);
+        for family in &mut families {
+            family.exchange(&http_client()).await.unwrap();
+        }
+        server.kill();
+
+        for round in 0..ROUNDS {
+            let server = place.serve(&["--listen", &listen]);
+            let mut clients = JoinSet::new();
+            for mut family in families {
+                clients.spawn(async move {
+                    let http = http_client();
+                    while family.exchange(&http).await.is_some() {}
+                    family
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(150 + 11 * round)).await;
+            server.kill();
+            families = clients.join_all().await;
+        }
+
+        let acknowledged: i64 = families.iter().map(|family| family.acknowledged).sum();
+        assert!(acknowledged > 200, "too little load: {acknowledged}");
+        let server = place.serve(&["--listen", &listen]);
+        for family in &mut families {
+            family.exchange(&http_client()).await.unwrap();
+        }
+        // One row a family with one live head, and no more rotations than were acknowledged or cut off by one of the kills.
+        let heads: Vec<(i64, i64)> = app
+            .db
+            .read()
+            .await
+            .unwrap()
+            .all(q(
+                "SELECT head_generation, recoveries FROM refresh_families",
+            ))
+            .await
+            .unwrap();
+        assert_eq!(heads.len(), FAMILIES);
+        let rotations: i64 = heads.iter().map(|(generation, _)| generation).sum();
+        let most =
+            acknowledged + i64::try_from(FAMILIES).unwrap() * i64::try_from(ROUNDS + 4).unwrap();
+        assert!(
+            rotations >= acknowledged && rotations <= most,
+            "{engine:?}: {acknowledged} acknowledged, {rotations} made"
+        );
+        let recovered: i64 = heads.iter().map(|(_, recoveries)| recoveries).sum();
+        println!(
+            "{engine:?}: {acknowledged} rotations acknowledged, {recovered} lost answers recovered"
+        );
+        app.db.close().await;
+        // A token from before the last but one is no second lineage: it ends the family.
+        for family in &families {
+            let stolen = family.spent[1].as_ref().unwrap();
+            assert_eq!(family.refused(stolen).await, "invalid_grant");
+            let Credential::Token(newest) = &family.newest else {
+                panic!("every family has a token");
+            };
+            assert_eq!(family.refused(newest).await, "invalid_grant");
+        }
+        drop(server);
+    }
+}
