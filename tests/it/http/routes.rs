@@ -10,7 +10,7 @@ use tessera::serve;
 use super::raw::send;
 use crate::harness::database::Engine;
 use crate::harness::server::TestApp;
-use crate::oauth::Party;
+use crate::oauth::party::Party;
 
 /// Who may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,31 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // Holders of an access token.
     ("GET", "/userinfo", Door::Token),
     ("POST", "/userinfo", Door::Token),
+    // Permissions of Tessera's own.
+    ("DELETE", "/stores/{store}", Door::Permission),
+    ("GET", "/stores", Door::Permission),
+    ("GET", "/stores/{store}", Door::Permission),
+    (
+        "GET",
+        "/stores/{store}/authorization-models",
+        Door::Permission,
+    ),
+    (
+        "GET",
+        "/stores/{store}/authorization-models/{model}",
+        Door::Permission,
+    ),
+    ("GET", "/stores/{store}/changes", Door::Permission),
+    ("POST", "/stores", Door::Permission),
+    (
+        "POST",
+        "/stores/{store}/authorization-models",
+        Door::Permission,
+    ),
+    ("POST", "/stores/{store}/batch-check", Door::Permission),
+    ("POST", "/stores/{store}/check", Door::Permission),
+    ("POST", "/stores/{store}/read", Door::Permission),
+    ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/consent", Door::Form),
     ("POST", "/login", Door::Form),
