@@ -50,7 +50,8 @@ impl Child {
     /// This program again, as a bare server.
     pub fn bare() -> Self {
         let mut child = Self::spawn(Command::new(std::env::current_exe().unwrap()).arg(BARE));
-        child.address = child.line().trim().to_owned();
+        let line = child.line();
+        line.trim().clone_into(&mut child.address);
         child
     }
 
@@ -100,7 +101,7 @@ impl Server {
         while child.address.is_empty() {
             let line = child.line();
             if let Some((_, address)) = line.split_once("http://") {
-                child.address = address.trim().to_owned();
+                address.trim().clone_into(&mut child.address);
             }
         }
         Self {
