@@ -255,7 +255,7 @@ pub static KEYS: &[Key] = &[
     key(
         "tokens.refresh.max_recoveries",
         Kind::Count(|d| &mut d.config.tokens.refresh.max_recoveries, 0, 1_000),
-        "Lost answers that one refresh family may recover in its life (N).",
+        "Lost answers in a row that one refresh family may recover (N).",
     ),
     key(
         "keys.rotate_after_seconds",

@@ -113,7 +113,7 @@ pub struct RefreshWindows {
     pub recovery_seconds: Seconds,
     /// W2 for browser clients.
     pub recovery_browser_seconds: Seconds,
-    /// N: recoveries one family may have.
+    /// N: recoveries in a row that one family may have; a head that arrives begins the count again.
     pub max_recoveries: u32,
 }
 

@@ -13,3 +13,5 @@ mod refresh;
 mod revocation;
 mod store;
 mod token;
+
+pub use party::Party;
