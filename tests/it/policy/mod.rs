@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod cases;
 mod freshness;
+mod pages;
 
 use std::sync::Arc;
 
