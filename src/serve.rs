@@ -59,7 +59,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(edge::router())
         .merge(oauth::router(app))
         .merge(policy::api::router())
-        .merge(admin::router())
+        .merge(admin::router(app))
         .merge(web::router().layer(sessions))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

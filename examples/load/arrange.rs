@@ -1,6 +1,7 @@
 //! The servers under load: child processes on free loopback ports, with data of their own.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::{ChildStdout, Command, Stdio};
 
@@ -50,7 +51,8 @@ impl Child {
     /// This program again, as a bare server.
     pub fn bare() -> Self {
         let mut child = Self::spawn(Command::new(std::env::current_exe().unwrap()).arg(BARE));
-        child.address = child.line().trim().to_owned();
+        let line = child.line();
+        line.trim().clone_into(&mut child.address);
         child
     }
 
@@ -85,7 +87,10 @@ impl Server {
     pub async fn start() -> Self {
         let place =
             Place(std::env::temp_dir().join(format!("tessera-load-{}", std::process::id())));
-        std::fs::create_dir_all(&place.0).unwrap();
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&place.0)
+            .unwrap();
         let key = MasterKey::generate();
         arrange(&place, &key).await;
         let directory = std::env::current_exe().unwrap();
@@ -100,7 +105,7 @@ impl Server {
         while child.address.is_empty() {
             let line = child.line();
             if let Some((_, address)) = line.split_once("http://") {
-                child.address = address.trim().to_owned();
+                address.trim().clone_into(&mut child.address);
             }
         }
         Self {

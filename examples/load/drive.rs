@@ -30,7 +30,7 @@ impl Request {
     fn new(path: &str, headers: &[(&str, &str)], (kind, body): (&str, &str)) -> Self {
         let headers: String = headers
             .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .flat_map(|(name, value)| [*name, ": ", *value, "\r\n"])
             .collect();
         Self(format!(
             "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{headers}\r\n{body}",

@@ -1,4 +1,13 @@
-//! The admin JSON API.
+//! The admin JSON API: clients, users, role assignments, under `/admin/api`.
+//!
+//! Deny by default: a route exists only with the permission it needs ([`guard::Guarded`]), and the permission is a relation of the system
+//! store, checked by the same engine as everybody's, fully consistent. Errors are problem details (RFC 9457).
+
+mod clients;
+mod guard;
+mod json;
+mod roles;
+mod users;
 
 use std::sync::Arc;
 
@@ -6,7 +15,19 @@ use axum::Router;
 
 use crate::app::App;
 
+pub use guard::Door;
+
 /// The routes of this room.
-pub fn router() -> Router<Arc<App>> {
-    Router::new()
+pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    guarded(app).into_router()
+}
+
+/// Every route with the permission that opens it.
+pub fn doors(app: &Arc<App>) -> Vec<Door> {
+    guarded(app).doors()
+}
+
+fn guarded(app: &Arc<App>) -> guard::Guarded {
+    let guarded = guard::Guarded::new(app);
+    roles::routes(users::routes(clients::routes(guarded)))
 }

@@ -3,7 +3,7 @@
 //! A command is a file with one `run` that takes its arguments and returns `Result<(), Failure>`.
 
 mod config;
-pub mod demo;
+mod demo;
 mod exit;
 mod keys;
 pub mod print;
@@ -35,6 +35,10 @@ enum Command {
     Serve(serve::Arguments),
     /// Print a one-time link that makes the first administrator
     SetupUrl,
+    /// Create or update clients, users, roles, stores, models and tuples from a file
+    Apply(setup::Arguments),
+    /// Show everything at work: the server on throw-away data, a sample application, a sample resource service
+    Demo(demo::Arguments),
     /// Print the configuration
     Config(config::Arguments),
     /// Manage the keys that sign tokens, and make master keys
@@ -70,6 +74,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     match cli.command.unwrap_or_default() {
         Command::Serve(arguments) => block_on(serve::run(settings, &arguments)),
         Command::SetupUrl => block_on(setup_url::run(settings)),
+        Command::Apply(arguments) => block_on(setup::run(settings, &arguments)),
+        Command::Demo(arguments) => block_on(demo::run(settings, &arguments)),
         Command::Config(arguments) => config::run(settings, &arguments),
         Command::Keys(command) => block_on(keys::run(settings, &command)),
     }

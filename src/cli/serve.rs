@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::setup::{self, Mode};
 use super::{Exit, Failure, Settings, print};
 use crate::app::App;
 use crate::base::secret::Secret;
 use crate::base::time::Clock;
 use crate::config::Config;
-use crate::identity::setup::{self, SetupError};
+use crate::identity::setup::{SetupError, issue_link};
 use crate::serve::{Prepared, Server};
 use crate::store::DbOptions;
 use crate::telemetry;
@@ -29,6 +30,11 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<()
     telemetry::init(&loaded.config.log);
     let mut stop = Stop::listen()?;
     let prepared = Prepared::new(loaded, Clock::System).await?;
+    if let Some(file) = &prepared.app.config.apply {
+        let now = prepared.app.clock.now();
+        let report = setup::apply(&prepared.app, file, Mode::Commit, now).await?;
+        print::out(&setup::describe(&report, Mode::Commit))?;
+    }
     let link = setup_link(&prepared.app).await?;
     print::out(&banner(&prepared.app, link.as_ref()))?;
     let mut server = prepared.serve()?;
@@ -44,7 +50,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<()
 }
 
 /// Lets the requests in flight finish; a second signal does not wait for them.
-async fn finish(server: Server, mut stop: Stop) {
+pub(super) async fn finish(server: Server, mut stop: Stop) {
     tokio::select! {
         () = server.stop() => {}
         () = stop.asked() => tracing::warn!("told twice to stop: requests in flight are cut off"),
@@ -52,20 +58,20 @@ async fn finish(server: Server, mut stop: Stop) {
 }
 
 /// The signals that ask for an end.
-struct Stop {
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Stop {
-    fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn asked(&mut self) {
+    pub(super) async fn asked(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -75,7 +81,7 @@ impl Stop {
 
 /// The link that makes the first administrator, while there is none.
 async fn setup_link(app: &App) -> Result<Option<Secret<String>>, Failure> {
-    match setup::issue_link(&app.db, &app.config.issuer, app.clock.now()).await {
+    match issue_link(&app.db, &app.config.issuer, app.clock.now()).await {
         Ok(link) => Ok(Some(link)),
         Err(SetupError::AdministratorExists) => Ok(None),
         Err(error) => Err(error.into()),

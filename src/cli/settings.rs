@@ -34,6 +34,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where to listen, if a flag said so.
+    pub(super) fn listen(&self) -> Option<&str> {
+        self.listen.as_deref()
+    }
+
     /// The configuration of this command.
     pub fn load(&self) -> Result<Loaded, Failure> {
         self.load_with(&[])

@@ -20,7 +20,7 @@ use super::stores::create_store;
 use super::write::{Written, write};
 use crate::base::time::Timestamp;
 use crate::store::policy_tuples::{TupleFilter, TupleParts};
-use crate::store::{Conn, Db, StoreError, Tx, policy_models, policy_stores, policy_tuples};
+use crate::store::{Conn, Db, StoreError, Tx, meta, policy_models, policy_tuples};
 
 const MODEL: &str = include_str!("../../policies/system.fga");
 const STORE_NAME: &str = "tessera";
@@ -49,7 +49,7 @@ macro_rules! relations {
                 }
             }
 
-            /// The one of that name.
+            /// The one of that name, if there is one.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.as_str() == text)
             }
@@ -107,15 +107,28 @@ relations! {
     }
 }
 
+impl Role {
+    /// What the role is for, in words for an administrator.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Admin => "may do everything",
+            Self::Auditor => "may read everything",
+            Self::UserManager => "may manage people, but give nobody a role",
+            Self::ClientManager => "may manage clients, but give none a role",
+            Self::PolicyManager => "may manage permission stores, their models and tuples",
+        }
+    }
+}
+
 /// Makes the store, or brings its model up to date; the store's id.
 pub(super) async fn ensure(db: &Db, now: Timestamp) -> Result<String, PolicyError> {
     let model = dsl::parse(MODEL)?;
     let mut tx = db.write().await?;
-    let id = if let Some(id) = policy_stores::fact(&mut tx, STORE_FACT).await? {
+    let id = if let Some(id) = meta::find(&mut tx, STORE_FACT).await? {
         id
     } else {
         let store = create_store(&mut tx, STORE_NAME, now).await?;
-        let kept = policy_stores::keep_fact(&mut tx, STORE_FACT, &store.id).await?;
+        let kept = meta::keep(&mut tx, STORE_FACT, &store.id).await?;
         if kept != store.id {
             // Another node was first; what this transaction made is rolled back.
             return Ok(kept);
@@ -237,7 +250,7 @@ pub async fn any_admin(conn: &mut Conn) -> Result<bool, PolicyError> {
 }
 
 async fn store_id(conn: &mut Conn) -> Result<String, PolicyError> {
-    policy_stores::fact(conn, STORE_FACT)
+    meta::find(conn, STORE_FACT)
         .await?
         .ok_or(PolicyError::Store(StoreError::NotFound))
 }

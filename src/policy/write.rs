@@ -26,6 +26,11 @@ pub struct Written {
 }
 
 impl Written {
+    /// What was changed; empty when everything was as asked already.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     /// The revision as tokens carry it.
     pub fn revision(&self) -> Revision {
         Revision {

@@ -21,6 +21,7 @@ pub mod clients;
 pub mod consents;
 pub mod events;
 pub mod grants;
+pub mod meta;
 pub mod policy_changes;
 pub mod policy_models;
 pub mod policy_stores;

@@ -114,20 +114,3 @@ pub async fn head(
     )
     .await
 }
-
-/// A fact about this installation, such as the system store's id.
-pub async fn fact(conn: &mut Conn, name: &'static str) -> Result<Option<String>, StoreError> {
-    conn.opt(q("SELECT value FROM meta WHERE name = $1").bind(name))
-        .await
-}
-
-/// Notes a fact unless it is known; the fact as it then stands. Two nodes that start at once agree.
-pub async fn keep_fact(tx: &mut Tx, name: &'static str, value: &str) -> Result<String, StoreError> {
-    tx.exec(
-        q("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(name)
-            .bind(value),
-    )
-    .await?;
-    fact(tx, name).await?.ok_or(StoreError::NotFound)
-}

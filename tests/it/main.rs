@@ -25,5 +25,6 @@ mod harness;
 mod http;
 mod identity;
 mod oauth;
+mod policy;
 mod store;
 mod web;

@@ -54,7 +54,7 @@ pub fn signed_in(visitor: &SignedIn, documents: &[Document]) -> Markup {
             h2 { "Your documents" }
             @for document in documents {
                 div.card {
-                    strong { (document.document) } " "
+                    strong { (document.name) } " "
                     @if document.allowed { span.yes { "allowed" } } @else { span.no { "denied" } }
                     br;
                     code { "check(" (document.check) ") = " (document.allowed) }

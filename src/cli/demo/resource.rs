@@ -36,7 +36,7 @@ pub struct Resource {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Document {
     /// The document's name.
-    pub document: String,
+    pub name: String,
     /// Whether the caller may see it.
     pub allowed: bool,
     /// The check that was asked, as a tuple.
@@ -113,7 +113,7 @@ impl Resource {
         );
         let CheckAnswer { allowed } = serde_json::from_slice(&answer.body)?;
         Ok(Document {
-            document: document.to_owned(),
+            name: document.to_owned(),
             allowed,
             check: format!("{user} viewer {object}"),
         })

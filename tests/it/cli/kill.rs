@@ -1,11 +1,15 @@
-//! `kill -9` under load: whatever was acknowledged is there after the restart, and no refresh family forks.
+//! `kill -9` under load: whatever was acknowledged is there after the restart, tuples and rotations, and no refresh family forks.
 //!
 //! Each family is one client that rotates its token as fast as it gets answers. A kill cuts some answers off; the client then
 //! presents the newest token that it has, which must still work: either the rotation was not committed, or its lost answer is
 //! recovered.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tessera::app::App;
 use tessera::base::id::{GrantId, SessionId};
 use tessera::base::secret::{Secret, TokenHash, TokenKind};
@@ -16,6 +20,7 @@ use tessera::identity::identifier::Username;
 use tessera::identity::user::NewUser;
 use tessera::oauth::client::{self, NewClient};
 use tessera::oauth::protocol::scope::ScopeSet;
+use tessera::policy::system::{self, Role};
 use tessera::store::authorization_codes::Code;
 use tessera::store::grants::Grant;
 use tessera::store::seal::MasterKey;
@@ -28,6 +33,7 @@ use crate::harness::server::client as http_client;
 
 const ROUNDS: u64 = 20;
 const FAMILIES: usize = 8;
+const WRITERS: usize = 4;
 const CLIENT: &str = "load";
 const CLIENT_SECRET: &str = "a-secret-that-the-test-chose";
 const REDIRECT_URI: &str = "https://app.example/cb";
@@ -72,7 +78,7 @@ impl Family {
             status.is_success(),
             "an acknowledged token was lost: {text}"
         );
-        let body: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let body: Value = serde_json::from_str(&text).ok()?;
         let token = body["refresh_token"].as_str().unwrap().to_owned();
         if let Credential::Token(before) =
             std::mem::replace(&mut self.newest, Credential::Token(token))
@@ -93,13 +99,117 @@ impl Family {
             .basic_auth(CLIENT, Some(CLIENT_SECRET))
             .form(&[("grant_type", "refresh_token"), ("refresh_token", token)])
             .send();
-        let body: serde_json::Value = response.await.unwrap().json().await.unwrap();
+        let body: Value = response.await.unwrap().json().await.unwrap();
         body["error"].as_str().unwrap_or("no error").to_owned()
     }
 }
 
+/// Somebody who writes one new tuple after the other.
+struct Writer {
+    url: String,
+    name: usize,
+    store: String,
+    bearer: String,
+    /// Objects whose tuple was acknowledged.
+    acknowledged: Vec<String>,
+    sent: usize,
+}
+
+impl Writer {
+    /// One write; `None` when the server went away.
+    async fn write(&mut self, http: &reqwest::Client) -> Option<()> {
+        let object = format!("doc:w{}-{}", self.name, self.sent);
+        self.sent += 1;
+        let tuple = json!({"user": "user:ann", "relation": "viewer", "object": object});
+        let path = format!("/stores/{}/write", self.store);
+        let body = json!({"writes": {"tuple_keys": [tuple]}});
+        post(http, &self.url, &path, (&self.bearer, &body)).await?;
+        self.acknowledged.push(object);
+        Some(())
+    }
+}
+
+/// One request to the policy API, which must succeed; `None` when the server went away.
+async fn post(
+    http: &reqwest::Client,
+    url: &str,
+    path: &str,
+    (bearer, body): (&str, &Value),
+) -> Option<Value> {
+    let request = http.post(format!("{url}{path}")).bearer_auth(bearer);
+    let response = request.json(body).send().await.ok()?;
+    let status = response.status();
+    let text = response.text().await.ok()?;
+    assert!(status.is_success(), "{path}: {text}");
+    serde_json::from_str(&text).ok()
+}
+
+/// A store with its model, and who writes to it.
+async fn writers(url: &str) -> Vec<Writer> {
+    let http = http_client();
+    let token = http
+        .post(format!("{url}/token"))
+        .basic_auth(CLIENT, Some(CLIENT_SECRET))
+        .form(&[("grant_type", "client_credentials")])
+        .send();
+    let token: Value = token.await.unwrap().json().await.unwrap();
+    let bearer = token["access_token"].as_str().unwrap();
+    let store = post(&http, url, "/stores", (bearer, &json!({"name": "docs"}))).await;
+    let store = store.unwrap()["id"].as_str().unwrap().to_owned();
+    let users = json!([{"type": "user"}]);
+    let model = json!({"schema_version": "1.1", "type_definitions": [
+        {"type": "user"},
+        {"type": "doc", "relations": {"viewer": {"this": {}}},
+         "metadata": {"relations": {"viewer": {"directly_related_user_types": users}}}},
+    ]});
+    let path = format!("/stores/{store}/authorization-models");
+    post(&http, url, &path, (bearer, &model)).await.unwrap();
+    (0..WRITERS)
+        .map(|name| Writer {
+            url: url.to_owned(),
+            name,
+            store: store.clone(),
+            bearer: bearer.to_owned(),
+            acknowledged: Vec::new(),
+            sent: 0,
+        })
+        .collect()
+}
+
+/// Every acknowledged tuple is there, and the change log has no gap.
+async fn check_tuples(app: &App, writers: &[Writer]) {
+    let store = &writers[0].store;
+    let mut conn = app.db.read().await.unwrap();
+    let objects: Vec<String> = conn
+        .all(q("SELECT object_id FROM policy_tuples WHERE store_id = $1").bind(store))
+        .await
+        .unwrap();
+    let objects: HashSet<String> = objects.into_iter().map(|id| format!("doc:{id}")).collect();
+    for object in writers.iter().flat_map(|writer| &writer.acknowledged) {
+        assert!(
+            objects.contains(object),
+            "an acknowledged tuple was lost: {object}"
+        );
+    }
+    let (entries, last, revision): (i64, i64, i64) = conn
+        .one(
+            q(
+                "SELECT COUNT(*), MAX(c.revision), MAX(s.revision) FROM policy_changes c \
+               JOIN policy_stores s ON s.id = c.store_id WHERE s.id = $1",
+            )
+            .bind(store),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        (entries, last),
+        (revision, revision),
+        "a gap in the change log"
+    );
+}
+
 /// The same state in this process, to arrange data and to look behind the curtain.
-async fn inside(place: &Place, engine: Engine) -> std::sync::Arc<App> {
+async fn inside(place: &Place, engine: Engine) -> Arc<App> {
     let database = match engine {
         Engine::Sqlite => DbOptions::Sqlite {
             path: place.path().join("tessera-data/tessera.db"),
@@ -138,11 +248,18 @@ async fn arrange(app: &App) -> Vec<String> {
         client_id: Some(CLIENT.to_owned()),
         client_secret: Some(CLIENT_SECRET.to_owned()),
         redirect_uris: words(&[REDIRECT_URI]),
-        grant_types: Some(words(&["authorization_code", "refresh_token"])),
+        grant_types: Some(words(&[
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+        ])),
         scope: Some("openid offline_access".to_owned()),
         ..NewClient::default()
     };
     client::register(&mut tx, &app.sealer, &new, now)
+        .await
+        .unwrap();
+    system::assign_role(&mut tx, &format!("client:{CLIENT}"), Role::Admin, now)
         .await
         .unwrap();
     let mut codes = Vec::new();
@@ -178,7 +295,7 @@ async fn arrange(app: &App) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_loses_no_acknowledged_rotation_and_forks_no_family() {
+async fn a_killed_server_loses_nothing_it_acknowledged_and_forks_no_family() {
     for engine in engines() {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let listen = port.local_addr().unwrap().to_string();
@@ -208,21 +325,38 @@ async fn a_killed_server_loses_no_acknowledged_rotation_and_forks_no_family() {
         for family in &mut families {
             family.exchange(&http_client()).await.unwrap();
         }
+        let mut tuples = writers(&families[0].url).await;
         server.kill();
 
         for round in 0..ROUNDS {
             let server = place.serve(&["--listen", &listen]);
             let mut clients = JoinSet::new();
+            let answers = Arc::new(AtomicU64::new(0));
             for mut family in families {
+                let answers = Arc::clone(&answers);
                 clients.spawn(async move {
                     let http = http_client();
-                    while family.exchange(&http).await.is_some() {}
+                    while family.exchange(&http).await.is_some() {
+                        answers.fetch_add(1, Ordering::Relaxed);
+                    }
                     family
                 });
             }
-            tokio::time::sleep(Duration::from_millis(150 + 11 * round)).await;
+            let mut writing = JoinSet::new();
+            for mut writer in tuples {
+                writing.spawn(async move {
+                    let http = http_client();
+                    while writer.write(&http).await.is_some() {}
+                    writer
+                });
+            }
+            // At another point of the load each time.
+            while answers.load(Ordering::Relaxed) < 16 + 3 * round {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             server.kill();
             families = clients.join_all().await;
+            tuples = writing.join_all().await;
         }
 
         let acknowledged: i64 = families.iter().map(|family| family.acknowledged).sum();
@@ -254,6 +388,7 @@ async fn a_killed_server_loses_no_acknowledged_rotation_and_forks_no_family() {
         println!(
             "{engine:?}: {acknowledged} rotations acknowledged, {recovered} lost answers recovered"
         );
+        check_tuples(&app, &tuples).await;
         app.db.close().await;
         // A token from before the last but one is no second lineage: it ends the family.
         for family in &families {

@@ -203,15 +203,12 @@ impl Party {
     /// Posts a form with the client's own authentication.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let request = self.http.post(format!("{}{path}", self.url));
-        match &self.secret {
-            Some(secret) => {
-                Answer::of(request.basic_auth(&self.client_id, Some(secret)).form(form)).await
-            }
-            None => {
-                let mut form = form.to_vec();
-                form.push(("client_id", &self.client_id));
-                Answer::of(request.form(&form)).await
-            }
+        if let Some(secret) = &self.secret {
+            Answer::of(request.basic_auth(&self.client_id, Some(secret)).form(form)).await
+        } else {
+            let mut form = form.to_vec();
+            form.push(("client_id", &self.client_id));
+            Answer::of(request.form(&form)).await
         }
     }
 

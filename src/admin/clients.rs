@@ -1,0 +1,216 @@
+//! `/admin/api/clients`: register, read, replace, disable, rotate the secret. Fields carry RFC 7591's names.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::Serialize;
+
+use super::guard::{Admin, Guarded, Inside};
+use super::json::{Body, Page, PageQuery};
+use crate::app::App;
+use crate::http::Problem;
+use crate::oauth::client::{self, ClientError, NewClient, Registered};
+use crate::oauth::protocol::client::{Client, ClientId, ClientSettings, ClientState};
+use crate::policy::system::Permission;
+
+const CLIENTS: &str = "/admin/api/clients";
+const CLIENT: &str = "/admin/api/clients/{client_id}";
+
+pub(super) fn routes(guarded: Guarded) -> Guarded {
+    guarded
+        .get(CLIENTS, Permission::ReadClients, list)
+        .post(CLIENTS, Permission::ManageClients, register)
+        .get(CLIENT, Permission::ReadClients, read)
+        .put(CLIENT, Permission::ManageClients, replace)
+        .post(
+            "/admin/api/clients/{client_id}/secret",
+            Permission::ManageClients,
+            rotate_secret,
+        )
+        .post(
+            "/admin/api/clients/{client_id}/disable",
+            Permission::ManageClients,
+            disable,
+        )
+        .post(
+            "/admin/api/clients/{client_id}/enable",
+            Permission::ManageClients,
+            enable,
+        )
+}
+
+/// A client, as the API shows it. What of it can be changed is what `PUT` takes.
+#[derive(Debug, Serialize)]
+struct ClientJson {
+    client_id: String,
+    #[serde(flatten)]
+    settings: ClientSettings,
+    state: &'static str,
+    created_at: String,
+    updated_at: String,
+    /// Shown once, when the server made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+}
+
+impl From<Client> for ClientJson {
+    fn from(client: Client) -> Self {
+        Self {
+            client_id: client.client_id.as_str().to_owned(),
+            settings: client.settings,
+            state: client.state.as_str(),
+            created_at: client.created_at.rfc3339(),
+            updated_at: client.updated_at.rfc3339(),
+            client_secret: None,
+        }
+    }
+}
+
+impl From<Registered> for ClientJson {
+    fn from(registered: Registered) -> Self {
+        let secret = registered
+            .generated_secret
+            .map(|secret| secret.expose().clone());
+        Self {
+            client_secret: secret,
+            ..registered.client.into()
+        }
+    }
+}
+
+async fn list(
+    State(app): State<Arc<App>>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<ClientJson>>, Problem> {
+    let after = page.after.as_deref().map(parse_id).transpose()?;
+    let mut conn = app.db.read().await?;
+    let found = client::list(&mut conn, after.as_ref(), page.limit() + 1).await?;
+    let found = found.into_iter().map(ClientJson::from).collect();
+    Ok(Json(Page::cut(found, page.limit(), |client| {
+        client.client_id.clone()
+    })))
+}
+
+async fn register(
+    State(app): State<Arc<App>>,
+    admin: Inside,
+    Body(new): Body<NewClient>,
+) -> Result<Response, Problem> {
+    let mut tx = app.db.write().await?;
+    let registered = client::register(&mut tx, &app.sealer, &new, admin.now).await?;
+    tx.commit().await?;
+    let location = [(
+        LOCATION,
+        format!("{CLIENTS}/{}", registered.client.client_id.as_str()),
+    )];
+    Ok((
+        StatusCode::CREATED,
+        location,
+        Json(ClientJson::from(registered)),
+    )
+        .into_response())
+}
+
+async fn read(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<ClientJson>, Problem> {
+    let id = parse_id(&id)?;
+    let mut conn = app.db.read().await?;
+    Ok(Json(client::get(&mut conn, &id).await?.into()))
+}
+
+/// The body is the whole of the client's metadata: an absent field has its default. The secret stays unless the body gives one.
+async fn replace(
+    State(app): State<Arc<App>>,
+    admin: Inside,
+    Path(id): Path<String>,
+    Body(new): Body<NewClient>,
+) -> Result<Json<ClientJson>, Problem> {
+    let id = parse_id(&id)?;
+    if new
+        .client_id
+        .as_deref()
+        .is_some_and(|named| named != id.as_str())
+    {
+        let advice = "`client_id`: must be the one in the path, or absent; an id never changes";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, advice));
+    }
+    admin.require_power_over(&app, &subject(&id)).await?;
+    let mut tx = app.db.write().await?;
+    let updated = client::update(&mut tx, &app.sealer, (&id, &new), admin.now).await?;
+    tx.commit().await?;
+    Ok(Json(updated.into()))
+}
+
+async fn rotate_secret(
+    State(app): State<Arc<App>>,
+    admin: Inside,
+    Path(id): Path<String>,
+) -> Result<Json<ClientJson>, Problem> {
+    let id = parse_id(&id)?;
+    admin.require_power_over(&app, &subject(&id)).await?;
+    let mut tx = app.db.write().await?;
+    let secret = client::rotate_secret(&mut tx, &app.sealer, &id, admin.now).await?;
+    let rotated = client::get(&mut tx, &id).await?;
+    tx.commit().await?;
+    Ok(Json(ClientJson {
+        client_secret: Some(secret.expose().clone()),
+        ..rotated.into()
+    }))
+}
+
+async fn disable(
+    State(app): State<Arc<App>>,
+    admin: Inside,
+    Path(id): Path<String>,
+) -> Result<Json<ClientJson>, Problem> {
+    set_state(&app, &admin, &id, ClientState::Disabled).await
+}
+
+async fn enable(
+    State(app): State<Arc<App>>,
+    admin: Inside,
+    Path(id): Path<String>,
+) -> Result<Json<ClientJson>, Problem> {
+    set_state(&app, &admin, &id, ClientState::Active).await
+}
+
+async fn set_state(
+    app: &App,
+    admin: &Admin,
+    id: &str,
+    state: ClientState,
+) -> Result<Json<ClientJson>, Problem> {
+    let id = parse_id(id)?;
+    admin.require_power_over(app, &subject(&id)).await?;
+    let mut tx = app.db.write().await?;
+    client::set_state(&mut tx, &id, state, admin.now).await?;
+    let changed = client::get(&mut tx, &id).await?;
+    tx.commit().await?;
+    Ok(Json(changed.into()))
+}
+
+fn subject(id: &ClientId) -> String {
+    format!("client:{}", id.as_str())
+}
+
+fn parse_id(text: &str) -> Result<ClientId, Problem> {
+    ClientId::parse(text).map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.to_string()))
+}
+
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        let status = match error {
+            ClientError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ClientError::Taken(_) | ClientError::Public(_) => StatusCode::CONFLICT,
+            ClientError::NotFound(_) => StatusCode::NOT_FOUND,
+            ClientError::Store(error) => return error.into(),
+        };
+        Self::new(status, error.to_string())
+    }
+}

@@ -1,0 +1,148 @@
+//! Brings the database to what a setup file says: everything in one transaction, or nothing.
+//!
+//! A dry run does the same work and rolls back, so what it prints is what would happen.
+
+use std::path::Path;
+
+use super::faults::{Fault, Faults};
+use super::file::{self, SetupFile};
+use super::{SetupError, clients, stores, users};
+use crate::app::App;
+use crate::base::time::Timestamp;
+use crate::policy::Written;
+use crate::store::Tx;
+
+/// What an application did, or would do.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// One line a change; empty when everything was as the file says.
+    pub changes: Vec<String>,
+    /// What was accepted but should be mended.
+    pub warnings: Vec<String>,
+}
+
+/// Whether the changes are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// They are.
+    Commit,
+    /// They are only shown.
+    DryRun,
+}
+
+/// One application in progress.
+pub(super) struct Run<'a> {
+    /// The running server's state.
+    pub(super) app: &'a App,
+    /// The one transaction.
+    pub(super) tx: Tx,
+    /// The instant of the application.
+    pub(super) now: Timestamp,
+    /// What it wrote to permission stores.
+    pub(super) written: Vec<Written>,
+    report: Report,
+    faults: Vec<Fault>,
+}
+
+impl Run<'_> {
+    /// Notes a change.
+    pub(super) fn changed(&mut self, line: String) {
+        self.report.changes.push(line);
+    }
+
+    /// Notes a fault that only the database could show.
+    pub(super) fn fault(&mut self, line: usize, key: &str, error: &dyn std::fmt::Display) {
+        self.faults.push(Fault {
+            line,
+            key: key.to_owned(),
+            message: error.to_string(),
+        });
+    }
+}
+
+/// Applies the setup file at `path`.
+pub async fn apply(
+    app: &App,
+    path: &Path,
+    mode: Mode,
+    now: Timestamp,
+) -> Result<Report, SetupError> {
+    let text = std::fs::read_to_string(path).map_err(|error| SetupError::Read {
+        path: path.to_owned(),
+        error,
+    })?;
+    let base = path.parent().unwrap_or(Path::new("."));
+    apply_text(app, &text, base, (mode, now)).await
+}
+
+/// Applies a setup file's text; files that it names are looked for in `base`.
+pub async fn apply_text(
+    app: &App,
+    text: &str,
+    base: &Path,
+    (mode, now): (Mode, Timestamp),
+) -> Result<Report, SetupError> {
+    let file = file::parse(text).map_err(SetupError::Faults)?;
+    let mut faults = Faults::new(text);
+    let mut report = Report::default();
+    let checked = check(app, file, base, (&mut faults, &mut report.warnings)).await?;
+    let faults = faults.into_sorted();
+    if !faults.is_empty() {
+        return Err(SetupError::Faults(faults));
+    }
+    let tx = app.db.write().await?;
+    let mut run = Run {
+        app,
+        tx,
+        now,
+        written: Vec::new(),
+        report,
+        faults,
+    };
+    for client in checked.clients {
+        clients::write(&mut run, client).await?;
+    }
+    for user in checked.users {
+        users::write(&mut run, user).await?;
+    }
+    for store in checked.stores {
+        stores::write(&mut run, store).await?;
+    }
+    let Run {
+        tx,
+        report,
+        mut faults,
+        written,
+        ..
+    } = run;
+    if !faults.is_empty() {
+        faults.sort_by_key(|fault| fault.line);
+        return Err(SetupError::Faults(faults));
+    }
+    if mode == Mode::Commit && !report.changes.is_empty() {
+        tx.commit().await?;
+        for written in &written {
+            app.policy.committed(written, now).await;
+        }
+    }
+    Ok(report)
+}
+
+struct Checked {
+    clients: Vec<clients::CheckedEntry>,
+    users: Vec<users::CheckedUser>,
+    stores: Vec<stores::CheckedStore>,
+}
+
+async fn check(
+    app: &App,
+    file: SetupFile,
+    base: &Path,
+    (faults, warnings): (&mut Faults<'_>, &mut Vec<String>),
+) -> Result<Checked, SetupError> {
+    Ok(Checked {
+        clients: clients::check(file.clients, faults, warnings),
+        stores: stores::check(file.stores, base, faults),
+        users: users::check(app, file.users, faults, warnings).await?,
+    })
+}

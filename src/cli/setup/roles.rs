@@ -1,0 +1,58 @@
+//! `roles = [..]`: assignments in the system store, the exact set that the file says.
+
+use super::SetupError;
+use super::apply::Run;
+use super::faults::Faults;
+use super::table::Located;
+use crate::policy::system;
+
+pub(super) use crate::policy::system::Role;
+
+/// Parses role names.
+pub(super) fn check(
+    given: Option<&[Located<String>]>,
+    key: &str,
+    faults: &mut Faults<'_>,
+) -> Option<Vec<Role>> {
+    let mut roles = Vec::new();
+    for name in given? {
+        if let Some(role) = Role::parse(&name.value) {
+            roles.push(role);
+            continue;
+        }
+        let known: Vec<&str> = Role::ALL.iter().copied().map(Role::as_str).collect();
+        let message = format!(
+            "`{}` is not a role; the roles are {}",
+            name.value,
+            known.join(", ")
+        );
+        faults.add_at(name.line, key, message);
+    }
+    Some(roles)
+}
+
+/// Gives and takes roles until the subject has exactly the wanted ones; `None` leaves them alone.
+pub(super) async fn write(
+    run: &mut Run<'_>,
+    name: &str,
+    subject: &str,
+    wanted: Option<&[Role]>,
+) -> Result<(), SetupError> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let has = system::roles_of(&mut run.tx, subject).await?;
+    for role in wanted {
+        if !has.contains(role) {
+            let written = system::assign_role(&mut run.tx, subject, *role, run.now).await?;
+            run.written.push(written);
+            run.changed(format!("+ role {} of {name}", role.as_str()));
+        }
+    }
+    for role in has {
+        if !wanted.contains(&role) {
+            let written = system::remove_role(&mut run.tx, subject, role, run.now).await?;
+            run.written.push(written);
+            run.changed(format!("- role {} of {name}", role.as_str()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Cases in the `fga` tool's store-test format: each runs against the engine, and over HTTP on every database.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+use tessera::policy::engine::admit::admit;
+use tessera::policy::engine::check::{Question, check_with};
+use tessera::policy::engine::graph::Graph;
+use tessera::policy::engine::program::Program;
+use tessera::policy::engine::tuple::Tuple;
+use tessera::policy::engine::validate::validate;
+use tessera::policy::engine::{dsl, json as model_json};
+
+use super::{Api, key, keys};
+use crate::harness::database::engines;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    name: String,
+    model: Option<String>,
+    model_file: Option<String>,
+    tuples: Vec<Key>,
+    tests: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    tuples: Vec<Key>,
+    check: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Check {
+    user: String,
+    object: String,
+    assertions: BTreeMap<String, bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    user: String,
+    relation: String,
+    object: String,
+}
+
+impl Key {
+    fn parts(&self) -> (&str, &str, &str) {
+        (&self.user, &self.relation, &self.object)
+    }
+
+    fn tuple(&self) -> Tuple {
+        Tuple::parse(&self.object, &self.relation, &self.user).unwrap()
+    }
+}
+
+/// Every file of cases, with the text of its model.
+fn all() -> Vec<(PathBuf, Cases, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for directory in ["policies", "policies/examples", "tests/policies"] {
+        for entry in std::fs::read_dir(root.join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+            {
+                let cases: Cases = serde_norway::from_str(&std::fs::read_to_string(&path).unwrap())
+                    .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                let model = match (&cases.model, &cases.model_file) {
+                    (Some(model), None) => model.clone(),
+                    (None, Some(file)) => {
+                        std::fs::read_to_string(path.parent().unwrap().join(file)).unwrap()
+                    }
+                    _ => panic!("{}: needs `model` or `model_file`", path.display()),
+                };
+                found.push((path, cases, model));
+            }
+        }
+    }
+    assert!(found.len() >= 9, "{}", found.len());
+    found
+}
+
+#[test]
+fn the_engine_answers_every_case() {
+    for (path, cases, text) in all() {
+        let at = path.display();
+        let model = Arc::new(dsl::parse(&text).unwrap_or_else(|error| panic!("{at}: {error}")));
+        assert_eq!(validate(&model), Ok(()), "{at}");
+        assert_eq!(
+            model_json::parse(&model_json::emit(&model)).unwrap(),
+            *model,
+            "{at}"
+        );
+        assert_eq!(dsl::parse(&dsl::print(&model)).unwrap(), *model, "{at}");
+        let mut graph = Graph::default();
+        let program = Program::compile(&model, graph.symbols()).unwrap();
+        for key in &cases.tuples {
+            let tuple = key.tuple();
+            assert_eq!(admit(&model, &tuple), Ok(()), "{at}: {tuple}");
+            graph.insert(&tuple).unwrap();
+        }
+        for case in &cases.tests {
+            let contextual: Vec<Tuple> = case.tuples.iter().map(Key::tuple).collect();
+            for check in &case.check {
+                for (relation, expected) in &check.assertions {
+                    let asked = Tuple::parse(&check.object, relation, &check.user).unwrap();
+                    let question = Question {
+                        object: &asked.object,
+                        relation,
+                        subject: &asked.subject,
+                    };
+                    let found = check_with(&program, &graph, &contextual, question).unwrap();
+                    assert_eq!(
+                        found.allowed, *expected,
+                        "{at}: {}, {}: {asked}",
+                        cases.name, case.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_server_answers_every_case_with_tuples_stored_and_contextual() {
+    for engine in engines() {
+        let api = Api::start(engine).await;
+        for (path, cases, text) in all() {
+            let at = path.display();
+            let (stored, bare) = (api.store(&text).await, api.store(&text).await);
+            let tuples: Vec<_> = cases.tuples.iter().map(Key::parts).collect();
+            let written = api.write(&stored, &tuples).await;
+            assert_eq!(written.status, 200, "{at}: {written:?}");
+            for case in &cases.tests {
+                let own: Vec<_> = case.tuples.iter().map(Key::parts).collect();
+                let all: Vec<_> = tuples.iter().chain(&own).copied().collect();
+                for (store, contextual) in [(&stored, &own), (&bare, &all)] {
+                    for check in &case.check {
+                        for (relation, expected) in &check.assertions {
+                            let asked = (
+                                check.user.as_str(),
+                                relation.as_str(),
+                                check.object.as_str(),
+                            );
+                            let body = json!({"tuple_key": key(asked), "contextual_tuples": {"tuple_keys": keys(contextual)}});
+                            let reply = api.post(&format!("{store}/check"), body).await;
+                            assert_eq!(
+                                reply.body["allowed"].as_bool(),
+                                Some(*expected),
+                                "{at}: {}: {asked:?}: {reply:?}",
+                                case.name
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
