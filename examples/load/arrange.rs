@@ -1,6 +1,7 @@
 //! The servers under load: child processes on free loopback ports, with data of their own.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::{ChildStdout, Command, Stdio};
 
@@ -86,7 +87,10 @@ impl Server {
     pub async fn start() -> Self {
         let place =
             Place(std::env::temp_dir().join(format!("tessera-load-{}", std::process::id())));
-        std::fs::create_dir_all(&place.0).unwrap();
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&place.0)
+            .unwrap();
         let key = MasterKey::generate();
         arrange(&place, &key).await;
         let directory = std::env::current_exe().unwrap();

@@ -65,6 +65,11 @@ pub async fn open(loaded: &Loaded, clock: Clock) -> Result<Arc<App>, StartError>
     if !loaded.config.database_is_remote() {
         data_dir::create(&loaded.config.data_dir)?;
     }
+    open_in_place(loaded, clock).await
+}
+
+/// The same, where the data directory is there already.
+async fn open_in_place(loaded: &Loaded, clock: Clock) -> Result<Arc<App>, StartError> {
     let master = master_key::find_or_make(loaded)?;
     Ok(App::open(loaded.config.clone(), &master, clock).await?)
 }
@@ -104,7 +109,7 @@ impl Prepared {
             Some(lock) => Some(lock),
             None => DataLock::take(&database)?,
         };
-        let app = open(&loaded, clock).await?;
+        let app = open_in_place(&loaded, clock).await?;
         Ok(Self {
             app,
             listener,

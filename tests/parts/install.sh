@@ -49,7 +49,7 @@ need_postgres() {
 }
 
 need_clients() {
-    need python3 python3 && { have node || apt_install nodejs npm; } && { have npm || apt_install npm; } && have node && have npm
+    need jq jq && need python3 python3 && { have node || apt_install nodejs npm; } && { have npm || apt_install npm; } && have node && have npm
 }
 
 # node_packages DIRECTORY: copies a client's directory beside the build and installs its packages there; prints the copy.

@@ -10,7 +10,7 @@ use tessera::serve;
 use super::raw::send;
 use crate::harness::database::Engine;
 use crate::harness::server::TestApp;
-use crate::oauth::party::Party;
+use crate::oauth::Party;
 
 /// Who may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
