@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::guard::{Admin, Guarded, Inside};
-use super::json::{Body, Page, PageQuery};
+use super::json::{Body, Page, PageQuery, Params};
 use crate::app::App;
 use crate::http::Problem;
 use crate::oauth::client::{self, ClientError, NewClient, Registered};
 use crate::oauth::protocol::client::{Client, ClientId, ClientSettings, ClientState};
+use crate::oauth::protocol::scope::TESSERA_ADMIN;
 use crate::policy::system::Permission;
 
 const CLIENTS: &str = "/admin/api/clients";
@@ -82,9 +84,26 @@ impl From<Registered> for ClientJson {
     }
 }
 
+/// What `PUT` takes: the metadata, and what `GET` shows beside it, so that what was read can be changed and sent back.
+#[derive(Debug)]
+struct Replacement(NewClient);
+
+/// Members of [`ClientJson`] that no request changes.
+const READ_ONLY: [&str; 3] = ["state", "created_at", "updated_at"];
+
+impl<'de> Deserialize<'de> for Replacement {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut members = serde_json::Map::deserialize(deserializer)?;
+        members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
+        NewClient::deserialize(Value::Object(members))
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
 async fn list(
     State(app): State<Arc<App>>,
-    Query(page): Query<PageQuery>,
+    Params(page): Params<PageQuery>,
 ) -> Result<Json<Page<ClientJson>>, Problem> {
     let after = page.after.as_deref().map(parse_id).transpose()?;
     let mut conn = app.db.read().await?;
@@ -100,6 +119,7 @@ async fn register(
     admin: Inside,
     Body(new): Body<NewClient>,
 ) -> Result<Response, Problem> {
+    require_power_to_make(&app, &admin, &new).await?;
     let mut tx = app.db.write().await?;
     let registered = client::register(&mut tx, &app.sealer, &new, admin.now).await?;
     tx.commit().await?;
@@ -129,7 +149,7 @@ async fn replace(
     State(app): State<Arc<App>>,
     admin: Inside,
     Path(id): Path<String>,
-    Body(new): Body<NewClient>,
+    Body(Replacement(new)): Body<Replacement>,
 ) -> Result<Json<ClientJson>, Problem> {
     let id = parse_id(&id)?;
     if new
@@ -140,11 +160,13 @@ async fn replace(
         let advice = "`client_id`: must be the one in the path, or absent; an id never changes";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, advice));
     }
-    admin.require_power_over(&app, &subject(&id)).await?;
+    require_power_over(&app, &admin, &id).await?;
+    require_power_to_make(&app, &admin, &new).await?;
     let mut tx = app.db.write().await?;
     let updated = client::update(&mut tx, &app.sealer, (&id, &new), admin.now).await?;
+    let client = client::get(&mut tx, &id).await?;
     tx.commit().await?;
-    Ok(Json(updated.into()))
+    Ok(Json(Registered { client, ..updated }.into()))
 }
 
 async fn rotate_secret(
@@ -153,7 +175,7 @@ async fn rotate_secret(
     Path(id): Path<String>,
 ) -> Result<Json<ClientJson>, Problem> {
     let id = parse_id(&id)?;
-    admin.require_power_over(&app, &subject(&id)).await?;
+    require_power_over(&app, &admin, &id).await?;
     let mut tx = app.db.write().await?;
     let secret = client::rotate_secret(&mut tx, &app.sealer, &id, admin.now).await?;
     let rotated = client::get(&mut tx, &id).await?;
@@ -187,7 +209,7 @@ async fn set_state(
     state: ClientState,
 ) -> Result<Json<ClientJson>, Problem> {
     let id = parse_id(id)?;
-    admin.require_power_over(app, &subject(&id)).await?;
+    require_power_over(app, admin, &id).await?;
     let mut tx = app.db.write().await?;
     client::set_state(&mut tx, &id, state, admin.now).await?;
     let changed = client::get(&mut tx, &id).await?;
@@ -195,8 +217,25 @@ async fn set_state(
     Ok(Json(changed.into()))
 }
 
-fn subject(id: &ClientId) -> String {
-    format!("client:{}", id.as_str())
+/// Whoever decides where the codes of such a client go, or holds its secret, has what administrators let it do: a client with
+/// a role, or one that may act for administrators, takes the power to give roles (SECURITY row 42).
+async fn require_power_over(app: &App, admin: &Admin, id: &ClientId) -> Result<(), Problem> {
+    let subject = format!("client:{}", id.as_str());
+    admin.require_power_over(app, &subject).await?;
+    let found = client::get(&mut app.db.read().await?, id).await?;
+    if found.settings.scope.contains(TESSERA_ADMIN) && subject != admin.subject {
+        return admin.require(app, Permission::ManageRoles).await;
+    }
+    Ok(())
+}
+
+/// The same for what a client is to become.
+async fn require_power_to_make(app: &App, admin: &Admin, new: &NewClient) -> Result<(), Problem> {
+    let scope = new.scope.as_deref().unwrap_or_default();
+    if scope.split_whitespace().any(|one| one == TESSERA_ADMIN) {
+        return admin.require(app, Permission::ManageRoles).await;
+    }
+    Ok(())
 }
 
 fn parse_id(text: &str) -> Result<ClientId, Problem> {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::{Deserialize, Serialize};
 
 use super::guard::{Admin, Guarded, Inside};
-use super::json::{Body, Page, PageQuery, Patch};
+use super::json::{Body, Page, PageQuery, Params, Patch};
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::http::Problem;
@@ -102,7 +102,7 @@ struct SetPassword {
 
 async fn list(
     State(app): State<Arc<App>>,
-    Query(page): Query<PageQuery>,
+    Params(page): Params<PageQuery>,
 ) -> Result<Json<Page<UserJson>>, Problem> {
     let after = page.after.as_deref().map(parse_id).transpose()?;
     let mut conn = app.db.read().await?;

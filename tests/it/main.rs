@@ -18,6 +18,7 @@
     reason = "the harness offers more than every build of the tests uses"
 )]
 
+mod admin;
 mod advisories;
 mod architecture;
 mod cli;

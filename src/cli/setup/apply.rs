@@ -36,6 +36,8 @@ pub(super) struct Run<'a> {
     pub(super) app: &'a App,
     /// The one transaction.
     pub(super) tx: Tx,
+    /// Whether the changes will be kept.
+    pub(super) mode: Mode,
     /// The instant of the application.
     pub(super) now: Timestamp,
     /// What it wrote to permission stores.
@@ -94,6 +96,7 @@ pub async fn apply_text(
     let mut run = Run {
         app,
         tx,
+        mode,
         now,
         written: Vec::new(),
         report,

@@ -4,7 +4,7 @@ use super::apply::Run;
 use super::faults::Faults;
 use super::file::ClientEntry;
 use super::table::Located;
-use super::{SetupError, roles};
+use super::{Mode, SetupError, roles};
 use crate::oauth::client::{self, ClientError, NewClient};
 use crate::oauth::protocol::client::ClientId;
 use crate::store::clients;
@@ -73,7 +73,7 @@ fn metadata(entry: &ClientEntry) -> NewClient {
         client_secret: entry
             .client_secret
             .as_ref()
-            .map(|secret| secret.expose().clone()),
+            .map(|secret| secret.value.expose().clone()),
         token_endpoint_auth_method: entry
             .token_endpoint_auth_method
             .as_ref()
@@ -93,6 +93,7 @@ fn line_of(entry: &ClientEntry, field: &str) -> usize {
     let first = |list: &[Located<String>]| list.first().map(|text| text.line);
     match field {
         "client_name" => entry.client_name.as_ref().map(|text| text.line),
+        "client_secret" => entry.client_secret.as_ref().map(|text| text.line),
         "token_endpoint_auth_method" => entry
             .token_endpoint_auth_method
             .as_ref()
@@ -136,7 +137,10 @@ pub(super) async fn write(run: &mut Run<'_>, entry: CheckedEntry) -> Result<(), 
         (true, true) => run.changed(format!("~ client {name}")),
         (true, false) => {}
     }
-    if let Some(secret) = &registered.generated_secret {
+    // What a dry run generated goes with it; showing it would only mislead.
+    if run.mode == Mode::Commit
+        && let Some(secret) = &registered.generated_secret
+    {
         run.changed(format!(
             "  its secret, shown this once: {}",
             secret.expose()

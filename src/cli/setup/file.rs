@@ -30,7 +30,7 @@ pub struct ClientEntry {
     /// The name that people see at consent; the identifier when absent.
     pub client_name: Option<Located<String>>,
     /// The secret; absent for a public client.
-    pub client_secret: Option<Secret<String>>,
+    pub client_secret: Option<Located<Secret<String>>>,
     /// `client_secret_basic`, `client_secret_post` or `none`; follows from the secret when absent.
     pub token_endpoint_auth_method: Option<Located<String>>,
     /// Where the browser may be sent back to.
@@ -190,7 +190,7 @@ fn client(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<ClientEnt
         key,
         client_id: client_id?,
         client_name,
-        client_secret: client_secret.map(|secret| Secret::new(secret.value)),
+        client_secret: client_secret.map(into_secret),
         token_endpoint_auth_method,
         redirect_uris,
         post_logout_redirect_uris,

@@ -17,7 +17,9 @@ pub(super) fn check(
     let mut roles = Vec::new();
     for name in given? {
         if let Some(role) = Role::parse(&name.value) {
-            roles.push(role);
+            if !roles.contains(&role) {
+                roles.push(role);
+            }
             continue;
         }
         let known: Vec<&str> = Role::ALL.iter().copied().map(Role::as_str).collect();

@@ -9,7 +9,6 @@ use crate::app::App;
 use crate::base::id::UserId;
 use crate::base::secret::{Secret, TokenHash};
 use crate::identity::account::{self, AccountError};
-
 use crate::identity::identifier::{Email, Username};
 use crate::identity::password::{Password, PasswordHash, Verdict};
 use crate::identity::user::{DisplayName, NewUser, User, UserChange};
@@ -41,7 +40,7 @@ pub(super) async fn check(
     faults: &mut Faults<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<CheckedUser>, SetupError> {
-    let mut checked = Vec::with_capacity(entries.len());
+    let mut checked: Vec<CheckedUser> = Vec::with_capacity(entries.len());
     for entry in entries {
         let key = |field: &str| format!("{}.{field}", entry.key);
         let line = entry.username.line;
@@ -63,6 +62,7 @@ pub(super) async fn check(
             );
         }
         let Ok(username) = username else { continue };
+        refuse_twin(&checked, (&username, line), &key("username"), faults);
         let password = match &entry.password {
             Some(given) => password(app, &entry, given, (faults, warnings)).await?,
             None => None,
@@ -81,6 +81,27 @@ pub(super) async fn check(
         });
     }
     Ok(checked)
+}
+
+/// Names that differ in case or spelling alone are one account.
+fn refuse_twin(
+    checked: &[CheckedUser],
+    (username, line): (&Username, usize),
+    key: &str,
+    faults: &mut Faults<'_>,
+) {
+    let canonical = username.canonical();
+    let twin = checked
+        .iter()
+        .find(|other| other.username.value.canonical() == canonical);
+    if let Some(CheckedUser { username: twin, .. }) = twin {
+        let message = format!(
+            "is the account `{}` of line {}; merge the two",
+            twin.value.as_str(),
+            twin.line
+        );
+        faults.add_at(line, key, message);
+    }
 }
 
 fn optional<T, E: std::fmt::Display>(

@@ -1,5 +1,7 @@
 //! The real binary as a process: how it starts, refuses, stops, and what it leaves behind.
 
+mod apply;
+mod demo;
 mod kill;
 mod process;
 mod refuse;

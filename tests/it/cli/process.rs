@@ -111,9 +111,14 @@ impl Place {
         if !arguments.contains(&"--listen") {
             all.extend(["--listen", "127.0.0.1:0"]);
         }
+        self.start(&all, "  data ")
+    }
+
+    /// Starts a command that serves, and waits until its banner says `end`.
+    pub fn start(&self, arguments: &[&str], end: &str) -> Served {
         let log = std::fs::File::create(self.path().join("log")).unwrap();
         let child = self
-            .command(&all)
+            .command(arguments)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -121,22 +126,18 @@ impl Place {
         let mut running = Running(child);
         let mut stdout = BufReader::new(running.0.stdout.take().unwrap());
         let mut banner = String::new();
-        while !banner.contains("  data ") {
+        while !banner.contains(end) {
             let read = stdout.read_line(&mut banner).unwrap();
             assert!(read > 0, "no banner: {banner}\n{}", self.log());
         }
-        let url = banner
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("issuer"))
-            .unwrap()
-            .trim()
-            .to_owned();
-        Served {
+        let mut served = Served {
             running,
-            url,
+            url: String::new(),
             banner,
             stdout,
-        }
+        };
+        served.url = served.row("issuer").to_owned();
+        served
     }
 
     /// What the last server wrote to standard error.
@@ -183,6 +184,13 @@ impl Served {
     /// `ADDRESS:PORT`
     pub fn address(&self) -> &str {
         self.url.split_once("//").unwrap().1
+    }
+
+    /// What the banner says about `name`.
+    pub fn row(&self, name: &str) -> &str {
+        let mut lines = self.banner.lines();
+        let found = lines.find_map(|line| line.trim().strip_prefix(name));
+        found.unwrap().trim()
     }
 
     /// The setup link, which the banner shows while there is no administrator.

@@ -23,9 +23,14 @@ pub struct Page {
 
 impl Browser {
     pub fn new(app: &TestApp) -> Self {
+        Self::at(&app.url)
+    }
+
+    /// A browser for the pages of one origin.
+    pub fn at(url: &str) -> Self {
         Self {
             client: client(),
-            url: app.url.clone(),
+            url: url.to_owned(),
             cookies: BTreeMap::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod api_read;
 mod cases;
 mod freshness;
 mod pages;

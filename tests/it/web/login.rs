@@ -145,7 +145,9 @@ async fn a_name_that_nobody_has_takes_as_long_as_a_wrong_password() {
     // The quickest of each: what the work costs when nothing else disturbs it.
     let [known, unknown] = times.map(|times| times.into_iter().fold(f64::MAX, f64::min));
     println!("quickest failed sign-in: known {known:.4} s, unknown {unknown:.4} s");
-    assert!((known - unknown).abs() < 0.5 * known, "{known} {unknown}");
+    // Without the work for nobody the ratio is below a tenth; neighbours on a busy machine blur it far less.
+    let ratio = unknown / known;
+    assert!((0.34..3.0).contains(&ratio), "{known} {unknown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
