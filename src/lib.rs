@@ -9,7 +9,7 @@
 //!
 //! # Floors
 //!
-//! A file imports from floors below its own, never upwards. `tests/it/architecture.rs` reads the imports and fails on one that
+//! A file imports from floors below its own, never upwards. `tests/it/architecture/` reads the imports and fails on one that
 //! points up, on a file over 500 lines, and on a path in this page that does not exist.
 //!
 //! ```text

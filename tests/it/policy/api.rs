@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Api, DOCS, key, keys};
 use crate::harness::database::{Engine, engines};
 
-pub(super) const OWNER: (&str, &str, &str) = ("user:alice", "owner", "doc:plan");
+const OWNER: (&str, &str, &str) = ("user:alice", "owner", "doc:plan");
 
 #[tokio::test]
 async fn stores_are_made_listed_shown_and_deleted() {

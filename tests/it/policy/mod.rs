@@ -2,7 +2,6 @@
 
 mod access;
 mod api;
-mod api_read;
 mod cases;
 mod freshness;
 mod pages;
