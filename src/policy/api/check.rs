@@ -77,7 +77,7 @@ async fn check(
     let model = body::model_id(&request.authorization_model_id)?;
     let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
     let view = app.policy.view(store, model, &freshness, now).await?;
-    let allowed = request.item.decide(&view)?;
+    let allowed = request.item.decide(&app, &view)?;
     let shown = Json(json!({"allowed": allowed, "resolution": ""}));
     Ok(body::answer(
         &app.policy,
@@ -102,7 +102,7 @@ async fn batch(
     let view = app.policy.view(store, model, &freshness, now).await?;
     let mut result = Map::new();
     for item in &request.checks {
-        let shown = match item.decide(&view) {
+        let shown = match item.decide(&app, &view) {
             Ok(allowed) => json!({"allowed": allowed}),
             Err(error) => item_error(&error),
         };
@@ -119,7 +119,18 @@ async fn batch(
 }
 
 impl Item {
-    fn decide(&self, view: &View) -> Result<bool, ApiError> {
+    /// The answer, counted.
+    fn decide(&self, app: &App, view: &View) -> Result<bool, ApiError> {
+        let answer = self.ask(view);
+        app.metrics.count_check(match answer {
+            Ok(true) => "allowed",
+            Ok(false) => "denied",
+            Err(_) => "error",
+        });
+        answer
+    }
+
+    fn ask(&self, view: &View) -> Result<bool, ApiError> {
         let key = self.tuple_key.as_ref().ok_or_else(|| {
             ApiError::bad(
                 "tuple_key_value_not_specified",

@@ -366,6 +366,11 @@ async fn a_batch_answers_each_question_and_keeps_errors_apart() {
     assert_eq!(result["no"], json!({"allowed": false}));
     assert_eq!(result["with"], json!({"allowed": true}));
     assert_eq!(result["wrong"]["error"]["input_error"], "validation_error");
+    let counted = api.t.app.metrics.text().unwrap();
+    for line in ["allowed\"} 2", "denied\"} 1", "error\"} 1"] {
+        let line = format!("tessera_checks_total{{outcome=\"{line}");
+        assert!(counted.contains(&line), "{line}");
+    }
     let mut twice = body;
     twice["checks"][1]["correlation_id"] = json!("yes");
     api.post(&format!("{store}/batch-check"), twice)
