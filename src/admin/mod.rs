@@ -1,6 +1,6 @@
 //! The admin JSON API: clients, users, role assignments, under `/admin/api`.
 //!
-//! Deny by default: a route exists only with the permission it needs ([`guard::Guarded`]), and the permission is a relation of the system
+//! Deny by default: a route exists only with the permission it needs (`guard::Guarded`), and the permission is a relation of the system
 //! store, checked by the same engine as everybody's, fully consistent. Errors are problem details (RFC 9457).
 
 mod clients;

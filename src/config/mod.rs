@@ -1,7 +1,7 @@
 //! The configuration: defaults < file (TOML) < environment < flags.
 //!
-//! [`Config`] is what the rest of the house reads. [`keys`] is the one table of keys: [`load`] reads them from everywhere,
-//! [`check`] holds them against each other, [`reference`] prints them. Every [`mistake`] is reported, not just the first.
+//! [`Config`] is what the rest of the house reads. [`keys`] is the one table of keys: [mod@load] reads them from everywhere,
+//! `check` holds them against each other, [mod@reference] prints them. Every [`mistake`] is reported, not just the first.
 
 mod check;
 mod draft;

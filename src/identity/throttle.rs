@@ -2,7 +2,7 @@
 //!
 //! SECURITY R8, R9, rows 37 and 38. Two buckets an attempt: the account (all its identifiers together; a name that nobody has
 //! counts alike) and the network. An account's failures count until a success, each further one costs a longer wait, and after
-//! [`LOCK_OUT_FAILURES`] the password is refused until an administrator sets another or unlocks the account. A network's failures
+//! `LOCK_OUT_FAILURES` the password is refused until an administrator sets another or unlocks the account. A network's failures
 //! count within a window.
 
 use std::net::{IpAddr, Ipv6Addr};

@@ -2,7 +2,7 @@
 //!
 //! Objects, types and relations are interned once, so a check compares integers and no key is ever a joined text
 //! (SECURITY row 55). Two indexes: (object, relation) -> subjects, split into direct ones (objects and wildcards) and
-//! usersets; and subject -> (object, relation). Built on [`super::trie`]: readers hold a clone and never wait, a write
+//! usersets; and subject -> (object, relation). Built on `super::trie`: readers hold a clone and never wait, a write
 //! copies a few small nodes, and request-time tuples are written to a clone that is thrown away.
 
 mod set;

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | a model as a value; its text and JSON forms | [`model`], [`dsl`], [`json`] |
 //! | whether the model makes sense | [`validate`] |
-//! | a relationship tuple; whether a model admits it | [`tuple`], [`admit`] |
-//! | all tuples of a store, in both directions, shared cheaply | [`graph`] on [`trie`] |
+//! | a relationship tuple; whether a model admits it | [mod@tuple], [`admit`] |
+//! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
 //! | the model against the graph's numbers | [`program`] |
 //! | may this subject do that | [`check`] |
 //!
