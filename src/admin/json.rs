@@ -3,11 +3,10 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::http::Problem;
+use crate::http::{Problem, is_media_type};
 
 /// A JSON body.
 pub struct Body<T>(pub T);
@@ -20,12 +19,7 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let is_json = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"));
+        let is_json = is_media_type(request.headers(), "application/json");
         if !is_json {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

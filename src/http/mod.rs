@@ -7,6 +7,7 @@
 pub mod client_address;
 pub mod headers;
 pub mod health;
+mod media_type;
 pub mod observe;
 pub mod path;
 pub mod problem;
@@ -15,5 +16,6 @@ pub mod timeout;
 
 pub use client_address::ClientAddress;
 pub use health::router;
+pub use media_type::is_media_type;
 pub use problem::Problem;
 pub use request_id::RequestId;

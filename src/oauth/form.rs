@@ -2,12 +2,12 @@
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
-use http::header::CONTENT_TYPE;
 
 use super::error::OAuthError;
 use super::protocol::error::Fault;
 use super::protocol::params::Params;
 use crate::base::limit::FORM_BODY_BYTES;
+use crate::http::is_media_type;
 
 /// The parameters of a form body. Parameters in the URL do not count (RFC 6749 section 3.2).
 #[derive(Debug)]
@@ -17,16 +17,7 @@ impl<S: Sync> FromRequest<S> for Form {
     type Rejection = OAuthError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, OAuthError> {
-        let is_form = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media| {
-                media
-                    .trim()
-                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-            });
+        let is_form = is_media_type(request.headers(), "application/x-www-form-urlencoded");
         if !is_form {
             return Err(Fault::invalid_request(
                 "the body must be a form; send Content-Type: application/x-www-form-urlencoded",

@@ -3,10 +3,9 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 
 use crate::base::limit::{FORM_BODY_BYTES, PARAMETERS};
-use crate::http::Problem;
+use crate::http::{Problem, is_media_type};
 
 /// The fields of a form.
 #[derive(Debug)]
@@ -37,16 +36,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let urlencoded = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media| {
-                media
-                    .trim()
-                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-            });
+        let urlencoded = is_media_type(request.headers(), "application/x-www-form-urlencoded");
         if !urlencoded {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
