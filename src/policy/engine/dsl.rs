@@ -8,7 +8,9 @@ mod print;
 pub use print::print;
 
 use super::lexer::{Spanned, Token, lex, place};
-use super::model::{Model, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition};
+use super::model::{
+    Model, Origin, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition,
+};
 
 /// Brackets that may stand in one another.
 pub const NESTED_BRACKETS: usize = 32;
@@ -69,7 +71,11 @@ impl<'a> Parser<'a> {
         loop {
             self.skip_lines();
             if self.peek() == Token::End {
-                return Ok(Model { schema, types });
+                return Ok(Model {
+                    schema,
+                    types,
+                    conditions: std::collections::BTreeMap::new(),
+                });
             }
             if self.peek() == Token::Word("condition") {
                 return Err(self.fault(
@@ -98,6 +104,7 @@ impl<'a> Parser<'a> {
         let mut definition = TypeDefinition {
             name,
             relations: std::collections::BTreeMap::new(),
+            origin: Origin::default(),
         };
         if self.peek() != Token::Word("relations") {
             return Ok(definition);
@@ -124,6 +131,7 @@ impl<'a> Parser<'a> {
             let relation = Relation {
                 rewrite,
                 restrictions: restrictions.unwrap_or_default(),
+                origin: Origin::default(),
             };
             definition.relations.insert(name.to_owned(), relation);
         }
@@ -258,7 +266,11 @@ impl<'a> Parser<'a> {
                         .to_owned(),
                 ));
             }
-            list.push(Restriction { type_name, form });
+            list.push(Restriction {
+                type_name,
+                form,
+                condition: None,
+            });
             self.skip_lines();
             if self.peek() != Token::Mark(',') {
                 self.mark(']')?;

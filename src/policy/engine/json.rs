@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::model::{Model, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition};
+use super::model::{
+    Model, Origin, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition,
+};
 
 /// A fault in a model's JSON form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +47,11 @@ pub fn parse(value: &Value) -> Result<Model, JsonError> {
         .enumerate()
         .map(|(at, definition)| type_definition(definition, &format!("type_definitions[{at}]")))
         .collect::<Result<_, _>>()?;
-    Ok(Model { schema, types })
+    Ok(Model {
+        schema,
+        types,
+        conditions: BTreeMap::new(),
+    })
 }
 
 /// Writes a model, without its id.
@@ -131,6 +137,7 @@ fn type_definition(value: &Value, path: &str) -> Result<TypeDefinition, JsonErro
                 let relation = Relation {
                     rewrite: self::rewrite(rewrite, &path)?,
                     restrictions: restrictions.remove(name).unwrap_or_default(),
+                    origin: Origin::default(),
                 };
                 relations.insert(name.clone(), relation);
             }
@@ -146,6 +153,7 @@ fn type_definition(value: &Value, path: &str) -> Result<TypeDefinition, JsonErro
     Ok(TypeDefinition {
         name: name.to_owned(),
         relations,
+        origin: Origin::default(),
     })
 }
 
@@ -194,7 +202,11 @@ fn restriction(value: &Value, path: &str) -> Result<Restriction, JsonError> {
             return Err(wrong(path, "has `relation` and `wildcard`; keep one"));
         }
     };
-    Ok(Restriction { type_name, form })
+    Ok(Restriction {
+        type_name,
+        form,
+        condition: None,
+    })
 }
 
 /// Recursion is bounded by the JSON parser, which refuses more than 128 levels.

@@ -39,6 +39,55 @@ pub struct Model {
     pub schema: Schema,
     /// The types, in the order they were written.
     pub types: Vec<TypeDefinition>,
+    /// The conditions by name.
+    pub conditions: BTreeMap<String, Condition>,
+}
+
+/// A condition: an expression over typed parameters that must hold for a tuple to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Its parameters by name.
+    pub parameters: BTreeMap<String, ParameterType>,
+    /// The expression, in CEL.
+    pub expression: String,
+    /// Where it was written, in a modular model.
+    pub origin: Origin,
+}
+
+/// The type of a condition's parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParameterType {
+    /// `bool`
+    Bool,
+    /// `string`
+    String,
+    /// `int`: 64 bits, signed.
+    Int,
+    /// `uint`: 64 bits, unsigned.
+    Uint,
+    /// `double`
+    Double,
+    /// `duration`, written as Go does: `1h30m`.
+    Duration,
+    /// `timestamp`, written as RFC 3339 says.
+    Timestamp,
+    /// `ipaddress`, of version 4 or 6.
+    IpAddress,
+    /// `any`: whatever was given.
+    Any,
+    /// `list<T>`
+    List(Box<ParameterType>),
+    /// `map<T>`: texts to values of one type.
+    Map(Box<ParameterType>),
+}
+
+/// Where a part of a modular model was written. Empty texts in a model that is not modular.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The module.
+    pub module: String,
+    /// The file, such as `core.fga`.
+    pub file: String,
 }
 
 /// A type of object, such as `document`.
@@ -48,6 +97,8 @@ pub struct TypeDefinition {
     pub name: String,
     /// Its relations by name. Sorted, so that printing is stable whichever form it was read from.
     pub relations: BTreeMap<String, Relation>,
+    /// Where it was written, in a modular model.
+    pub origin: Origin,
 }
 
 /// A relation of a type, such as `viewer`.
@@ -57,6 +108,8 @@ pub struct Relation {
     pub rewrite: Rewrite,
     /// Who may be written into it directly; empty unless the rewrite contains [`Rewrite::This`].
     pub restrictions: Vec<Restriction>,
+    /// Where it was written, if another module than the type's did (`extend type`).
+    pub origin: Origin,
 }
 
 /// How a relation is made.
@@ -93,6 +146,8 @@ pub struct Restriction {
     pub type_name: String,
     /// Which form of subject of that type.
     pub form: SubjectForm,
+    /// The condition that such a tuple must name.
+    pub condition: Option<String>,
 }
 
 /// The forms of subject that a restriction can allow.
@@ -150,6 +205,59 @@ impl Rewrite {
     }
 }
 
+impl Origin {
+    /// Whether the part belongs to no module.
+    pub const fn is_empty(&self) -> bool {
+        self.module.is_empty() && self.file.is_empty()
+    }
+}
+
+impl ParameterType {
+    /// The type's name in the text form, without what is in it: `list` of `list<string>`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::String => "string",
+            Self::Int => "int",
+            Self::Uint => "uint",
+            Self::Double => "double",
+            Self::Duration => "duration",
+            Self::Timestamp => "timestamp",
+            Self::IpAddress => "ipaddress",
+            Self::Any => "any",
+            Self::List(_) => "list",
+            Self::Map(_) => "map",
+        }
+    }
+
+    /// The type of that name; `list` and `map` need what is in them.
+    pub fn parse(name: &str, inner: Option<Self>) -> Option<Self> {
+        Some(match (name, inner) {
+            ("bool", None) => Self::Bool,
+            ("string", None) => Self::String,
+            ("int", None) => Self::Int,
+            ("uint", None) => Self::Uint,
+            ("double", None) => Self::Double,
+            ("duration", None) => Self::Duration,
+            ("timestamp", None) => Self::Timestamp,
+            ("ipaddress", None) => Self::IpAddress,
+            ("any", None) => Self::Any,
+            ("list", Some(inner)) => Self::List(Box::new(inner)),
+            ("map", Some(inner)) => Self::Map(Box::new(inner)),
+            _ => return None,
+        })
+    }
+}
+
+impl std::fmt::Display for ParameterType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::List(inner) | Self::Map(inner) => write!(f, "{}<{inner}>", self.name()),
+            _ => f.write_str(self.name()),
+        }
+    }
+}
+
 impl TypeDefinition {
     /// Whether `relation` is used on the right side of a `from` in this type.
     pub fn is_tupleset(&self, relation: &str) -> bool {
@@ -164,9 +272,13 @@ impl TypeDefinition {
 impl std::fmt::Display for Restriction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.form {
-            SubjectForm::Object => f.write_str(&self.type_name),
-            SubjectForm::Wildcard => write!(f, "{}:*", self.type_name),
-            SubjectForm::Userset(relation) => write!(f, "{}#{relation}", self.type_name),
+            SubjectForm::Object => f.write_str(&self.type_name)?,
+            SubjectForm::Wildcard => write!(f, "{}:*", self.type_name)?,
+            SubjectForm::Userset(relation) => write!(f, "{}#{relation}", self.type_name)?,
+        }
+        match &self.condition {
+            Some(condition) => write!(f, " with {condition}"),
+            None => Ok(()),
         }
     }
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use super::admit::admit;
 use super::check::{Question, check_with};
 use super::graph::Graph;
-use super::model::{Model, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition};
+use super::model::{
+    Model, Origin, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition,
+};
 use super::program::Program;
 use super::tuple::{Object, Subject, Tuple};
 use super::validate::validate;
@@ -218,6 +220,7 @@ fn random_model(random: &mut Random) -> Option<Model> {
     let mut types = vec![TypeDefinition {
         name: "user".to_owned(),
         relations: BTreeMap::new(),
+        origin: Origin::default(),
     }];
     for type_name in TYPES {
         let mut relations = BTreeMap::new();
@@ -228,6 +231,7 @@ fn random_model(random: &mut Random) -> Option<Model> {
                 Relation {
                     rewrite: Rewrite::This,
                     restrictions,
+                    origin: Origin::default(),
                 }
             } else {
                 random_relation(random)
@@ -237,11 +241,13 @@ fn random_model(random: &mut Random) -> Option<Model> {
         types.push(TypeDefinition {
             name: type_name.to_owned(),
             relations,
+            origin: Origin::default(),
         });
     }
     let model = Model {
         schema: Schema::V1_1,
         types,
+        conditions: BTreeMap::new(),
     };
     validate(&model).is_ok().then_some(model)
 }
@@ -250,6 +256,7 @@ fn object_of(name: &str) -> Restriction {
     Restriction {
         type_name: name.to_owned(),
         form: SubjectForm::Object,
+        condition: None,
     }
 }
 
@@ -262,6 +269,7 @@ fn random_relation(random: &mut Random) -> Relation {
             restrictions.push(Restriction {
                 type_name: "user".to_owned(),
                 form: SubjectForm::Wildcard,
+                condition: None,
             });
         }
         for type_name in TYPES {
@@ -270,6 +278,7 @@ fn random_relation(random: &mut Random) -> Relation {
                     restrictions.push(Restriction {
                         type_name: type_name.to_owned(),
                         form: SubjectForm::Userset((*relation).to_owned()),
+                        condition: None,
                     });
                 }
             }
@@ -278,6 +287,7 @@ fn random_relation(random: &mut Random) -> Relation {
     Relation {
         rewrite,
         restrictions,
+        origin: Origin::default(),
     }
 }
 
