@@ -55,6 +55,10 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "forbidden", error)
     }
 
+    pub(super) fn busy(message: &str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "resource_exhausted", message)
+    }
+
     /// A fault of ours: the log knows the cause, the client the request's id only.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a permission request failed");

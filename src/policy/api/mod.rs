@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/stores` | `stores` |
 //! | `/stores/{store}/authorization-models` | `models` |
-//! | `/stores/{store}/write`, `read`, `changes` | `tuples` |
+//! | `/stores/{store}/write`, `read`, `changes` | `tuples`; a live stream of changes: `watch` |
 //! | `/stores/{store}/check`, `batch-check` | `check` |
 //!
 //! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
@@ -18,6 +18,7 @@ mod error;
 mod models;
 mod stores;
 mod tuples;
+mod watch;
 
 use std::sync::Arc;
 
