@@ -9,9 +9,12 @@
 //! INVARIANT: past a bound (depth, steps) the answer is an error, never an allow and never a deny.
 
 mod asked;
+mod several;
 mod value;
 
 use rustc_hash::FxHashMap;
+
+pub(super) use self::several::{Checker, Numbered, introduce, named, object_type};
 
 use self::asked::{Asked, Who, relation_of, type_of};
 use self::value::Value;
@@ -150,7 +153,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn decide(mut self, node: NodeId, relation: RelationIndex) -> Result<Decision, CheckError> {
+    fn decide(&mut self, node: NodeId, relation: RelationIndex) -> Result<Decision, CheckError> {
         loop {
             self.learned = 0;
             let allowed = match self.relation(node, relation, 0)? {
@@ -416,7 +419,7 @@ struct Frame<'p> {
 
 impl RelationProgram {
     /// The relation that a userset asks, when the model allows it here.
-    fn admits_userset(&self, userset: SubjectId) -> Option<RelationIndex> {
+    pub(super) fn admits_userset(&self, userset: SubjectId) -> Option<RelationIndex> {
         self.direct
             .usersets
             .iter()

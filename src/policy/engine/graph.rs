@@ -299,6 +299,11 @@ impl Graph {
         self.objects.get(subject.0).unwrap_or(&Set::Empty)
     }
 
+    /// The id of an object within its type.
+    pub(super) fn id_of(&self, node: NodeId) -> Option<&str> {
+        self.nodes.get(u64::from(node.0)).map(|node| &*node.id)
+    }
+
     /// The type of an object.
     pub(super) fn type_of(&self, node: NodeId) -> Option<Symbol> {
         self.nodes

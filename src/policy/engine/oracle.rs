@@ -3,6 +3,8 @@
 //! The oracle knows tuples as a plain set, evaluates along paths without remembering anything, and cuts a path that comes
 //! back to itself (`None`: unknown). Nothing of `program`, `graph` or `check` is in it.
 
+mod lists;
+
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,7 +1,13 @@
 //! A model compiled against a store's numbers: per relation a small program, and who can reach it at all.
 
+mod feeds;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+
+pub(super) use self::feeds::{Entry, Through};
+
+use self::feeds::Feeds;
 
 use super::graph::{GraphFull, Symbol, Symbols};
 use super::model::{Model, Rewrite, SubjectForm};
@@ -13,6 +19,7 @@ pub struct Program {
     types: HashMap<String, TypeProgram>,
     relations: Vec<RelationProgram>,
     by_symbols: HashMap<(Symbol, Symbol), RelationIndex>,
+    feeds: Feeds,
 }
 
 #[derive(Debug)]
@@ -71,6 +78,7 @@ impl Program {
             types: HashMap::new(),
             relations: Vec::new(),
             by_symbols: HashMap::new(),
+            feeds: Feeds::default(),
             model: Arc::clone(model),
         };
         let mut next = 0_u32;
@@ -122,6 +130,7 @@ impl Program {
             }
         }
         program.compute_reach();
+        program.compute_feeds();
         Ok(program)
     }
 

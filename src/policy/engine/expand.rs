@@ -1,0 +1,176 @@
+//! A relation of an object as a tree, one level deep: what OpenFGA's `expand` shows.
+//!
+//! Leaves are the subjects written on the relation, another relation of the same object, or what a `from` leads to; the
+//! usersets in them are not followed. Tuples that the model does not admit (any more) are left out.
+
+use super::check::{CheckError, STEPS, named};
+use super::graph::{Graph, NodeId, SubjectId, Subjects};
+use super::model::{Relation, Restriction, Rewrite, SubjectForm};
+use super::program::Program;
+use super::tuple::Object;
+
+/// A node of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expanded {
+    /// `object#relation`
+    pub name: String,
+    /// What is there.
+    pub value: Branch,
+}
+
+/// What a node of the tree holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// Subjects written on the relation, sorted.
+    Users(Vec<String>),
+    /// Another relation of the object.
+    Computed(String),
+    /// A relation of the objects that a relation leads to.
+    TupleToUserset {
+        /// The relation that leads to them.
+        tupleset: String,
+        /// The relations of theirs, sorted.
+        computed: Vec<String>,
+    },
+    /// Any of these.
+    Union(Vec<Expanded>),
+    /// All of these.
+    Intersection(Vec<Expanded>),
+    /// The first without the second.
+    Difference(Box<(Expanded, Expanded)>),
+}
+
+/// Expands a relation of an object over the tuples of a graph.
+pub fn expand(
+    program: &Program,
+    graph: &Graph,
+    object: &Object,
+    relation: &str,
+) -> Result<Expanded, CheckError> {
+    let (type_symbol, _) = named(program, object.type_name(), relation)?;
+    let view = View {
+        program,
+        graph,
+        object,
+        relation,
+        node: graph.find(type_symbol, object.id()),
+    };
+    match program.model().find_relation(object.type_name(), relation) {
+        Some(definition) => view.node(&definition.rewrite),
+        None => Err(unknown(object, relation)),
+    }
+}
+
+fn unknown(object: &Object, relation: &str) -> CheckError {
+    CheckError::UnknownRelation {
+        type_name: object.type_name().to_owned(),
+        relation: relation.to_owned(),
+    }
+}
+
+struct View<'a> {
+    program: &'a Program,
+    graph: &'a Graph,
+    object: &'a Object,
+    relation: &'a str,
+    /// The object's number, if some tuple names it.
+    node: Option<NodeId>,
+}
+
+impl View<'_> {
+    fn node(&self, rewrite: &Rewrite) -> Result<Expanded, CheckError> {
+        let all = |children: &[Rewrite]| {
+            children
+                .iter()
+                .map(|child| self.node(child))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let value = match rewrite {
+            Rewrite::This => Branch::Users(self.written(self.relation)?),
+            Rewrite::Computed(relation) => Branch::Computed(format!("{}#{relation}", self.object)),
+            Rewrite::TupleToUserset { tupleset, computed } => Branch::TupleToUserset {
+                tupleset: format!("{}#{tupleset}", self.object),
+                computed: self
+                    .written(tupleset)?
+                    .into_iter()
+                    .map(|parent| format!("{parent}#{computed}"))
+                    .collect(),
+            },
+            Rewrite::Union(children) => Branch::Union(all(children)?),
+            Rewrite::Intersection(children) => Branch::Intersection(all(children)?),
+            Rewrite::Exclusion { base, subtract } => {
+                Branch::Difference(Box::new((self.node(base)?, self.node(subtract)?)))
+            }
+        };
+        Ok(Expanded {
+            name: format!("{}#{}", self.object, self.relation),
+            value,
+        })
+    }
+
+    /// The subjects written on a relation of the object, as texts.
+    fn written(&self, relation: &str) -> Result<Vec<String>, CheckError> {
+        let type_name = self.object.type_name();
+        let (_, index) = named(self.program, type_name, relation)?;
+        let definition: &Relation = self
+            .program
+            .model()
+            .find_relation(type_name, relation)
+            .ok_or_else(|| unknown(self.object, relation))?;
+        let subjects = self
+            .node
+            .zip(self.program.relation(index))
+            .and_then(|(node, relation)| self.graph.subjects(node, relation.symbol));
+        let Some(subjects) = subjects else {
+            return Ok(Vec::new());
+        };
+        let size = subjects.direct.len() + subjects.usersets.len();
+        if u32::try_from(size).unwrap_or(u32::MAX) > STEPS {
+            return Err(CheckError::Exhausted);
+        }
+        let mut texts = Vec::new();
+        for restriction in &definition.restrictions {
+            self.admitted(subjects, restriction, &mut texts);
+        }
+        texts.sort();
+        texts.dedup();
+        Ok(texts)
+    }
+
+    fn admitted(&self, subjects: &Subjects, restriction: &Restriction, into: &mut Vec<String>) {
+        let (program, type_name) = (self.program, restriction.type_name.as_str());
+        let Some(type_symbol) = program.type_symbol(type_name) else {
+            return;
+        };
+        let wanted = match &restriction.form {
+            SubjectForm::Object | SubjectForm::Wildcard => None,
+            SubjectForm::Userset(relation) => {
+                let found = program
+                    .relation_index(type_name, relation)
+                    .and_then(|index| program.relation(index));
+                let Some(found) = found else { return };
+                Some((found.symbol, relation))
+            }
+        };
+        let side = match wanted {
+            Some(_) => &subjects.usersets,
+            None => &subjects.direct,
+        };
+        for subject in side.iter().map(SubjectId::from_set) {
+            let Some(id) = self
+                .graph
+                .id_of(subject.node())
+                .filter(|_| subject.type_symbol() == type_symbol)
+            else {
+                continue;
+            };
+            match (&restriction.form, wanted) {
+                (SubjectForm::Object, _) if id == "*" => {}
+                (SubjectForm::Wildcard, _) if id != "*" => {}
+                (_, Some((symbol, _))) if subject.relation() != Some(symbol) => {}
+                (_, Some((_, relation))) => into.push(format!("{type_name}:{id}#{relation}")),
+                (_, None) => into.push(format!("{type_name}:{id}")),
+            }
+        }
+    }
+}
