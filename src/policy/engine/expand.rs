@@ -174,3 +174,121 @@ impl View<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::policy::engine::dsl;
+    use crate::policy::engine::tuple::Tuple;
+
+    const MODEL: &str = "model
+  schema 1.1
+type user
+type group
+  relations
+define member: [user]
+type folder
+  relations
+define viewer: [user]
+type doc
+  relations
+define parent: [folder]
+define owner: [user]
+define viewer: ([user, user:*, group#member] or owner or viewer from parent) but not banned
+define banned: [user] and owner
+";
+
+    fn shown(tuples: &[(&str, &str, &str)], object: &str, relation: &str) -> Expanded {
+        let mut graph = Graph::default();
+        let model = Arc::new(dsl::parse(MODEL).unwrap());
+        let program = Program::compile(&model, graph.symbols()).unwrap();
+        for (user, relation, object) in tuples {
+            graph
+                .insert(&Tuple::parse(object, relation, user).unwrap())
+                .unwrap();
+        }
+        expand(&program, &graph, &Object::parse(object).unwrap(), relation).unwrap()
+    }
+
+    fn node(value: Branch, relation: &str) -> Expanded {
+        Expanded {
+            name: format!("doc:1#{relation}"),
+            value,
+        }
+    }
+
+    #[test]
+    fn every_operator_has_its_branch() {
+        let tuples = [
+            ("user:b", "viewer", "doc:1"),
+            ("user:a", "viewer", "doc:1"),
+            ("user:*", "viewer", "doc:1"),
+            ("group:1#member", "viewer", "doc:1"),
+            ("folder:2", "parent", "doc:1"),
+            ("folder:1", "parent", "doc:1"),
+            ("user:c", "banned", "doc:1"),
+            ("user:z", "viewer", "doc:2"),
+        ];
+        let users = |list: &[&str]| Branch::Users(list.iter().map(ToString::to_string).collect());
+        let through = Branch::TupleToUserset {
+            tupleset: "doc:1#parent".to_owned(),
+            computed: vec!["folder:1#viewer".to_owned(), "folder:2#viewer".to_owned()],
+        };
+        let owner = || Branch::Computed("doc:1#owner".to_owned());
+        let base = Branch::Union(vec![
+            node(
+                users(&["group:1#member", "user:*", "user:a", "user:b"]),
+                "viewer",
+            ),
+            node(owner(), "viewer"),
+            node(through, "viewer"),
+        ]);
+        let subtract = Branch::Computed("doc:1#banned".to_owned());
+        let expected = Branch::Difference(Box::new((
+            node(base, "viewer"),
+            node(subtract, "viewer"),
+        )));
+        assert_eq!(shown(&tuples, "doc:1", "viewer"), node(expected, "viewer"));
+        let banned = Branch::Intersection(vec![
+            node(users(&["user:c"]), "banned"),
+            node(owner(), "banned"),
+        ]);
+        assert_eq!(shown(&tuples, "doc:1", "banned"), node(banned, "banned"));
+    }
+
+    #[test]
+    fn what_the_model_does_not_admit_is_left_out() {
+        let tuples = [
+            ("group:1", "viewer", "doc:1"),
+            ("user:*", "owner", "doc:1"),
+            ("user:a", "owner", "doc:1"),
+            ("folder:1#viewer", "owner", "doc:1"),
+        ];
+        let found = shown(&tuples, "doc:1", "owner").value;
+        assert_eq!(found, Branch::Users(vec!["user:a".to_owned()]));
+        assert_eq!(
+            shown(&[], "doc:none", "owner").value,
+            Branch::Users(Vec::new())
+        );
+    }
+
+    #[test]
+    fn names_that_the_model_lacks_are_errors() {
+        let graph = Graph::default();
+        let model = Arc::new(dsl::parse(MODEL).unwrap());
+        let program = Program::compile(&model, graph.symbols()).unwrap();
+        let ask = |object: &str, relation: &str| {
+            expand(&program, &graph, &Object::parse(object).unwrap(), relation)
+        };
+        assert!(matches!(
+            ask("file:1", "viewer"),
+            Err(CheckError::UnknownType(_))
+        ));
+        assert!(matches!(
+            ask("doc:1", "boss"),
+            Err(CheckError::UnknownRelation { .. })
+        ));
+    }
+}

@@ -64,3 +64,6 @@ fn take<C, T>(
     }
     Ok((entries, false))
 }
+
+#[cfg(test)]
+mod tests;
