@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::change::Changes;
 use super::engine::admit::admit;
 use super::engine::check::{CheckError, Question, check_with};
+use super::engine::graph::Graph;
 use super::engine::program::Program;
 use super::engine::tuple::{Object, Subject, Tuple};
 use super::error::PolicyError;
@@ -308,9 +309,7 @@ pub struct View {
 impl View {
     /// Decides a check. Contextual tuples are held against the model as strictly as written ones.
     pub fn check(&self, request: &CheckRequest<'_>) -> Result<bool, PolicyError> {
-        for tuple in request.contextual {
-            admitted(&self.program, tuple)?;
-        }
+        self.admit_all(request.contextual)?;
         let question = Question {
             object: request.object,
             relation: request.relation,
@@ -323,6 +322,25 @@ impl View {
             question,
         );
         Ok(decision?.allowed)
+    }
+
+    /// Holds contextual tuples against the model.
+    pub(super) fn admit_all(&self, contextual: &[Tuple]) -> Result<(), PolicyError> {
+        contextual
+            .iter()
+            .try_for_each(|tuple| admitted(&self.program, tuple))
+    }
+
+    pub(super) fn store_id(&self) -> &str {
+        &self.store_id
+    }
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.snapshot.graph
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.program
     }
 
     /// The revision it is at.

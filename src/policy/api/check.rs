@@ -153,22 +153,28 @@ impl Item {
     }
 
     fn contextual(&self) -> Result<Vec<Tuple>, ApiError> {
-        let Some(keys) = &self.contextual_tuples else {
-            return Ok(Vec::new());
-        };
-        if keys.keys.len() > CONTEXTUAL_TUPLES {
-            return Err(ApiError::invalid(&format_args!(
-                "contextual_tuples: at most {CONTEXTUAL_TUPLES} are allowed"
-            )));
-        }
-        let tuples = keys
-            .tuples()
-            .map_err(|error| ApiError::bad("invalid_tuple", &error.message))?;
-        let mut seen = HashSet::new();
-        match tuples.iter().find(|tuple| !seen.insert(*tuple)) {
-            None => Ok(tuples),
-            Some(twice) => Err(PolicyError::Duplicate(Box::new(twice.clone())).into()),
-        }
+        self.contextual_tuples
+            .as_ref()
+            .map_or_else(|| Ok(Vec::new()), |keys| contextual(&keys.keys))
+    }
+}
+
+/// Tuples that a request brings along.
+pub(super) fn contextual(keys: &[TupleKey]) -> Result<Vec<Tuple>, ApiError> {
+    if keys.len() > CONTEXTUAL_TUPLES {
+        return Err(ApiError::invalid(&format_args!(
+            "contextual_tuples: at most {CONTEXTUAL_TUPLES} are allowed"
+        )));
+    }
+    let tuples = keys
+        .iter()
+        .map(TupleKey::tuple)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ApiError::bad("invalid_tuple", &error.message))?;
+    let mut seen = HashSet::new();
+    match tuples.iter().find(|tuple| !seen.insert(*tuple)) {
+        None => Ok(tuples),
+        Some(twice) => Err(PolicyError::Duplicate(Box::new(twice.clone())).into()),
     }
 }
 

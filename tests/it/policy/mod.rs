@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod cases;
 mod freshness;
+mod lists;
 mod pages;
 
 use std::sync::Arc;
