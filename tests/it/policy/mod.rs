@@ -5,6 +5,7 @@ mod api;
 mod cases;
 mod freshness;
 mod limits;
+mod lists;
 mod pages;
 
 use std::sync::Arc;
