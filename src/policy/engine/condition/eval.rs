@@ -105,7 +105,7 @@ impl<'a> Evaluation<'a> {
 
     fn select(&mut self, select: &'a SelectExpr) -> Outcome {
         let operand = self.run(&select.operand)?;
-        self.charge(1)?;
+        self.charge(access_cost(&select.operand))?;
         let Value::Map(entries) = &operand else {
             return fault(&format!(
                 "no such key: {} in a value of type '{}'",
@@ -133,9 +133,7 @@ impl<'a> Evaluation<'a> {
                 return fault(&format!("unsupported key type: {}", key.type_name()));
             };
             let value = self.run(&entry.value)?;
-            if made.insert(key, value).is_some() {
-                return fault("a key is twice in one map");
-            }
+            made.insert(key, value);
         }
         Ok(Value::Map(Arc::new(made)))
     }
@@ -186,8 +184,7 @@ impl<'a> Evaluation<'a> {
             ("_&&_", [a, b]) => self.logic(a, b, false),
             ("_||_", [a, b]) => self.logic(a, b, true),
             ("_?_:_", [test, a, b]) => match self.run(test)? {
-                Value::Bool(true) => self.run(a),
-                Value::Bool(false) => self.run(b),
+                Value::Bool(value) => self.branch(if value { a } else { b }),
                 other => fault(&operators::no_overload("_?_:_", &[other])),
             },
             ("@not_strictly_false", [of]) => {
@@ -195,20 +192,36 @@ impl<'a> Evaluation<'a> {
                 self.charge(1)?;
                 Ok(Value::Bool(!matches!(value, Ok(Value::Bool(false)))))
             }
+            // What cel-go does once, when it makes the program, costs nothing.
             ("@in", [item, range]) if is_constant(range) => {
                 let item = self.run(item)?;
-                let range = self.run(range)?;
-                self.charge(1)?;
-                contains(&item, &range)
+                contains(&item, &self.run(range)?)
+            }
+            (
+                name @ ("bool" | "int" | "uint" | "double" | "string" | "duration" | "timestamp"),
+                [literal],
+            ) if matches!(literal.expr, Expr::Literal(_)) => {
+                apply(name, &[self.run(literal)?], self.patterns)
             }
             (name, _) => {
                 let mut arguments = Vec::with_capacity(call.args.len() + 1);
                 for argument in call.target.as_deref().into_iter().chain(&call.args) {
                     arguments.push(self.run(argument)?);
                 }
-                self.charge(cost(name, &arguments))?;
+                self.charge(match (name, call.args.first()) {
+                    ("_[_]", Some(of)) => access_cost(of),
+                    _ => cost(name, &arguments),
+                })?;
                 apply(name, &arguments, self.patterns)
             }
+        }
+    }
+
+    /// One side of `? :`, where a plain variable costs nothing.
+    fn branch(&mut self, expression: &'a IdedExpr) -> Outcome {
+        match &expression.expr {
+            Expr::Ident(name) => self.variable(name),
+            _ => self.run(expression),
         }
     }
 
@@ -319,6 +332,15 @@ fn cost(name: &str, arguments: &[Value]) -> u64 {
             tenth(extent(text).saturating_add(1)).saturating_mul(extent(pattern).div_ceil(4))
         }
         _ => 1,
+    }
+}
+
+/// What taking a part costs: of a variable or its parts 1, of a value that was just made 2.
+fn access_cost(of: &IdedExpr) -> u64 {
+    match &of.expr {
+        Expr::Ident(_) | Expr::Select(_) => 1,
+        Expr::Call(call) if call.func_name == "_[_]" => 1,
+        _ => 2,
     }
 }
 

@@ -153,13 +153,13 @@ fn time_part(name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
     })
 }
 
-/// A duration's whole hours, minutes and seconds; its milliseconds are those beyond the seconds.
+/// A duration as whole hours, minutes, seconds or milliseconds.
 fn duration_part(name: &str, nanos: i64) -> Option<i64> {
     Some(match name {
         "getHours" => nanos / 3_600_000_000_000,
         "getMinutes" => nanos / 60_000_000_000,
         "getSeconds" => nanos / 1_000_000_000,
-        "getMilliseconds" => nanos / 1_000_000 % 1_000,
+        "getMilliseconds" => nanos / 1_000_000,
         _ => return None,
     })
 }

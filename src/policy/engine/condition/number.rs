@@ -35,7 +35,7 @@ pub(super) fn print(double: f64) -> String {
     if double.is_infinite() {
         return if double > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    if double == 0.0 || (1e-4..1e21).contains(&double.abs()) {
+    if double == 0.0 || (1e-4..1e6).contains(&double.abs()) {
         return double.to_string();
     }
     let text = format!("{double:e}");

@@ -16,7 +16,6 @@ pub(super) fn no_overload(name: &str, arguments: &[Value]) -> String {
 
 /// The result of a binary operator; none if it has no form for these values.
 pub(super) fn arithmetic(name: &str, a: &Value, b: &Value) -> Option<Result<Value, String>> {
-    let overflow = || "integer overflow".to_owned();
     Some(match (a, b) {
         (Value::Int(a), Value::Int(b)) => integers(name, *b == 0, || match name {
             "_+_" => a.checked_add(*b),
@@ -47,7 +46,7 @@ pub(super) fn arithmetic(name: &str, a: &Value, b: &Value) -> Option<Result<Valu
         (Value::List(a), Value::List(b)) if name == "_+_" => Ok(Value::List(Arc::new(
             a.iter().chain(b.iter()).cloned().collect(),
         ))),
-        _ => return times(name, a, b).map(|result| result.ok_or_else(overflow)),
+        _ => return times(name, a, b),
     })
 }
 
@@ -73,9 +72,9 @@ fn integers<T>(name: &str, by_zero: bool, result: impl FnOnce() -> Option<T>) ->
     }
 }
 
-/// Sums and differences of instants and durations; the inner `None` is an overflow.
-fn times(name: &str, a: &Value, b: &Value) -> Option<Option<Value>> {
-    Some(match (name, a, b) {
+/// Sums and differences of instants and durations.
+fn times(name: &str, a: &Value, b: &Value) -> Option<Result<Value, String>> {
+    let result = match (name, a, b) {
         ("_+_", Value::Duration(a), Value::Duration(b)) => a.checked_add(*b).map(Value::Duration),
         ("_-_", Value::Duration(a), Value::Duration(b)) => a.checked_sub(*b).map(Value::Duration),
         ("_+_", Value::Timestamp(at), Value::Duration(by))
@@ -89,5 +88,6 @@ fn times(name: &str, a: &Value, b: &Value) -> Option<Option<Value>> {
             i64::try_from(a - b).ok().map(Value::Duration)
         }
         _ => return None,
-    })
+    };
+    Some(result.ok_or_else(|| "integer overflow".to_owned()))
 }

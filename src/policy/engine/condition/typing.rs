@@ -272,9 +272,10 @@ impl Type {
     /// Whether one can stand where the other is expected.
     fn fits(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Dyn | Self::Free, _) | (_, Self::Dyn | Self::Free) => true,
+            (Self::Dyn | Self::Free, _)
+            | (_, Self::Dyn | Self::Free)
             // What is an object in CEL may be null.
-            (Self::Null, Self::Duration | Self::Timestamp | Self::Ip)
+            | (Self::Null, Self::Duration | Self::Timestamp | Self::Ip)
             | (Self::Duration | Self::Timestamp | Self::Ip, Self::Null) => true,
             (Self::List(a), Self::List(b)) => a.fits(b),
             (Self::Map(a), Self::Map(b)) => a.0.fits(&b.0) && a.1.fits(&b.1),

@@ -101,98 +101,101 @@ fn unknown_names_are_refused() {
     );
 }
 
+/// Parameters, an expression, and what has no overload.
+const MISFITS: &[(&str, &str, &str)] = &[
+    ("x: int", "x < 'a'", "'_<_' applied to '(int, string)'"),
+    ("x: int", "x == 1.0", "'_==_' applied to '(int, double)'"),
+    ("x: int", "x + 1u == x", "'_+_' applied to '(int, uint)'"),
+    (
+        "x: string",
+        "x && true",
+        "'_&&_' applied to '(string, bool)'",
+    ),
+    ("x: string", "!x", "'!_' applied to '(string)'"),
+    ("x: string", "-x == x", "'-_' applied to '(string)'"),
+    (
+        "x: double",
+        "x % 2.0 == 0.0",
+        "'_%_' applied to '(double, double)'",
+    ),
+    (
+        "x: string",
+        "x in ['a', 'b'] && x in [1]",
+        "'@in' applied to '(string, list(int))'",
+    ),
+    (
+        "m: map<int>",
+        "1 in m",
+        "'@in' applied to '(int, map(string, int))'",
+    ),
+    ("x: int", "1 in x", "'@in' applied to '(int, int)'"),
+    (
+        "x: bool",
+        "ipaddress(x).in_cidr('10.0.0.0/8')",
+        "'ipaddress' applied to '(bool)'",
+    ),
+    (
+        "x: string",
+        "x.in_cidr('10.0.0.0/8')",
+        "'in_cidr' applied to '(string, string)'",
+    ),
+    (
+        "x: int",
+        "x ? true : false",
+        "'_?_:_' applied to '(int, bool, bool)'",
+    ),
+    (
+        "x: bool",
+        "x ? 1 : 'a'",
+        "'_?_:_' applied to '(bool, int, string)'",
+    ),
+    (
+        "l: list<int>",
+        "l['a'] == 1",
+        "'_[_]' applied to '(list(int), string)'",
+    ),
+    ("x: int", "x[0] == 1", "'_[_]' applied to '(int, int)'"),
+    ("x: int", "size(x) == 1", "'size' applied to '(int)'"),
+    (
+        "t: timestamp",
+        "t + t == t",
+        "'_+_' applied to '(google.protobuf.Timestamp, google.protobuf.Timestamp)'",
+    ),
+    (
+        "t: timestamp",
+        "t < '2023'",
+        "'_<_' applied to '(google.protobuf.Timestamp, string)'",
+    ),
+    (
+        "l: list<int>",
+        "l + ['a'] == l",
+        "'_+_' applied to '(list(int), list(string))'",
+    ),
+    (
+        "l: list<int>",
+        "l + 1 == l",
+        "'_+_' applied to '(list(int), int)'",
+    ),
+    (
+        "l: list<int>",
+        "l.all(x, x == 'a')",
+        "'_==_' applied to '(int, string)'",
+    ),
+    (
+        "i: ipaddress",
+        "i == '10.0.0.1'",
+        "'_==_' applied to '(IPAddress, string)'",
+    ),
+    (
+        "s: string",
+        "s == null",
+        "'_==_' applied to '(string, null)'",
+    ),
+];
+
 #[test]
 fn operands_of_the_wrong_type_are_refused() {
-    for (parameters, expression, applied) in [
-        ("x: int", "x < 'a'", "'_<_' applied to '(int, string)'"),
-        ("x: int", "x == 1.0", "'_==_' applied to '(int, double)'"),
-        ("x: int", "x + 1u == x", "'_+_' applied to '(int, uint)'"),
-        (
-            "x: string",
-            "x && true",
-            "'_&&_' applied to '(string, bool)'",
-        ),
-        ("x: string", "!x", "'!_' applied to '(string)'"),
-        ("x: string", "-x == x", "'-_' applied to '(string)'"),
-        (
-            "x: double",
-            "x % 2.0 == 0.0",
-            "'_%_' applied to '(double, double)'",
-        ),
-        (
-            "x: string",
-            "x in ['a', 'b'] && x in [1]",
-            "'@in' applied to '(string, list(int))'",
-        ),
-        (
-            "m: map<int>",
-            "1 in m",
-            "'@in' applied to '(int, map(string, int))'",
-        ),
-        ("x: int", "1 in x", "'@in' applied to '(int, int)'"),
-        (
-            "x: bool",
-            "ipaddress(x).in_cidr('10.0.0.0/8')",
-            "'ipaddress' applied to '(bool)'",
-        ),
-        (
-            "x: string",
-            "x.in_cidr('10.0.0.0/8')",
-            "'in_cidr' applied to '(string, string)'",
-        ),
-        (
-            "x: int",
-            "x ? true : false",
-            "'_?_:_' applied to '(int, bool, bool)'",
-        ),
-        (
-            "x: bool",
-            "x ? 1 : 'a'",
-            "'_?_:_' applied to '(bool, int, string)'",
-        ),
-        (
-            "l: list<int>",
-            "l['a'] == 1",
-            "'_[_]' applied to '(list(int), string)'",
-        ),
-        ("x: int", "x[0] == 1", "'_[_]' applied to '(int, int)'"),
-        ("x: int", "size(x) == 1", "'size' applied to '(int)'"),
-        (
-            "t: timestamp",
-            "t + t == t",
-            "'_+_' applied to '(google.protobuf.Timestamp, google.protobuf.Timestamp)'",
-        ),
-        (
-            "t: timestamp",
-            "t < '2023'",
-            "'_<_' applied to '(google.protobuf.Timestamp, string)'",
-        ),
-        (
-            "l: list<int>",
-            "l + ['a'] == l",
-            "'_+_' applied to '(list(int), list(string))'",
-        ),
-        (
-            "l: list<int>",
-            "l + 1 == l",
-            "'_+_' applied to '(list(int), int)'",
-        ),
-        (
-            "l: list<int>",
-            "l.all(x, x == 'a')",
-            "'_==_' applied to '(int, string)'",
-        ),
-        (
-            "i: ipaddress",
-            "i == '10.0.0.1'",
-            "'_==_' applied to '(IPAddress, string)'",
-        ),
-        (
-            "s: string",
-            "s == null",
-            "'_==_' applied to '(string, null)'",
-        ),
-    ] {
+    for (parameters, expression, applied) in MISFITS.iter().copied() {
         refused(
             parameters,
             expression,

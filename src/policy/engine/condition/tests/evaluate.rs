@@ -103,7 +103,7 @@ fn texts() {
         "s.startsWith('h\u{e9}') && s.endsWith('llo') && s.contains('\u{e9}ll') && size(s) == 5 && s.size() == 5",
         "s.matches('^h.l+o$') && matches(s, 'l{2}') && !s.matches('^l')",
         "string(i) == '7' && string(d) == '7.5' && string(b) == 'true' && string(u) == '7'",
-        "string(1e21) == '1e+21' && string(0.00001) == '1e-05' && string(100.0) == '100'",
+        "string(1e6) == '1e+06' && string(123456789.0) == '1.23456789e+08' && string(0.00001) == '1e-05' && string(100.0) == '100'",
         "int('42') == 42 && uint('42') == 42u && double('4.5') == 4.5 && bool('true')",
         "int(d) == 7 && int(-7.9) == -7 && uint(d) == 7u && double(i) == 7.0 && int(u) == 7",
         "'''it's''' == \"it's\" && r'\\d' == '\\\\d' && '\\x41' == 'A' && '\\u00e9' == '\u{e9}'",
@@ -144,7 +144,7 @@ fn times() {
         "timestamp(0) == timestamp('1970-01-01T00:00:00Z') && int(t) == 1709249415",
         "string(timestamp('2024-02-29T23:30:15.250Z')) == '2024-02-29T23:30:15.25Z'",
         "span.getHours() == 1 && span.getMinutes() == 90 && span.getSeconds() == 5400",
-        "duration('1.25s').getMilliseconds() == 250",
+        "duration('1.25s').getMilliseconds() == 1250",
         "span + span == duration('3h') && span - span == duration('0s') && span > duration('1h')",
         "string(span) == '5400s' && string(duration('-1500ms')) == '-1.5s'",
     ] {
@@ -167,6 +167,7 @@ fn times() {
 #[test]
 fn lists_and_maps() {
     for expression in [
+        "{'a': 1, 'a': 2}.a == 2",
         "2 in l && !(4 in l) && l[0] == 1 && l.size() == 3 && l + [4] == [1, 2, 3, 4]",
         "l.map(x, x * 2) == [2, 4, 6]",
         "l.filter(x, x > 1) == [2, 3]",
@@ -193,7 +194,6 @@ fn lists_and_maps() {
         "a.one.two == 1",
         "no such key: two in a value of type 'double'",
     );
-    fails("{'a': 1, 'a': 2} == {}", "a key is twice in one map");
     fails("a.text.all(x, true)", "no range: a value of type 'string'");
 }
 
