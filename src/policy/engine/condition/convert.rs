@@ -24,9 +24,15 @@ pub(super) fn convert(kind: &ParameterType, json: &Json) -> Result<Value, String
         }
         (ParameterType::Uint, json) => {
             let value = number::integer("uint", json)?;
-            u64::try_from(value)
-                .map(Value::Uint)
-                .map_err(|_| format!("expected a uint value, but found int64 value '{value}'"))
+            u64::try_from(value).map(Value::Uint).map_err(|_| {
+                if value < 0 {
+                    format!("expected a uint value, but found int64 value '{value}'")
+                } else {
+                    format!(
+                        "expected a uint value, but found '{value}', which has more than 64 bits"
+                    )
+                }
+            })
         }
         (ParameterType::Double, json) => number::double(json).map(Value::Double),
         (ParameterType::Duration, Json::String(text)) => duration::parse(text)

@@ -56,23 +56,34 @@ pub(super) fn call(
     result.unwrap_or_else(|| Err(no_overload(name, arguments)))
 }
 
-/// The patterns that the expression names as literals.
-pub(super) fn literal_patterns(expression: &IdedExpr) -> Result<BTreeMap<String, Regex>, String> {
-    let mut found = BTreeMap::new();
+/// The patterns that the expression names as literals, or which literal would fail at every check.
+pub(super) fn check_literals(expression: &IdedExpr) -> Result<BTreeMap<String, Regex>, String> {
+    let mut patterns = BTreeMap::new();
     let mut open = vec![expression];
     while let Some(next) = open.pop() {
         if let Expr::Call(call) = &next.expr
-            && call.func_name == "matches"
             && let Some(IdedExpr {
                 expr: Expr::Literal(LiteralValue::String(text)),
                 ..
             }) = call.args.last()
         {
-            found.insert(text.inner().to_owned(), pattern(text.inner())?);
+            let (name, text) = (call.func_name.as_str(), text.inner());
+            match name {
+                "matches" => {
+                    patterns.insert(text.to_owned(), pattern(text)?);
+                }
+                "bool" | "int" | "uint" | "double" | "duration" | "timestamp" => {
+                    conversion(name, &Value::text(text)).transpose()?;
+                }
+                _ if name.starts_with("get") && instant::zone(text).is_none() => {
+                    return Err(instant::unknown_zone(text));
+                }
+                _ => {}
+            }
         }
         open.extend(children(next));
     }
-    Ok(found)
+    Ok(patterns)
 }
 
 /// The expressions right below one.

@@ -82,7 +82,7 @@ impl CompiledCondition {
                 found: found.to_string(),
             });
         }
-        let patterns = functions::literal_patterns(&expression).map_err(fault)?;
+        let patterns = functions::check_literals(&expression).map_err(fault)?;
         Ok(Self {
             name: name.to_owned(),
             parameters: condition.parameters.clone(),

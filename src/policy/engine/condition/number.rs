@@ -105,11 +105,22 @@ pub(super) const fn json_name(json: &Json) -> &'static str {
 }
 
 fn not_whole(type_name: &str, text: &str) -> String {
-    format!("expected a {type_name} value of 64 bits, but found numeric value '{text}'")
+    format!(
+        "expected {} value, but found numeric value '{text}'",
+        with_article(type_name)
+    )
 }
 
 fn not_number(type_name: &str, text: &str) -> String {
-    format!("expected a {type_name} value, but found invalid string value '{text}'")
+    format!(
+        "expected {} value, but found invalid string value '{text}'",
+        with_article(type_name)
+    )
+}
+
+fn with_article(type_name: &str) -> String {
+    let article = if type_name == "int" { "an" } else { "a" };
+    format!("{article} {type_name}")
 }
 
 /// A decimal number in text: `-12.5e3`.

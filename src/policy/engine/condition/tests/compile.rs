@@ -251,6 +251,25 @@ fn parts_of_cel_that_are_left_out_are_refused() {
 }
 
 #[test]
+fn literals_that_fail_at_every_check_are_refused() {
+    refused(
+        "t: timestamp",
+        "t < timestamp('yesterday')",
+        "type conversion error from 'string' to 'timestamp'",
+    );
+    refused(
+        "d: duration",
+        "d < duration('1d')",
+        "type conversion error from 'string' to 'duration'",
+    );
+    refused(
+        "t: timestamp",
+        "t.getHours('Europe/Berlin') == 1",
+        "unknown time zone 'Europe/Berlin': give `UTC` or an offset such as `+02:00`",
+    );
+}
+
+#[test]
 fn broken_text_is_refused() {
     for expression in [
         "",

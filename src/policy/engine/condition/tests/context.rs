@@ -162,37 +162,37 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "int",
         "10.5",
-        "expected a int value of 64 bits, but found numeric value '10.5'",
+        "expected an int value, but found numeric value '10.5'",
     ),
     (
         "int",
         "\"10.5\"",
-        "expected a int value of 64 bits, but found numeric value '10.5'",
+        "expected an int value, but found numeric value '10.5'",
     ),
     (
         "int",
         "\"ten\"",
-        "expected a int value, but found invalid string value 'ten'",
+        "expected an int value, but found invalid string value 'ten'",
     ),
     (
         "int",
         "\"\"",
-        "expected a int value, but found invalid string value ''",
+        "expected an int value, but found invalid string value ''",
     ),
     (
         "int",
         "\" 1\"",
-        "expected a int value, but found invalid string value ' 1'",
+        "expected an int value, but found invalid string value ' 1'",
     ),
     (
         "int",
         "\"0x10\"",
-        "expected a int value, but found invalid string value '0x10'",
+        "expected an int value, but found invalid string value '0x10'",
     ),
     (
         "int",
         "\"1e999999999\"",
-        "expected a int value of 64 bits, but found numeric value '1e999999999'",
+        "expected an int value, but found numeric value '1e999999999'",
     ),
     (
         "int",
@@ -202,7 +202,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "int",
         "1e300",
-        "expected a int value of 64 bits, but found numeric value '1e+300'",
+        "expected an int value, but found numeric value '1e+300'",
     ),
     (
         "uint",
@@ -217,7 +217,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "uint",
         "10.5",
-        "expected a uint value of 64 bits, but found numeric value '10.5'",
+        "expected a uint value, but found numeric value '10.5'",
+    ),
+    (
+        "uint",
+        "\"18446744073709551616\"",
+        "expected a uint value, but found '18446744073709551616', which has more than 64 bits",
     ),
     (
         "double",

@@ -30,89 +30,92 @@ fn cost(parameters: &str, expression: &str, request: &str) -> u64 {
         .expect("a cost")
 }
 
+/// What cel-go 0.31 counts, then parameters, an expression and a context.
+const COSTS: &[(u64, &str, &str, &str)] = &[
+    (3, "x: int, y: int", "x < y", r#"{"x": 1, "y": 2}"#),
+    (
+        3,
+        "x: string, y: string",
+        "x == y",
+        r#"{"x": "ab", "y": "ab"}"#,
+    ),
+    (
+        4,
+        "l: list<string>",
+        "'d' in l",
+        r#"{"l": ["a", "b", "c"]}"#,
+    ),
+    (17, "l: list<int>", "l.all(x, x > 0)", r#"{"l": [1, 2, 3]}"#),
+    (
+        17,
+        "l: list<int>",
+        "l.exists(x, x == 2)",
+        r#"{"l": [1, 2, 3]}"#,
+    ),
+    (
+        45,
+        "l: list<int>",
+        "l.map(x, x * 2) == [2, 4, 6]",
+        r#"{"l": [1, 2, 3]}"#,
+    ),
+    (
+        36,
+        "l: list<int>",
+        "l.filter(x, x > 1).size() == 2",
+        r#"{"l": [1, 2, 3]}"#,
+    ),
+    (
+        11,
+        "l: list<int>",
+        "l.exists_one(x, x == 2)",
+        r#"{"l": [1, 2, 3]}"#,
+    ),
+    (
+        10,
+        "m: map<any>",
+        "m.k == 'v' && m['k'] == 'v' && has(m.k) && 'k' in m",
+        r#"{"m": {"k": "v"}}"#,
+    ),
+    (1, "s: string", "s in ['a', 'b', 'c']", r#"{"s": "b"}"#),
+    (
+        6,
+        "s: string",
+        "s.startsWith('ab') && s.contains('b') && s.matches('^a.*')",
+        r#"{"s": "abcdef"}"#,
+    ),
+    (
+        1,
+        "",
+        "timestamp('2023-10-11T10:00:00Z') < timestamp('2024-10-11T10:00:00Z')",
+        "{}",
+    ),
+    (2, "x: int", "x > 0 ? true : false", r#"{"x": 1}"#),
+    (13, "x: int", "[x, 1].size() == 2", r#"{"x": 1}"#),
+    (34, "x: int", "{'a': x}.a == 1", r#"{"x": 1}"#),
+    (4, "x: int", "{'a': 1}.a == x", r#"{"x": 1}"#),
+    (
+        4,
+        "",
+        "{'a': 1} == {'a': 1} && {'a': 1} != {'a': 2} && {'a': 1}.size() == 1",
+        "{}",
+    ),
+    (4, "a: any", "a.b.c == 1", r#"{"a": {"b": {"c": 1}}}"#),
+    (18, "l: list<bool>", "l.filter(x, x)[0]", r#"{"l": [true]}"#),
+    (
+        3,
+        "l: list<int>",
+        "l + [4] == [1, 2, 3, 4]",
+        r#"{"l": [1, 2, 3]}"#,
+    ),
+    (3, "s: string", "s + 'b' == 'ab'", r#"{"s": "a"}"#),
+    (6, "x: int", "!(x == 1) || -x == -1", r#"{"x": 1}"#),
+    (5, "a: any", "a < 2.5 && a + 1.0 == 2.0", r#"{"a": 1}"#),
+    (2, "", "duration('1.25s').getMilliseconds() == 1250", "{}"),
+];
+
 #[test]
 fn costs_are_those_of_cel_go() {
-    for (expected, parameters, expression, request) in [
-        (3, "x: int, y: int", "x < y", r#"{"x": 1, "y": 2}"#),
-        (
-            3,
-            "x: string, y: string",
-            "x == y",
-            r#"{"x": "ab", "y": "ab"}"#,
-        ),
-        (
-            4,
-            "l: list<string>",
-            "'d' in l",
-            r#"{"l": ["a", "b", "c"]}"#,
-        ),
-        (17, "l: list<int>", "l.all(x, x > 0)", r#"{"l": [1, 2, 3]}"#),
-        (
-            17,
-            "l: list<int>",
-            "l.exists(x, x == 2)",
-            r#"{"l": [1, 2, 3]}"#,
-        ),
-        (
-            45,
-            "l: list<int>",
-            "l.map(x, x * 2) == [2, 4, 6]",
-            r#"{"l": [1, 2, 3]}"#,
-        ),
-        (
-            36,
-            "l: list<int>",
-            "l.filter(x, x > 1).size() == 2",
-            r#"{"l": [1, 2, 3]}"#,
-        ),
-        (
-            11,
-            "l: list<int>",
-            "l.exists_one(x, x == 2)",
-            r#"{"l": [1, 2, 3]}"#,
-        ),
-        (
-            10,
-            "m: map<any>",
-            "m.k == 'v' && m['k'] == 'v' && has(m.k) && 'k' in m",
-            r#"{"m": {"k": "v"}}"#,
-        ),
-        (1, "s: string", "s in ['a', 'b', 'c']", r#"{"s": "b"}"#),
-        (
-            6,
-            "s: string",
-            "s.startsWith('ab') && s.contains('b') && s.matches('^a.*')",
-            r#"{"s": "abcdef"}"#,
-        ),
-        (
-            1,
-            "",
-            "timestamp('2023-10-11T10:00:00Z') < timestamp('2024-10-11T10:00:00Z')",
-            "{}",
-        ),
-        (2, "x: int", "x > 0 ? true : false", r#"{"x": 1}"#),
-        (13, "x: int", "[x, 1].size() == 2", r#"{"x": 1}"#),
-        (34, "x: int", "{'a': x}.a == 1", r#"{"x": 1}"#),
-        (4, "x: int", "{'a': 1}.a == x", r#"{"x": 1}"#),
-        (
-            4,
-            "",
-            "{'a': 1} == {'a': 1} && {'a': 1} != {'a': 2} && {'a': 1}.size() == 1",
-            "{}",
-        ),
-        (4, "a: any", "a.b.c == 1", r#"{"a": {"b": {"c": 1}}}"#),
-        (18, "l: list<bool>", "l.filter(x, x)[0]", r#"{"l": [true]}"#),
-        (
-            3,
-            "l: list<int>",
-            "l + [4] == [1, 2, 3, 4]",
-            r#"{"l": [1, 2, 3]}"#,
-        ),
-        (3, "s: string", "s + 'b' == 'ab'", r#"{"s": "a"}"#),
-        (6, "x: int", "!(x == 1) || -x == -1", r#"{"x": 1}"#),
-        (5, "a: any", "a < 2.5 && a + 1.0 == 2.0", r#"{"a": 1}"#),
-        (2, "", "duration('1.25s').getMilliseconds() == 1250", "{}"),
-    ] {
+    for (expected, parameters, expression, request) in COSTS.iter().copied() {
         let found = cost(parameters, expression, request);
         assert_eq!(found, expected, "{expression}");
     }
@@ -340,4 +343,79 @@ fn deep_values_are_compared_and_dropped_without_harm() {
             Ok(true)
         );
     });
+}
+
+/// What random expressions are made of.
+const TOKENS: &[&str] = &[
+    "x",
+    "l",
+    "m",
+    "a",
+    "t",
+    "1",
+    "0",
+    "1u",
+    "2.5",
+    "'a'",
+    "''",
+    "true",
+    "null",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ":",
+    ",",
+    "?",
+    ".",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "!",
+    "==",
+    "!=",
+    "<",
+    ">=",
+    "&&",
+    "||",
+    " in ",
+    ".all(y,",
+    ".map(y,",
+    ".exists(x,",
+    "has(",
+    ".k",
+    "size(",
+    "int(",
+    "string(",
+    "matches(",
+    "duration('1h')",
+    "timestamp(",
+    "dyn(",
+    "b'a'",
+    "r'",
+    "\"",
+    "\\",
+    "\u{e9}",
+    "`",
+    "\n",
+    "//",
+];
+
+proptest::proptest! {
+    #[test]
+    fn no_sequence_of_tokens_panics(chosen in proptest::collection::vec(0..TOKENS.len(), 0..14)) {
+        let text: String = chosen.into_iter().map(|token| TOKENS[token]).collect();
+        let parameters = "x: int, l: list<int>, m: map<any>, a: any, t: timestamp";
+        let request = r#"{"x": 1, "l": [1, 2], "m": {"k": 1}, "a": [1], "t": "2024-01-01T00:00:00Z"}"#;
+        match compile(parameters, &text) {
+            Ok(compiled) => {
+                let _ = compiled.evaluate(&context("{}"), &context(request));
+            }
+            Err(fault) => assert!(!fault.to_string().contains("cannot be parsed"), "{text}: {fault}"),
+        }
+    }
 }
