@@ -1,7 +1,6 @@
 //! Conditions and contexts made to hang, crash or exhaust the engine.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use super::{compile, context, evaluate, on_a_small_stack};
 use crate::policy::engine::condition::eval::{Evaluation, Failure};
@@ -123,7 +122,6 @@ fn costs_are_those_of_cel_go() {
 
 #[track_caller]
 fn too_costly(parameters: &str, expression: &str, request: &str) {
-    let start = Instant::now();
     let outcome = evaluate(parameters, expression, request);
     assert_eq!(
         outcome,
@@ -131,11 +129,6 @@ fn too_costly(parameters: &str, expression: &str, request: &str) {
             condition: "c".to_owned()
         }),
         "{expression}"
-    );
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{expression} took {:?}",
-        start.elapsed()
     );
 }
 
