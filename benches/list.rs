@@ -13,13 +13,15 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use divan::{Bencher, black_box};
+use tessera::base::time::Timestamp;
 use tessera::policy::engine::check::{Question, check};
 use tessera::policy::engine::dsl;
 use tessera::policy::engine::graph::Graph;
 use tessera::policy::engine::list::{
-    ObjectsQuestion, UsersFilter, UsersQuestion, Window, list_objects, list_users,
+    Basis, ObjectsQuestion, UsersFilter, UsersQuestion, Window, list_objects, list_users,
 };
 use tessera::policy::engine::program::Program;
+use tessera::policy::engine::relationship::{Circumstances, Context};
 use tessera::policy::engine::tuple::{Object, Subject, Tuple};
 
 const MODEL: &str = "model
@@ -62,9 +64,21 @@ fn compiled(model: &str) -> World {
 }
 
 impl World {
+    fn basis<'a>(&'a self, context: &'a Context) -> Basis<'a> {
+        Basis {
+            program: &self.program,
+            graph: &self.graph,
+            contextual: &[],
+            circumstances: Circumstances {
+                context,
+                now: Timestamp::from_ms(0),
+            },
+        }
+    }
+
     fn add(&mut self, object: &str, relation: &str, user: &str) {
         let tuple = Tuple::parse(object, relation, user).unwrap();
-        self.graph.insert(&tuple).unwrap();
+        self.graph.insert(&tuple.into()).unwrap();
     }
 }
 
@@ -74,7 +88,11 @@ fn million() -> &'static World {
     WORLD.get_or_init(|| {
         let mut world = compiled(MODEL);
         for n in 0..900_000 {
-            world.add(&format!("doc:{n}"), "parent", &format!("folder:{}", n % 9_000));
+            world.add(
+                &format!("doc:{n}"),
+                "parent",
+                &format!("folder:{}", n % 9_000),
+            );
         }
         for n in 0..9_000 {
             let group = format!("group:{}#member", n % 1_000);
@@ -93,6 +111,7 @@ fn million() -> &'static World {
 fn objects(bencher: Bencher<'_, '_>, relation: &str, limit: usize) {
     let world = million();
     let subject = Subject::parse("user:77").unwrap();
+    let context = &Context::new();
     let ask = || {
         let question = ObjectsQuestion {
             type_name: "doc",
@@ -100,7 +119,7 @@ fn objects(bencher: Bencher<'_, '_>, relation: &str, limit: usize) {
             subject: black_box(&subject),
         };
         let window = Window { limit, ..ALL };
-        list_objects(&world.program, &world.graph, &[], question, window).unwrap()
+        list_objects(world.basis(context), question, window).unwrap()
     };
     let listed = ask();
     println!(
@@ -132,6 +151,7 @@ fn a_page_of_twenty_objects(bencher: Bencher<'_, '_>) {
 fn users_of_a_document(bencher: Bencher<'_, '_>) {
     let world = million();
     let object = Object::parse("doc:77").unwrap();
+    let context = &Context::new();
     bencher.bench_local(|| {
         let question = UsersQuestion {
             object: black_box(&object),
@@ -141,7 +161,7 @@ fn users_of_a_document(bencher: Bencher<'_, '_>) {
                 relation: None,
             },
         };
-        list_users(&world.program, &world.graph, &[], question, ALL).unwrap()
+        list_users(world.basis(context), question, ALL).unwrap()
     });
 }
 
@@ -167,6 +187,7 @@ fn check_ten_levels_up_in_twenty_types(bencher: Bencher<'_, '_>) {
     }
     world.add("level9:1", "viewer", "user:anne");
     let object = Object::parse("level19:1").unwrap();
+    let context = &Context::new();
     let subject = Subject::parse("user:anne").unwrap();
     let ask = || {
         let question = Question {
@@ -174,7 +195,13 @@ fn check_ten_levels_up_in_twenty_types(bencher: Bencher<'_, '_>) {
             relation: "viewer",
             subject: black_box(&subject),
         };
-        check(&world.program, &world.graph, question).unwrap()
+        check(
+            &world.program,
+            &world.graph,
+            question,
+            world.basis(context).circumstances,
+        )
+        .unwrap()
     };
     let decision = ask();
     assert!(decision.allowed);

@@ -3,19 +3,23 @@
 //! A page's token holds the last entry and a digest of everything that was asked, so it goes on with the same question
 //! only. The pages of one list may come from different revisions: an entry that stays in the list is seen once.
 
+use serde_json::{Value, json};
+
 use super::engine::admit::known;
 use super::engine::check::CheckError;
 use super::engine::expand::{Expanded, expand};
 use super::engine::list::{
-    Listed, ObjectsQuestion, UsersQuestion, Window, list_objects, list_users,
+    Basis, Listed, ObjectsQuestion, UsersQuestion, Window, list_objects, list_users,
 };
 use super::engine::model::Model;
-use super::engine::tuple::{Object, Subject, Tuple};
+use super::engine::relationship::{Circumstances, Context, Relationship};
+use super::engine::tuple::{Object, Subject};
 use super::error::PolicyError;
 use super::service::{Policy, View};
 use super::token::TokenError;
 use crate::base::encoding::base64url;
 use crate::base::secret::sha256;
+use crate::base::time::Timestamp;
 
 /// Most entries that one answer holds, as in OpenFGA.
 pub const LIST_ENTRIES: usize = 1_000;
@@ -24,7 +28,9 @@ pub const LIST_ENTRIES: usize = 1_000;
 #[derive(Clone, Copy, Debug)]
 pub struct ListQuery<'a> {
     /// Tuples that exist for this request only.
-    pub contextual: &'a [Tuple],
+    pub contextual: &'a [Relationship],
+    /// Values for the parameters of conditions.
+    pub context: &'a Context,
     /// Whatever else the caller's answer depends on; it is part of what a token goes on with.
     pub bound: &'a str,
     /// Entries of a page.
@@ -62,14 +68,7 @@ impl Policy {
             known_relation(model, question.type_name, question.relation)?;
             known(model, question.subject)
                 .map_err(|reason| PolicyError::UnknownSubject(Box::new(reason)))?;
-            let graph = view.graph();
-            Ok(list_objects(
-                view.program(),
-                graph,
-                query.contextual,
-                question,
-                window,
-            )?)
+            Ok(list_objects(view.basis(query), question, window)?)
         };
         self.page_of_list(&list, query, listed, |object| object.id().to_owned())
     }
@@ -89,16 +88,7 @@ impl Policy {
             question.filter.relation.unwrap_or_default(),
         ];
         let list = Name::new("users", view, &asked, query);
-        let listed = |window: Window<'_>| {
-            let graph = view.graph();
-            Ok(list_users(
-                view.program(),
-                graph,
-                query.contextual,
-                question,
-                window,
-            )?)
-        };
+        let listed = |window: Window<'_>| Ok(list_users(view.basis(query), question, window)?);
         self.page_of_list(&list, query, listed, ToString::to_string)
     }
 
@@ -106,7 +96,7 @@ impl Policy {
         &self,
         name: &Name<'_>,
         query: ListQuery<'_>,
-        list: impl FnOnce(Window<'_>) -> Result<Listed<T>, PolicyError>,
+        find: impl FnOnce(Window<'_>) -> Result<Listed<T>, PolicyError>,
         text: impl Fn(&T) -> String,
     ) -> Result<ListPage<T>, PolicyError> {
         let name = [name.kind, name.store_id, &name.digest];
@@ -114,12 +104,14 @@ impl Policy {
         if !query.token.is_empty() && after.is_none() {
             return Err(TokenError::Page.into());
         }
-        let listed = list(Window {
+        let listed = find(Window {
             after: after.as_deref(),
             limit: query.size,
         })?;
         let last = listed.entries.last().filter(|_| listed.has_more);
-        let token = last.map_or_else(String::new, |last| self.tokens().page(&name, &[&text(last)]));
+        let token = last.map_or_else(String::new, |last| {
+            self.tokens().page(&name, &[&text(last)])
+        });
         Ok(ListPage {
             entries: listed.entries,
             token,
@@ -133,14 +125,27 @@ impl View {
         &self,
         object: &Object,
         relation: &str,
-        contextual: &[Tuple],
+        contextual: &[Relationship],
     ) -> Result<Expanded, PolicyError> {
         self.admit_all(contextual)?;
         let mut graph = self.graph().clone();
-        for tuple in contextual {
-            graph.insert(tuple)?;
+        for relationship in contextual {
+            graph.insert(relationship)?;
         }
-        Ok(expand(self.program(), &graph, object, relation)?)
+        let now = self.now();
+        Ok(expand(self.program(), &graph, object, relation, now)?)
+    }
+
+    fn basis<'a>(&'a self, query: ListQuery<'a>) -> Basis<'a> {
+        Basis {
+            program: self.program(),
+            graph: self.graph(),
+            contextual: query.contextual,
+            circumstances: Circumstances {
+                context: query.context,
+                now: self.now(),
+            },
+        }
     }
 }
 
@@ -167,12 +172,25 @@ struct Name<'a> {
 
 impl<'a> Name<'a> {
     fn new(kind: &'static str, view: &'a View, asked: &[&str], query: ListQuery<'_>) -> Self {
-        let contextual: Vec<String> = query.contextual.iter().map(ToString::to_string).collect();
-        let all = serde_json::to_vec(&(asked, contextual, query.bound)).unwrap_or_default();
+        let contextual: Vec<_> = query.contextual.iter().map(whole_text).collect();
+        let all = json!([asked, contextual, query.context, query.bound]).to_string();
         Self {
             kind,
             store_id: view.store_id(),
-            digest: base64url(sha256(&all).as_ref()),
+            digest: base64url(sha256(all.as_bytes()).as_ref()),
         }
     }
+}
+
+/// A contextual tuple with everything that an answer can depend on.
+fn whole_text(relationship: &Relationship) -> Value {
+    let limits = &relationship.limits;
+    json!([
+        relationship.tuple.to_string(),
+        limits
+            .condition
+            .as_ref()
+            .map(|condition| json!([condition.name, condition.context])),
+        limits.expires_at.map(Timestamp::ms),
+    ])
 }

@@ -19,6 +19,7 @@ pub mod token;
 
 mod change;
 mod error;
+mod expiry;
 mod lists;
 mod models;
 mod read;
@@ -27,7 +28,7 @@ mod service;
 mod stores;
 mod write;
 
-pub use change::{Change, Changes, OnConflict};
+pub use change::{Change, Changes, OnConflict, Precondition};
 pub use error::PolicyError;
 pub use lists::{LIST_ENTRIES, ListPage, ListQuery};
 pub use models::{StoredModel, read_model, write_model};

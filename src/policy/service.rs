@@ -9,7 +9,8 @@ use super::engine::admit::admit;
 use super::engine::check::{CheckError, Question, check_with};
 use super::engine::graph::Graph;
 use super::engine::program::Program;
-use super::engine::tuple::{Object, Subject, Tuple};
+use super::engine::relationship::{Circumstances, Context, Relationship};
+use super::engine::tuple::{Object, Subject};
 use super::error::PolicyError;
 use super::replica::{Consistency, Replica, Snapshot};
 use super::system;
@@ -49,7 +50,9 @@ pub struct CheckRequest<'a> {
     /// Who.
     pub subject: &'a Subject,
     /// Tuples that exist for this request only.
-    pub contextual: &'a [Tuple],
+    pub contextual: &'a [Relationship],
+    /// Values for the parameters of conditions.
+    pub context: &'a Context,
 }
 
 /// A decision, and what it is true of.
@@ -165,6 +168,7 @@ impl Policy {
             snapshot,
             program,
             model_id,
+            now,
         })
     }
 
@@ -184,8 +188,8 @@ impl Policy {
             .await?;
         if !changes.writes.is_empty() {
             let program = self.program_for_writes(store_id, model_id, now).await?;
-            for tuple in &changes.writes {
-                admitted(&program, tuple)?;
+            for relationship in &changes.writes {
+                admitted(&program, relationship)?;
             }
         }
         let mut tx = self.0.db.write().await?;
@@ -290,9 +294,9 @@ impl Policy {
     }
 }
 
-fn admitted(program: &Program, tuple: &Tuple) -> Result<(), PolicyError> {
-    admit(program.model(), tuple).map_err(|reason| PolicyError::NotAdmitted {
-        tuple: Box::new(tuple.clone()),
+fn admitted(program: &Program, relationship: &Relationship) -> Result<(), PolicyError> {
+    admit(program.model(), relationship).map_err(|reason| PolicyError::NotAdmitted {
+        tuple: Box::new(relationship.tuple.clone()),
         reason: Box::new(reason),
     })
 }
@@ -304,6 +308,7 @@ pub struct View {
     snapshot: Arc<Snapshot>,
     program: Arc<Program>,
     model_id: String,
+    now: Timestamp,
 }
 
 impl View {
@@ -320,19 +325,27 @@ impl View {
             &self.snapshot.graph,
             request.contextual,
             question,
+            Circumstances {
+                context: request.context,
+                now: self.now,
+            },
         );
         Ok(decision?.allowed)
     }
 
     /// Holds contextual tuples against the model.
-    pub(super) fn admit_all(&self, contextual: &[Tuple]) -> Result<(), PolicyError> {
+    pub(super) fn admit_all(&self, contextual: &[Relationship]) -> Result<(), PolicyError> {
         contextual
             .iter()
-            .try_for_each(|tuple| admitted(&self.program, tuple))
+            .try_for_each(|relationship| admitted(&self.program, relationship))
     }
 
     pub(super) fn store_id(&self) -> &str {
         &self.store_id
+    }
+
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
     }
 
     pub(super) fn graph(&self) -> &Graph {

@@ -55,6 +55,10 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "forbidden", error)
     }
 
+    pub(super) fn busy(message: &str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "resource_exhausted", message)
+    }
+
     /// A fault of ours: the log knows the cause, the client the request's id only.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a permission request failed");
@@ -109,7 +113,8 @@ impl From<PolicyError> for ApiError {
             PolicyError::StoreName
             | PolicyError::Tuple(_)
             | PolicyError::NotAdmitted { .. }
-            | PolicyError::UnknownSubject(_) => Self::invalid(&error),
+            | PolicyError::UnknownSubject(_)
+            | PolicyError::Token(TokenError::Revision) => Self::invalid(&error),
             PolicyError::NothingToWrite => Self::bad("invalid_write_input", &error),
             PolicyError::Duplicate(_) => {
                 Self::bad("cannot_allow_duplicate_tuples_in_one_request", &error)
@@ -117,13 +122,13 @@ impl From<PolicyError> for ApiError {
             PolicyError::AlreadyThere(_) | PolicyError::NotThere(_) => {
                 Self::bad("write_failed_due_to_invalid_input", &error)
             }
+            PolicyError::OtherLimits(_) => Self::new(StatusCode::CONFLICT, "Aborted", &error),
             PolicyError::Check(check) => check_error(check),
             PolicyError::Token(TokenError::Page) => Self::bad("invalid_continuation_token", &error),
             PolicyError::Token(TokenError::PageOfOtherType) => {
                 Self::bad("query_string_type_continuation_token_mismatch", &error)
             }
-            PolicyError::Token(TokenError::Revision) => Self::invalid(&error),
-            PolicyError::RevisionNotThere => {
+            PolicyError::RevisionNotThere | PolicyError::Precondition { .. } => {
                 Self::new(StatusCode::CONFLICT, "failed_precondition", &error)
             }
             PolicyError::Full(_) => Self::bad("exceeded_entity_limit", &error),
@@ -145,7 +150,9 @@ impl From<StoreError> for ApiError {
 
 fn check_error(error: &CheckError) -> ApiError {
     match error {
-        CheckError::UnknownType(_) | CheckError::UnknownRelation { .. } => ApiError::invalid(error),
+        CheckError::UnknownType(_)
+        | CheckError::UnknownRelation { .. }
+        | CheckError::Condition(_) => ApiError::invalid(error),
         CheckError::TooDeep | CheckError::Exhausted => {
             ApiError::bad("authorization_model_resolution_too_complex", error)
         }

@@ -84,7 +84,8 @@ fn asked(key: &TupleKey) -> Result<(Object, String), ApiError> {
 }
 
 fn node(tree: &Expanded) -> Value {
-    let nodes = |children: &[Expanded]| json!({"nodes": children.iter().map(node).collect::<Vec<_>>()});
+    let nodes =
+        |children: &[Expanded]| json!({"nodes": children.iter().map(node).collect::<Vec<_>>()});
     let (kind, value) = match &tree.value {
         Branch::Users(users) => ("leaf", json!({"users": {"users": users}})),
         Branch::Computed(userset) => ("leaf", json!({"computed": {"userset": userset}})),

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::access::let_in;
 use super::body::{self, TupleKey, TupleKeys};
@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::policy::engine::check::CheckError;
 use crate::policy::engine::list::{ObjectsQuestion, UsersFilter, UsersQuestion};
+use crate::policy::engine::relationship::Context;
 use crate::policy::engine::tuple::{Object, Subject, is_type, parse_relation};
 use crate::policy::system::Permission;
 use crate::policy::{LIST_ENTRIES, ListPage, ListQuery, PolicyError, View};
@@ -48,7 +49,7 @@ struct Common {
     #[serde(default)]
     consistency: String,
     #[serde(default)]
-    context: Value,
+    context: Option<Context>,
     #[serde(default, alias = "pageSize")]
     page_size: Option<i64>,
     #[serde(default, alias = "continuationToken")]
@@ -111,8 +112,14 @@ async fn objects(
     let view = request.common.view(&app, &store, &headers, now).await?;
     let size = request.common.size()?;
     let page = request.list(&app, &view, size)?;
-    let shown = page.entries.iter().map(|object| json!(object.to_string())).collect();
-    Ok(request.common.answer(&app, &view, "objects", shown, &page.token))
+    let shown = page
+        .entries
+        .iter()
+        .map(|object| json!(object.to_string()))
+        .collect();
+    Ok(request
+        .common
+        .answer(&app, &view, ("objects", shown), &page.token))
 }
 
 /// The same as lines, without a bound on their number.
@@ -149,7 +156,9 @@ async fn users(
     let view = request.common.view(&app, &store, &headers, now).await?;
     let page = request.list(&app, &view)?;
     let shown = page.entries.iter().map(user).collect();
-    Ok(request.common.answer(&app, &view, "users", shown, &page.token))
+    Ok(request
+        .common
+        .answer(&app, &view, ("users", shown), &page.token))
 }
 
 impl Common {
@@ -162,8 +171,7 @@ impl Common {
     ) -> Result<View, ApiError> {
         let store = body::store_id(store)?;
         let model = body::model_id(&self.authorization_model_id)?;
-        let freshness =
-            body::consistency(app.policy.tokens(), store, &self.consistency, headers)?;
+        let freshness = body::consistency(app.policy.tokens(), store, &self.consistency, headers)?;
         Ok(app.policy.view(store, model, &freshness, now).await?)
     }
 
@@ -182,25 +190,18 @@ impl Common {
             })
     }
 
-    /// What a page's token depends on beside the question.
-    fn bound(&self) -> String {
-        json!([self.authorization_model_id, self.context]).to_string()
-    }
-
     fn answer(
         &self,
         app: &App,
         view: &View,
-        name: &str,
-        entries: Vec<Value>,
+        (name, entries): (&str, Vec<Value>),
         token: &str,
     ) -> Response {
         let is_paged = self.page_size.is_some() || !self.continuation_token.is_empty();
-        let shown = if is_paged {
-            json!({name: entries, "continuation_token": token})
-        } else {
-            json!({name: entries})
-        };
+        let mut shown = Map::from_iter([(name.to_owned(), Value::Array(entries))]);
+        if is_paged {
+            shown.insert("continuation_token".to_owned(), token.into());
+        }
         let (revision, model) = (view.revision(), Some(view.model_id()));
         let mut response = body::answer(&app.policy, &revision, model, Json(shown));
         if !is_paged && !token.is_empty() {
@@ -225,7 +226,8 @@ impl ListObjects {
         };
         let query = ListQuery {
             contextual: &contextual,
-            bound: &self.common.bound(),
+            context: &self.common.context.clone().unwrap_or_default(),
+            bound: &self.common.authorization_model_id,
             size,
             token: &self.common.continuation_token,
         };
@@ -261,7 +263,8 @@ impl ListUsers {
         };
         let query = ListQuery {
             contextual: &contextual,
-            bound: &self.common.bound(),
+            context: &self.common.context.clone().unwrap_or_default(),
+            bound: &self.common.authorization_model_id,
             size: self.common.size()?,
             token: &self.common.continuation_token,
         };

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/stores` | `stores` |
 //! | `/stores/{store}/authorization-models` | `models` |
-//! | `/stores/{store}/write`, `read`, `changes` | `tuples` |
+//! | `/stores/{store}/write`, `read`, `changes` | `tuples`; a live stream of changes: `watch` |
 //! | `/stores/{store}/check`, `batch-check` | `check` |
 //! | `/stores/{store}/list-objects`, `streamed-list-objects`, `list-users` | `lists` |
 //! | `/stores/{store}/expand` | `expand` |
@@ -22,6 +22,7 @@ mod lists;
 mod models;
 mod stores;
 mod tuples;
+mod watch;
 
 use std::sync::Arc;
 

@@ -1,13 +1,16 @@
 //! A relation of an object as a tree, one level deep: what OpenFGA's `expand` shows.
 //!
 //! Leaves are the subjects written on the relation, another relation of the same object, or what a `from` leads to; the
-//! usersets in them are not followed. Tuples that the model does not admit (any more) are left out.
+//! usersets in them are not followed, conditions are not evaluated. Tuples that the model does not admit (any more) and those
+//! that have expired are left out.
 
 use super::check::{CheckError, STEPS, named};
 use super::graph::{Graph, NodeId, SubjectId, Subjects};
 use super::model::{Relation, Restriction, Rewrite, SubjectForm};
 use super::program::Program;
+use super::relationship::Limits;
 use super::tuple::Object;
+use crate::base::time::Timestamp;
 
 /// A node of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +49,7 @@ pub fn expand(
     graph: &Graph,
     object: &Object,
     relation: &str,
+    now: Timestamp,
 ) -> Result<Expanded, CheckError> {
     let (type_symbol, _) = named(program, object.type_name(), relation)?;
     let view = View {
@@ -54,6 +58,7 @@ pub fn expand(
         object,
         relation,
         node: graph.find(type_symbol, object.id()),
+        now,
     };
     match program.model().find_relation(object.type_name(), relation) {
         Some(definition) => view.node(&definition.rewrite),
@@ -75,6 +80,7 @@ struct View<'a> {
     relation: &'a str,
     /// The object's number, if some tuple names it.
     node: Option<NodeId>,
+    now: Timestamp,
 }
 
 impl View<'_> {
@@ -137,6 +143,13 @@ impl View<'_> {
         Ok(texts)
     }
 
+    /// Whether a tuple with these limits is one of a restriction's. Its condition is not evaluated.
+    fn admits(&self, restriction: &Restriction, limits: Option<&Limits>) -> bool {
+        let condition = limits.and_then(|limits| limits.condition.as_ref());
+        !limits.is_some_and(|limits| limits.expired(self.now))
+            && condition.map(|condition| &condition.name) == restriction.condition.as_ref()
+    }
+
     fn admitted(&self, subjects: &Subjects, restriction: &Restriction, into: &mut Vec<String>) {
         let (program, type_name) = (self.program, restriction.type_name.as_str());
         let Some(type_symbol) = program.type_symbol(type_name) else {
@@ -161,6 +174,7 @@ impl View<'_> {
                 .graph
                 .id_of(subject.node())
                 .filter(|_| subject.type_symbol() == type_symbol)
+                .filter(|_| self.admits(restriction, subjects.limits(subject)))
             else {
                 continue;
             };
@@ -181,8 +195,10 @@ mod tests {
 
     use super::*;
     use crate::policy::engine::dsl;
+    use crate::policy::engine::relationship::Relationship;
     use crate::policy::engine::tuple::Tuple;
 
+    const NOW: Timestamp = Timestamp::from_ms(1_000);
     const MODEL: &str = "model
   schema 1.1
 type user
@@ -206,10 +222,11 @@ define banned: [user] and owner
         let program = Program::compile(&model, graph.symbols()).unwrap();
         for (user, relation, object) in tuples {
             graph
-                .insert(&Tuple::parse(object, relation, user).unwrap())
+                .insert(&Tuple::parse(object, relation, user).unwrap().into())
                 .unwrap();
         }
-        expand(&program, &graph, &Object::parse(object).unwrap(), relation).unwrap()
+        let object = Object::parse(object).unwrap();
+        expand(&program, &graph, &object, relation, NOW).unwrap()
     }
 
     fn node(value: Branch, relation: &str) -> Expanded {
@@ -246,10 +263,8 @@ define banned: [user] and owner
             node(through, "viewer"),
         ]);
         let subtract = Branch::Computed("doc:1#banned".to_owned());
-        let expected = Branch::Difference(Box::new((
-            node(base, "viewer"),
-            node(subtract, "viewer"),
-        )));
+        let expected =
+            Branch::Difference(Box::new((node(base, "viewer"), node(subtract, "viewer"))));
         assert_eq!(shown(&tuples, "doc:1", "viewer"), node(expected, "viewer"));
         let banned = Branch::Intersection(vec![
             node(users(&["user:c"]), "banned"),
@@ -275,12 +290,29 @@ define banned: [user] and owner
     }
 
     #[test]
+    fn what_has_expired_is_left_out() {
+        let mut graph = Graph::default();
+        let model = Arc::new(dsl::parse(MODEL).unwrap());
+        let program = Program::compile(&model, graph.symbols()).unwrap();
+        for (user, ms) in [("user:gone", 1_000), ("user:here", 1_001)] {
+            let tuple = Tuple::parse("doc:1", "owner", user).unwrap();
+            let mut relationship = Relationship::from(tuple);
+            relationship.limits.expires_at = Some(Timestamp::from_ms(ms));
+            graph.insert(&relationship).unwrap();
+        }
+        let object = Object::parse("doc:1").unwrap();
+        let found = expand(&program, &graph, &object, "owner", NOW).unwrap();
+        assert_eq!(found.value, Branch::Users(vec!["user:here".to_owned()]));
+    }
+
+    #[test]
     fn names_that_the_model_lacks_are_errors() {
         let graph = Graph::default();
         let model = Arc::new(dsl::parse(MODEL).unwrap());
         let program = Program::compile(&model, graph.symbols()).unwrap();
         let ask = |object: &str, relation: &str| {
-            expand(&program, &graph, &Object::parse(object).unwrap(), relation)
+            let object = Object::parse(object).unwrap();
+            expand(&program, &graph, &object, relation, NOW)
         };
         assert!(matches!(
             ask("file:1", "viewer"),

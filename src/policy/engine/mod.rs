@@ -15,6 +15,7 @@
 
 pub mod admit;
 pub mod check;
+pub mod condition;
 pub mod dsl;
 pub mod expand;
 pub mod graph;
@@ -22,6 +23,7 @@ pub mod json;
 pub mod list;
 pub mod model;
 pub mod program;
+pub mod relationship;
 pub mod tuple;
 pub mod validate;
 

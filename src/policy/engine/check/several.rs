@@ -4,6 +4,7 @@ use super::asked::{Who, relation_of, type_of};
 use super::{CheckError, Run};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Symbol};
 use crate::policy::engine::program::{Program, RelationIndex, Shape};
+use crate::policy::engine::relationship::Circumstances;
 use crate::policy::engine::tuple::Subject;
 
 /// Decides whether one subject has relations of several objects, within the steps of one question.
@@ -24,6 +25,7 @@ impl<'a> Checker<'a> {
     pub(in crate::policy::engine) fn new(
         program: &'a Program,
         graph: &'a Graph,
+        circumstances: Circumstances<'a>,
         subject: &Subject,
         steps: u32,
     ) -> Result<Option<Self>, CheckError> {
@@ -31,7 +33,7 @@ impl<'a> Checker<'a> {
         let Some(node) = graph.find(who.type_symbol, who.id) else {
             return Ok(None);
         };
-        let mut run = Run::new(program, graph, who.asked(graph, node));
+        let mut run = Run::new(program, graph, who.asked(graph, node), circumstances);
         run.steps = steps;
         Ok(Some(Self(run)))
     }

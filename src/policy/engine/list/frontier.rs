@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
+use super::Passage;
 use crate::policy::engine::check::DEPTH_HOPS;
 use crate::policy::engine::graph::NodeId;
 use crate::policy::engine::program::RelationIndex;
@@ -18,6 +19,14 @@ pub(super) struct Reached {
     pub(super) hops: u32,
     /// Whether being there is enough to be in what is asked.
     pub(super) is_certain: bool,
+}
+
+impl Reached {
+    /// The same after a tuple; `None` when it leads nowhere.
+    pub(super) fn by(self, passage: Passage) -> Option<Self> {
+        let is_certain = self.is_certain && passage == Passage::Open;
+        (passage != Passage::Closed).then_some(Self { is_certain, ..self })
+    }
 }
 
 #[derive(Debug)]

@@ -10,9 +10,10 @@ mod frontier;
 mod objects;
 mod users;
 
-use super::check::CheckError;
-use super::graph::{Graph, GraphFull};
-use super::tuple::Tuple;
+use super::check::{CheckError, counts};
+use super::graph::{Graph, GraphFull, SubjectId, Subjects};
+use super::program::{Gate, Program};
+use super::relationship::{Circumstances, Relationship};
 
 pub use objects::{ObjectsQuestion, list_objects};
 pub use users::{UsersFilter, UsersQuestion, list_users};
@@ -37,13 +38,51 @@ pub struct Listed<T> {
     pub steps: u32,
 }
 
-/// The graph with tuples that exist for this request only.
-fn with_contextual(graph: &Graph, contextual: &[Tuple]) -> Result<Graph, GraphFull> {
-    let mut graph = graph.clone();
-    for tuple in contextual {
-        graph.insert(tuple)?;
+/// What a list is true of.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis<'a> {
+    /// The model.
+    pub program: &'a Program,
+    /// The stored tuples.
+    pub graph: &'a Graph,
+    /// Tuples that exist for this request only; the model must admit them (`admit`).
+    pub contextual: &'a [Relationship],
+    /// What conditions and instants are held against.
+    pub circumstances: Circumstances<'a>,
+}
+
+impl Basis<'_> {
+    /// The graph with the contextual tuples.
+    fn whole_graph(&self) -> Result<Graph, GraphFull> {
+        let mut graph = self.graph.clone();
+        for relationship in self.contextual {
+            graph.insert(relationship)?;
+        }
+        Ok(graph)
     }
-    Ok(graph)
+
+    /// What a tuple is worth to a list; a condition that cannot be evaluated leaves it to the check, which knows whether
+    /// it matters.
+    fn passage(&self, subjects: &Subjects, subject: SubjectId, gate: &Gate) -> Passage {
+        match counts(
+            self.program,
+            self.circumstances,
+            subjects.limits(subject),
+            gate,
+        ) {
+            Ok(true) => Passage::Open,
+            Ok(false) => Passage::Closed,
+            Err(_) => Passage::Doubtful,
+        }
+    }
+}
+
+/// Whether a tuple leads on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passage {
+    Open,
+    Closed,
+    Doubtful,
 }
 
 /// Takes from sorted candidates what the window wants: those that are certain, and those that the check confirms.

@@ -4,11 +4,13 @@
 //! the program's feeds, which end at the relation asked for.
 
 use super::frontier::{Frontier, Place, Reached};
-use super::{Listed, Window, take, with_contextual};
+use super::{Basis, Listed, Window, take};
 use crate::policy::engine::check::{CheckError, Checker, Numbered, introduce, named};
-use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Symbol, edge_parts};
-use crate::policy::engine::program::{Entry, Program, RelationIndex, RelationProgram, Through};
-use crate::policy::engine::tuple::{Object, Subject, Tuple};
+use crate::policy::engine::graph::{NodeId, SubjectId, Symbol, edge_parts};
+use crate::policy::engine::program::{
+    Entry, Gate, Program, RelationIndex, RelationProgram, Through,
+};
+use crate::policy::engine::tuple::{Object, Subject};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -22,42 +24,45 @@ pub struct ObjectsQuestion<'a> {
 }
 
 /// Lists the objects, sorted by id; the window's `after` is an id.
-///
-/// The contextual tuples must be admitted by the model (`admit`).
 pub fn list_objects(
-    program: &Program,
-    graph: &Graph,
-    contextual: &[Tuple],
+    basis: Basis<'_>,
     question: ObjectsQuestion<'_>,
     window: Window<'_>,
 ) -> Result<Listed<Object>, CheckError> {
-    let (_, target) = named(program, question.type_name, question.relation)?;
-    if contextual.is_empty()
-        && let Some(checker) = Checker::new(program, graph, question.subject, 0)?
+    let (_, target) = named(basis.program, question.type_name, question.relation)?;
+    if basis.contextual.is_empty()
+        && let Some(checker) = checker(basis, question.subject)?
     {
-        return collect(checker, program, graph, target, question, window);
+        return collect(checker, basis, target, question, window);
     }
-    let mut graph = with_contextual(graph, contextual)?;
-    introduce(program, &mut graph, question.subject)?;
-    match Checker::new(program, &graph, question.subject, 0)? {
-        Some(checker) => collect(checker, program, &graph, target, question, window),
+    let mut graph = basis.whole_graph()?;
+    introduce(basis.program, &mut graph, question.subject)?;
+    let whole = Basis {
+        graph: &graph,
+        ..basis
+    };
+    match checker(whole, question.subject)? {
+        Some(checker) => collect(checker, whole, target, question, window),
         None => Err(CheckError::UnknownType(
             question.subject.type_name().to_owned(),
         )),
     }
 }
 
+fn checker<'a>(basis: Basis<'a>, subject: &Subject) -> Result<Option<Checker<'a>>, CheckError> {
+    Checker::new(basis.program, basis.graph, basis.circumstances, subject, 0)
+}
+
 fn collect(
     checker: Checker<'_>,
-    program: &Program,
-    graph: &Graph,
+    basis: Basis<'_>,
     target: RelationIndex,
     question: ObjectsQuestion<'_>,
     window: Window<'_>,
 ) -> Result<Listed<Object>, CheckError> {
+    let graph = basis.graph;
     let mut walk = Walk {
-        program,
-        graph,
+        basis,
         target,
         checker,
         frontier: Frontier::new(),
@@ -89,8 +94,7 @@ fn collect(
 type Candidate<'a> = (&'a str, NodeId, bool);
 
 struct Walk<'a> {
-    program: &'a Program,
-    graph: &'a Graph,
+    basis: Basis<'a>,
     target: RelationIndex,
     checker: Checker<'a>,
     frontier: Frontier,
@@ -99,7 +103,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn run(&mut self) -> Result<(), CheckError> {
-        let Some(target) = self.program.relation(self.target) else {
+        let Some(target) = self.basis.program.relation(self.target) else {
             return Ok(());
         };
         let numbered = self.checker.numbered();
@@ -118,7 +122,7 @@ impl Walk<'_> {
     }
 
     fn start(&mut self, numbered: Numbered, target: &RelationProgram) -> Result<(), CheckError> {
-        let (graph, program) = (self.graph, self.program);
+        let (graph, program) = (self.basis.graph, self.basis.program);
         if let Some(symbol) = numbered.subject.relation() {
             // `o#r` is in `r` of `o`; from there its tuples are met as well.
             let index = program.by_symbols(numbered.subject.type_symbol(), symbol);
@@ -127,6 +131,10 @@ impl Walk<'_> {
             }
             return Ok(());
         }
+        let start = Reached {
+            hops: 0,
+            is_certain: true,
+        };
         for (subject, is_wildcard) in [
             (Some(numbered.subject), numbered.is_wildcard),
             (numbered.wildcard, true),
@@ -142,11 +150,17 @@ impl Walk<'_> {
                     continue;
                 };
                 let worth = program.entry(index);
-                if worth != Entry::None
-                    && leads_to(program, index, target)
-                    && admits(program, index, subject.type_symbol(), is_wildcard)
-                {
-                    self.frontier.start((node, index), worth == Entry::Certain);
+                if worth == Entry::None || !leads_to(program, index, target) {
+                    continue;
+                }
+                let reached = gate_of(program, index, subject.type_symbol(), is_wildcard)
+                    .zip(graph.subjects(node, symbol))
+                    .and_then(|(gate, subjects)| {
+                        start.by(self.basis.passage(subjects, subject, gate))
+                    });
+                if let Some(reached) = reached {
+                    let is_certain = reached.is_certain && worth == Entry::Certain;
+                    self.frontier.start((node, index), is_certain);
                 }
             }
         }
@@ -160,7 +174,7 @@ impl Walk<'_> {
         reached: Reached,
         target: &RelationProgram,
     ) -> Result<(), CheckError> {
-        let (graph, program) = (self.graph, self.program);
+        let (graph, program) = (self.basis.graph, self.basis.program);
         let (Some(type_symbol), Some(relation)) = (graph.type_of(node), program.relation(index))
         else {
             return Ok(());
@@ -187,7 +201,13 @@ impl Walk<'_> {
             for edge in graph.objects(subject).iter() {
                 self.checker.step()?;
                 let (object, symbol) = edge_parts(edge);
-                if symbol == wanted && graph.type_of(object) == Some(feed.to_type) {
+                if symbol != wanted || graph.type_of(object) != Some(feed.to_type) {
+                    continue;
+                }
+                let reached = graph.subjects(object, symbol).and_then(|subjects| {
+                    reached.by(self.basis.passage(subjects, subject, &feed.gate))
+                });
+                if let Some(reached) = reached {
                     self.frontier.beyond((object, feed.to), reached);
                 }
             }
@@ -201,18 +221,21 @@ fn leads_to(program: &Program, index: RelationIndex, target: &RelationProgram) -
     target.reaches(program.userset_shape(index))
 }
 
-/// Whether the model admits (still) a tuple with a subject of this type.
-fn admits(
+/// Which tuples with a subject of this type the model admits (still) on a relation.
+fn gate_of(
     program: &Program,
     index: RelationIndex,
     type_symbol: Symbol,
     is_wildcard: bool,
-) -> bool {
-    program.relation(index).is_some_and(|relation| {
-        if is_wildcard {
-            relation.direct.wildcards.contains(&type_symbol)
-        } else {
-            relation.direct.objects.contains(&type_symbol)
-        }
-    })
+) -> Option<&Gate> {
+    let direct = &program.relation(index)?.direct;
+    let admitted = if is_wildcard {
+        &direct.wildcards
+    } else {
+        &direct.objects
+    };
+    admitted
+        .iter()
+        .find(|(symbol, _)| *symbol == type_symbol)
+        .map(|(_, gate)| gate)
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::base::time::Timestamp;
 use crate::policy::engine::dsl;
-use crate::policy::engine::program::Program;
-use crate::policy::engine::tuple::{Object, Subject};
+use crate::policy::engine::relationship::Context;
+use crate::policy::engine::tuple::{Object, Subject, Tuple};
 
 const MODEL: &str = "model
   schema 1.1
@@ -27,6 +28,20 @@ const ALL: Window<'static> = Window {
 
 struct World(Program, Graph);
 
+impl World {
+    fn basis<'a>(&'a self, context: &'a Context) -> Basis<'a> {
+        Basis {
+            program: &self.0,
+            graph: &self.1,
+            contextual: &[],
+            circumstances: Circumstances {
+                context,
+                now: Timestamp::from_ms(1_000),
+            },
+        }
+    }
+}
+
 fn world(tuples: impl Iterator<Item = String>) -> World {
     let mut graph = Graph::default();
     let model = Arc::new(dsl::parse(MODEL).unwrap());
@@ -35,7 +50,7 @@ fn world(tuples: impl Iterator<Item = String>) -> World {
         let (object, rest) = text.split_once('#').unwrap();
         let (relation, user) = rest.split_once('@').unwrap();
         graph
-            .insert(&Tuple::parse(object, relation, user).unwrap())
+            .insert(&Tuple::parse(object, relation, user).unwrap().into())
             .unwrap();
     }
     World(program, graph)
@@ -56,7 +71,7 @@ fn objects(
         relation,
         subject: &Subject::parse(user).unwrap(),
     };
-    list_objects(&world.0, &world.1, &[], question, ALL)
+    list_objects(world.basis(&Context::new()), question, ALL)
 }
 
 fn users(
@@ -70,7 +85,7 @@ fn users(
         relation,
         filter,
     };
-    list_users(&world.0, &world.1, &[], question, ALL)
+    list_users(world.basis(&Context::new()), question, ALL)
 }
 
 const USERS: UsersFilter<'static> = UsersFilter {
@@ -199,7 +214,10 @@ fn the_wildcard_stands_for_itself() {
         texts(objects(&world, "doc", "reader", "user:new")),
         ["doc:1"]
     );
-    assert_eq!(texts(objects(&world, "doc", "reader", "user:bob")), ["doc:2"]);
+    assert_eq!(
+        texts(objects(&world, "doc", "reader", "user:bob")),
+        ["doc:2"]
+    );
 }
 
 #[test]

@@ -8,11 +8,13 @@
 use rustc_hash::FxHashMap;
 
 use super::frontier::{Frontier, Place, Reached};
-use super::{Listed, Window, take, with_contextual};
+use super::{Basis, Listed, Window, take};
 use crate::policy::engine::check::{CheckError, Checker, STEPS, named, object_type};
-use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Symbol};
-use crate::policy::engine::program::{Op, Program, RelationIndex, RelationProgram, Shape};
-use crate::policy::engine::tuple::{Object, Subject, Tuple};
+use crate::policy::engine::graph::{NodeId, SubjectId, Subjects, Symbol};
+use crate::policy::engine::program::{
+    Admitted, Gate, Op, Program, RelationIndex, RelationProgram, Shape,
+};
+use crate::policy::engine::tuple::{Object, Subject};
 
 /// Which form of subject to list.
 #[derive(Clone, Copy, Debug)]
@@ -35,24 +37,25 @@ pub struct UsersQuestion<'a> {
 }
 
 /// Lists the subjects, sorted by their text; the window's `after` is such a text.
-///
-/// The contextual tuples must be admitted by the model (`admit`).
 pub fn list_users(
-    program: &Program,
-    graph: &Graph,
-    contextual: &[Tuple],
+    basis: Basis<'_>,
     question: UsersQuestion<'_>,
     window: Window<'_>,
 ) -> Result<Listed<Subject>, CheckError> {
+    let (program, object) = (basis.program, question.object);
     let filter = Wanted::of(program, question.filter)?;
-    let (type_symbol, target) = named(program, question.object.type_name(), question.relation)?;
-    let found = graph.find(type_symbol, question.object.id());
-    if let (Some(node), []) = (found, contextual) {
-        return collect(program, graph, filter, (node, target), question, window);
+    let (type_symbol, target) = named(program, object.type_name(), question.relation)?;
+    let found = basis.graph.find(type_symbol, object.id());
+    if let (Some(node), []) = (found, basis.contextual) {
+        return collect(basis, filter, (node, target), question, window);
     }
-    let mut graph = with_contextual(graph, contextual)?;
-    let node = graph.intern_node(type_symbol, question.object.id())?;
-    collect(program, &graph, filter, (node, target), question, window)
+    let mut graph = basis.whole_graph()?;
+    let node = graph.intern_node(type_symbol, object.id())?;
+    let whole = Basis {
+        graph: &graph,
+        ..basis
+    };
+    collect(whole, filter, (node, target), question, window)
 }
 
 /// The filter in numbers.
@@ -83,16 +86,15 @@ impl Wanted {
 }
 
 fn collect(
-    program: &Program,
-    graph: &Graph,
+    basis: Basis<'_>,
     wanted: Wanted,
     start: Place,
     question: UsersQuestion<'_>,
     window: Window<'_>,
 ) -> Result<Listed<Subject>, CheckError> {
+    let graph = basis.graph;
     let mut walk = Walk {
-        program,
-        graph,
+        basis,
         wanted,
         frontier: Frontier::new(),
         found: FxHashMap::default(),
@@ -115,8 +117,11 @@ fn collect(
         .filter_map(|(node, is_certain)| {
             let subject = subject(*node)?;
             let text = subject.to_string();
-            (window.after.is_none_or(|after| *text > *after))
-                .then_some((text, subject, *is_certain))
+            (window.after.is_none_or(|after| *text > *after)).then_some((
+                text,
+                subject,
+                *is_certain,
+            ))
         })
         .collect();
     candidates.sort_unstable_by(|one, other| one.0.cmp(&other.0));
@@ -125,7 +130,9 @@ fn collect(
         if is_certain {
             return Ok(Some(subject));
         }
-        let Some(mut checker) = Checker::new(program, graph, &subject, steps)? else {
+        let (program, circumstances) = (basis.program, basis.circumstances);
+        let Some(mut checker) = Checker::new(program, graph, circumstances, &subject, steps)?
+        else {
             return Ok(None);
         };
         let is_in = checker.decide(start.0, start.1)?;
@@ -140,8 +147,7 @@ fn collect(
 }
 
 struct Walk<'a> {
-    program: &'a Program,
-    graph: &'a Graph,
+    basis: Basis<'a>,
     wanted: Wanted,
     frontier: Frontier,
     /// The objects in the subjects that were met, and whether they are known to be in the list.
@@ -151,7 +157,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn run(&mut self, start: Place) -> Result<(), CheckError> {
-        let program = self.program;
+        let program = self.basis.program;
         self.frontier.start(start, true);
         while let Some(((node, index), reached)) = self.frontier.next() {
             self.step()?;
@@ -175,21 +181,20 @@ impl Walk<'_> {
         at: (NodeId, &RelationProgram),
         reached: Reached,
     ) -> Result<(), CheckError> {
-        let graph = self.graph;
+        let graph = self.basis.graph;
         match op {
             Op::This => self.this(at, reached)?,
             Op::Computed(index) => self.frontier.beside((at.0, *index), reached),
             Op::TupleToUserset { tupleset, parents } => {
-                let subjects = graph.subjects(at.0, *tupleset);
-                for parent in subjects.iter().flat_map(|subjects| subjects.direct.iter()) {
+                let Some(subjects) = graph.subjects(at.0, *tupleset) else {
+                    return Ok(());
+                };
+                for parent in subjects.direct.iter().map(SubjectId::from_set) {
                     self.step()?;
-                    let parent = SubjectId::from_set(parent);
-                    let asked = parents
+                    let to = parents
                         .iter()
-                        .find(|(type_symbol, _)| *type_symbol == parent.type_symbol());
-                    if let Some((_, index)) = asked {
-                        self.frontier.beyond((parent.node(), *index), reached);
-                    }
+                        .find(|to| to.type_symbol == parent.type_symbol());
+                    self.go(subjects, parent, to, reached);
                 }
             }
             Op::Union(children) => {
@@ -211,41 +216,62 @@ impl Walk<'_> {
     }
 
     /// The tuples written on a relation itself, as far as the model admits them (still).
-    fn this(
+    fn this<'p>(
         &mut self,
-        (node, relation): (NodeId, &RelationProgram),
+        (node, relation): (NodeId, &'p RelationProgram),
         reached: Reached,
     ) -> Result<(), CheckError> {
-        let graph = self.graph;
+        let graph = self.basis.graph;
         let Some(subjects) = graph.subjects(node, relation.symbol) else {
             return Ok(());
         };
         if self.wanted.userset.is_none() {
             let wanted = self.wanted.type_symbol;
             let wildcard = graph.find(wanted, "*");
-            let takes_objects = relation.direct.objects.contains(&wanted);
-            let takes_wildcard = relation.direct.wildcards.contains(&wanted);
+            let gate = |admitted: &'p [(Symbol, Gate)]| {
+                admitted
+                    .iter()
+                    .find(|(symbol, _)| *symbol == wanted)
+                    .map(|(_, gate)| gate)
+            };
+            let (objects, wildcards) = (
+                gate(&relation.direct.objects),
+                gate(&relation.direct.wildcards),
+            );
             for subject in subjects.direct.iter().map(SubjectId::from_set) {
                 self.step()?;
+                if subject.type_symbol() != wanted {
+                    continue;
+                }
                 let is_wildcard = Some(subject.node()) == wildcard;
-                if subject.type_symbol() == wanted
-                    && (if is_wildcard {
-                        takes_wildcard
-                    } else {
-                        takes_objects
-                    })
-                {
+                let gate = if is_wildcard { wildcards } else { objects };
+                let reached =
+                    gate.and_then(|gate| reached.by(self.basis.passage(subjects, subject, gate)));
+                if let Some(reached) = reached {
                     self.meet(subject.node(), reached);
                 }
             }
         }
         for userset in subjects.usersets.iter().map(SubjectId::from_set) {
             self.step()?;
-            if let Some(index) = relation.admits_userset(userset) {
-                self.frontier.beyond((userset.node(), index), reached);
-            }
+            let to = relation.admits_userset(userset);
+            self.go(subjects, userset, to, reached);
         }
         Ok(())
+    }
+
+    /// Goes to the relation that a tuple leads to.
+    fn go(
+        &mut self,
+        subjects: &Subjects,
+        subject: SubjectId,
+        to: Option<&Admitted>,
+        reached: Reached,
+    ) {
+        let Some(to) = to else { return };
+        if let Some(reached) = reached.by(self.basis.passage(subjects, subject, &to.gate)) {
+            self.frontier.beyond((subject.node(), to.index), reached);
+        }
     }
 
     fn meet(&mut self, node: NodeId, reached: Reached) {

@@ -4,17 +4,19 @@
 //! meets each object it is related to. Some ways only may (`and`, `but not`): what is met through them is a candidate.
 //! Of an `and` one operand is enough to meet every candidate, and the subtracted side of a `but not` adds nobody.
 
-use super::{Direct, Op, Program, RelationIndex, Symbol};
+use super::{Admitted, Direct, Gate, Op, Program, RelationIndex, Symbol};
 
 /// A way from the members of one relation into another.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(in crate::policy::engine) struct Feed {
     /// The relation that takes them.
     pub(in crate::policy::engine) to: RelationIndex,
     /// The type that has it.
     pub(in crate::policy::engine) to_type: Symbol,
     pub(in crate::policy::engine) through: Through,
-    /// Whether being in the one is enough to be in the other.
+    /// Which tuples lead on.
+    pub(in crate::policy::engine) gate: Gate,
+    /// Whether being in the one, by a tuple that counts, is enough to be in the other.
     pub(in crate::policy::engine) is_certain: bool,
 }
 
@@ -107,14 +109,21 @@ impl Feeds {
                         Entry::Candidate
                     };
                 }
-                for (.., index) in &into.direct.usersets {
-                    self.add(*index, into, Through::Userset(into.symbol), is_certain);
+                for (_, from) in &into.direct.usersets {
+                    self.add(from, into, Through::Userset(into.symbol), is_certain);
                 }
             }
-            Op::Computed(index) => self.add(*index, into, Through::Object, is_certain),
+            Op::Computed(index) => {
+                let from = Admitted {
+                    type_symbol: into.to_type,
+                    index: *index,
+                    gate: Gate::default(),
+                };
+                self.add(&from, into, Through::Object, is_certain);
+            }
             Op::TupleToUserset { tupleset, parents } => {
-                for (_, index) in parents {
-                    self.add(*index, into, Through::Tupleset(*tupleset), is_certain);
+                for from in parents {
+                    self.add(from, into, Through::Tupleset(*tupleset), is_certain);
                 }
             }
             Op::Union(children) => {
@@ -131,12 +140,13 @@ impl Feeds {
         }
     }
 
-    fn add(&mut self, from: RelationIndex, into: &Into<'_>, through: Through, is_certain: bool) {
-        if let Some(feeds) = self.from.get_mut(from.position()) {
+    fn add(&mut self, from: &Admitted, into: &Into<'_>, through: Through, is_certain: bool) {
+        if let Some(feeds) = self.from.get_mut(from.index.position()) {
             feeds.push(Feed {
                 to: into.to,
                 to_type: into.to_type,
                 through,
+                gate: from.gate.clone(),
                 is_certain,
             });
         }
