@@ -11,10 +11,12 @@
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};
+use tessera::base::time::Timestamp;
 use tessera::policy::engine::check::{Decision, Question, check};
 use tessera::policy::engine::dsl;
 use tessera::policy::engine::graph::Graph;
 use tessera::policy::engine::program::Program;
+use tessera::policy::engine::relationship::{Circumstances, Context};
 use tessera::policy::engine::tuple::Tuple;
 
 const MODEL: &str = "model
@@ -64,7 +66,7 @@ fn world() -> World {
             "viewer",
             &format!("user:noise{}", n % 50_000),
         );
-        graph.insert(&noise).unwrap();
+        graph.insert(&noise.into()).unwrap();
     }
     for (object, relation, user) in [
         ("doc:1", "owner", "user:anne"),
@@ -75,27 +77,34 @@ fn world() -> World {
         ("folder:1", "parent", "folder:2"),
         ("folder:2", "viewer", "user:inherits"),
     ] {
-        graph.insert(&tuple(object, relation, user)).unwrap();
+        graph.insert(&tuple(object, relation, user).into()).unwrap();
     }
     for n in 0..1_000 {
         let group = format!("group:wide{n}#member");
-        graph.insert(&tuple("doc:wide", "viewer", &group)).unwrap();
+        graph
+            .insert(&tuple("doc:wide", "viewer", &group).into())
+            .unwrap();
     }
     let member = tuple("group:wide777", "member", "user:somewhere");
-    graph.insert(&member).unwrap();
+    graph.insert(&member.into()).unwrap();
     World { program, graph }
 }
 
 fn measure(bencher: Bencher<'_, '_>, expected: bool, object: &str, relation: &str, user: &str) {
     let world = world();
     let asked = tuple(object, relation, user);
+    let context = Context::new();
+    let circumstances = Circumstances {
+        context: &context,
+        now: Timestamp::from_ms(0),
+    };
     let ask = || -> Decision {
         let question = Question {
             object: black_box(&asked.object),
             relation: black_box(&asked.relation),
             subject: black_box(&asked.subject),
         };
-        check(&world.program, &world.graph, question).unwrap()
+        check(&world.program, &world.graph, question, circumstances).unwrap()
     };
     assert_eq!(ask().allowed, expected);
     bencher.bench_local(ask);

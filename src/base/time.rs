@@ -74,6 +74,13 @@ impl Timestamp {
             .and_then(|at| at.format(&Rfc3339).ok())
             .unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
     }
+
+    /// The instant of an RFC 3339 text, to the millisecond below.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let ms = at.unix_timestamp_nanos().div_euclid(1_000_000);
+        i64::try_from(ms).ok().map(Self)
+    }
 }
 
 impl Seconds {
@@ -166,5 +173,10 @@ mod tests {
             Timestamp::from_ms(1_500).rfc3339(),
             "1970-01-01T00:00:01.5Z"
         );
+        assert_eq!(
+            Timestamp::parse_rfc3339("1970-01-01T01:00:01.5009+01:00"),
+            Some(Timestamp::from_ms(1_500))
+        );
+        assert_eq!(Timestamp::parse_rfc3339("1970-01-01"), None);
     }
 }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::relationship::{Context, Limits, Relationship, TupleCondition};
 use super::engine::tuple::{Tuple, TupleError};
+use crate::base::time::Timestamp;
 use crate::store::StoreError;
 
 /// Most writes and deletes in one request, together.
@@ -12,13 +14,24 @@ pub(super) const CHANGES: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// To write.
-    pub writes: Vec<Tuple>,
+    pub writes: Vec<Relationship>,
     /// To delete.
     pub deletes: Vec<Tuple>,
+    /// What must be so before; otherwise nothing is changed.
+    pub preconditions: Vec<Precondition>,
     /// When a tuple to write is there already.
     pub on_duplicate: OnConflict,
     /// When a tuple to delete is not there.
     pub on_missing: OnConflict,
+}
+
+/// What must be so before a write.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Precondition {
+    /// The tuple is there.
+    MustExist(Tuple),
+    /// The tuple is not there.
+    MustNotExist(Tuple),
 }
 
 /// What to do about a tuple that is already as it should be.
@@ -35,8 +48,8 @@ pub enum OnConflict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A tuple was written.
-    Write(Tuple),
-    /// A tuple was deleted.
+    Write(Relationship),
+    /// A tuple was deleted, or it has expired.
     Delete(Tuple),
     /// A model was written; it is the latest now.
     Model(String),
@@ -49,6 +62,10 @@ enum Logged {
         object: String,
         relation: String,
         user: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        condition: Option<LoggedCondition>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<i64>,
     },
     Delete {
         object: String,
@@ -60,15 +77,49 @@ enum Logged {
     },
 }
 
+#[derive(Serialize, Deserialize)]
+struct LoggedCondition {
+    name: String,
+    #[serde(default, skip_serializing_if = "Context::is_empty")]
+    context: Context,
+}
+
+/// A condition's text, as the change log and the table of tuples hold it.
+pub(super) fn condition_text(condition: &TupleCondition) -> Result<String, StoreError> {
+    serde_json::to_string(&LoggedCondition::from(condition.clone()))
+        .map_err(|error| corrupt(&error))
+}
+
+/// Reads [`condition_text`].
+pub(super) fn read_condition(text: &str) -> Result<TupleCondition, StoreError> {
+    let read: LoggedCondition = serde_json::from_str(text)
+        .map_err(|error| StoreError::corrupt("policy_tuples.condition", &error))?;
+    Ok(read.into())
+}
+
+impl From<TupleCondition> for LoggedCondition {
+    fn from(TupleCondition { name, context }: TupleCondition) -> Self {
+        Self { name, context }
+    }
+}
+
+impl From<LoggedCondition> for TupleCondition {
+    fn from(LoggedCondition { name, context }: LoggedCondition) -> Self {
+        Self { name, context }
+    }
+}
+
 /// The text of an entry.
 pub(super) fn to_log(changes: &[Change]) -> Result<String, StoreError> {
     let logged: Vec<Logged> = changes
         .iter()
         .map(|change| match change {
-            Change::Write(tuple) => Logged::Write {
+            Change::Write(Relationship { tuple, limits }) => Logged::Write {
                 object: tuple.object.to_string(),
                 relation: tuple.relation.clone(),
                 user: tuple.subject.to_string(),
+                condition: limits.condition.clone().map(Into::into),
+                expires_at: limits.expires_at.map(Timestamp::ms),
             },
             Change::Delete(tuple) => Logged::Delete {
                 object: tuple.object.to_string(),
@@ -92,7 +143,15 @@ pub(super) fn from_log(text: &str) -> Result<Vec<Change>, StoreError> {
                     object,
                     relation,
                     user,
-                } => Change::Write(Tuple::parse(&object, &relation, &user)?),
+                    condition,
+                    expires_at,
+                } => Change::Write(Relationship {
+                    tuple: Tuple::parse(&object, &relation, &user)?,
+                    limits: Limits {
+                        condition: condition.map(Into::into),
+                        expires_at: expires_at.map(Timestamp::from_ms),
+                    },
+                }),
                 Logged::Delete {
                     object,
                     relation,
@@ -118,7 +177,17 @@ mod tests {
         let tuple = Tuple::parse("doc:\"1\"", "viewer", "group:a#member").unwrap();
         let changes = [
             Change::Delete(tuple.clone()),
-            Change::Write(tuple),
+            Change::Write(tuple.clone().into()),
+            Change::Write(Relationship {
+                tuple,
+                limits: Limits {
+                    condition: Some(TupleCondition {
+                        name: "in_office".to_owned(),
+                        context: Context::from_iter([("hours".to_owned(), 8.into())]),
+                    }),
+                    expires_at: Some(Timestamp::from_ms(17)),
+                },
+            }),
             Change::Model("01".to_owned()),
         ];
         assert_eq!(from_log(&to_log(&changes).unwrap()).unwrap(), changes);

@@ -77,6 +77,22 @@ pub enum PolicyError {
         .0.subject, .0.relation, .0.object
     )]
     AlreadyThere(Box<Tuple>),
+    /// A tuple to write is there already, with another condition or another end.
+    #[error(
+        "tuple '{0}' exists with another condition or expiry; delete it in the same request to replace it"
+    )]
+    OtherLimits(Box<Tuple>),
+    /// A tuple that must (not) be there is not (is).
+    #[error(
+        "precondition failed: tuple '{tuple}' must {}exist; read the tuples again and decide anew",
+        if *.must_exist { "" } else { "not " }
+    )]
+    Precondition {
+        /// Which.
+        tuple: Box<Tuple>,
+        /// What was asked.
+        must_exist: bool,
+    },
     /// A tuple to delete is not there.
     #[error(
         "cannot delete a tuple which does not exist: user: '{}', relation: '{}', object: '{}': tuple to be written already existed or the tuple to be deleted did not exist",

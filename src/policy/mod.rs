@@ -19,6 +19,7 @@ pub mod token;
 
 mod change;
 mod error;
+mod expiry;
 mod models;
 mod read;
 mod replica;
@@ -26,7 +27,7 @@ mod service;
 mod stores;
 mod write;
 
-pub use change::{Change, Changes, OnConflict};
+pub use change::{Change, Changes, OnConflict, Precondition};
 pub use error::PolicyError;
 pub use models::{StoredModel, read_model, write_model};
 pub use read::{ChangePage, ChangesFrom, TuplePage, TupleQuery};

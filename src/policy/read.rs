@@ -1,10 +1,10 @@
 //! Reading tuples and the change log, page by page, from the database.
 
 use super::change::{Change, from_log};
-use super::engine::tuple::Tuple;
+use super::engine::relationship::Relationship;
 use super::error::PolicyError;
 use super::models::page_of;
-use super::replica::tuple_of;
+use super::replica::relationship_of;
 use super::service::Policy;
 use super::token::TokenError;
 use crate::base::time::Timestamp;
@@ -31,7 +31,7 @@ pub struct TupleQuery<'a> {
 #[derive(Clone, Debug)]
 pub struct TuplePage {
     /// The tuples.
-    pub tuples: Vec<(Tuple, Timestamp)>,
+    pub tuples: Vec<(Relationship, Timestamp)>,
     /// Where to go on.
     pub token: String,
 }
@@ -51,9 +51,10 @@ impl Policy {
         &self,
         store_id: &str,
         query: TupleQuery<'_>,
-        page_size: u32,
-        token: &str,
+        page: (u32, &str),
+        now: Timestamp,
     ) -> Result<TuplePage, PolicyError> {
+        let (page_size, token) = page;
         let list = [
             "tuples",
             store_id,
@@ -90,7 +91,8 @@ impl Policy {
         let mut conn = self.db().read().await?;
         self.must_exist(&mut conn, store_id).await?;
         let rows =
-            policy_tuples::list(&mut conn, store_id, filter, after.as_ref(), page_size + 1).await?;
+            policy_tuples::list(&mut conn, store_id, filter, (after.as_ref(), page_size + 1))
+                .await?;
         let (rows, end) = page_of(rows, page_size);
         let token = end.map_or_else(String::new, |row| {
             let parts = &row.parts;
@@ -102,9 +104,11 @@ impl Policy {
             ];
             self.tokens().page(&list, &place)
         });
+        // What has expired is gone for readers, even before it is swept.
         let tuples = rows
             .iter()
-            .map(|row| Ok((tuple_of(row)?, row.created_at)))
+            .filter(|row| row.limits.expires_at.is_none_or(|at| at > now))
+            .map(|row| Ok((relationship_of(row)?, row.created_at)))
             .collect::<Result<_, PolicyError>>()?;
         Ok(TuplePage { tuples, token })
     }
@@ -199,7 +203,7 @@ pub enum ChangesFrom<'a> {
 
 fn touches(change: &Change, object_type: &str) -> bool {
     match change {
-        Change::Write(tuple) | Change::Delete(tuple) => {
+        Change::Write(Relationship { tuple, .. }) | Change::Delete(tuple) => {
             object_type.is_empty() || tuple.object.type_name() == object_type
         }
         Change::Model(_) => false,

@@ -11,9 +11,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
-use super::change::{Change, from_log};
+use super::change::{Change, from_log, read_condition};
 use super::engine::graph::{Graph, Symbols};
 use super::engine::program::Program;
+use super::engine::relationship::{Limits, Relationship};
 use super::engine::tuple::Tuple;
 use super::error::PolicyError;
 use super::models::read_model;
@@ -246,11 +247,10 @@ impl Replica {
         let mut after: Option<TupleParts> = None;
         loop {
             let filter = TupleFilter::All;
-            let rows =
-                policy_tuples::list(&mut conn, &self.store_id, filter, after.as_ref(), PAGE_ROWS)
-                    .await?;
+            let page = (after.as_ref(), PAGE_ROWS);
+            let rows = policy_tuples::list(&mut conn, &self.store_id, filter, page).await?;
             for row in &rows {
-                graph.insert(&tuple_of(row)?)?;
+                graph.insert(&relationship_of(row)?)?;
             }
             match rows.into_iter().last() {
                 Some(row) => after = Some(row.parts),
@@ -307,7 +307,7 @@ impl Snapshot {
         let mut latest_model = self.latest_model.clone();
         for change in changes {
             match change {
-                Change::Write(tuple) => drop(graph.insert(tuple)?),
+                Change::Write(relationship) => drop(graph.insert(relationship)?),
                 Change::Delete(tuple) => drop(graph.remove(tuple)),
                 Change::Model(id) => latest_model = Some(id.clone()),
             }
@@ -332,10 +332,21 @@ impl Snapshot {
     }
 }
 
-/// A stored tuple as the engine knows it.
-pub(super) fn tuple_of(row: &TupleRow) -> Result<Tuple, StoreError> {
-    let parts = &row.parts;
+/// A stored tuple as the engine knows it, without its limits.
+pub(super) fn tuple_of(parts: &TupleParts) -> Result<Tuple, StoreError> {
     let object = format!("{}:{}", parts.object_type, parts.object_id);
     Tuple::parse(&object, &parts.relation, &parts.subject)
         .map_err(|error| StoreError::corrupt("policy_tuples", &error))
+}
+
+/// A stored tuple as the engine knows it.
+pub(super) fn relationship_of(row: &TupleRow) -> Result<Relationship, StoreError> {
+    let condition = row.limits.condition.as_deref().map(read_condition);
+    Ok(Relationship {
+        tuple: tuple_of(&row.parts)?,
+        limits: Limits {
+            condition: condition.transpose()?,
+            expires_at: row.limits.expires_at,
+        },
+    })
 }

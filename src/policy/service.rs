@@ -8,7 +8,8 @@ use super::change::Changes;
 use super::engine::admit::admit;
 use super::engine::check::{CheckError, Question, check_with};
 use super::engine::program::Program;
-use super::engine::tuple::{Object, Subject, Tuple};
+use super::engine::relationship::{Circumstances, Context, Relationship};
+use super::engine::tuple::{Object, Subject};
 use super::error::PolicyError;
 use super::replica::{Consistency, Replica, Snapshot};
 use super::system;
@@ -48,7 +49,9 @@ pub struct CheckRequest<'a> {
     /// Who.
     pub subject: &'a Subject,
     /// Tuples that exist for this request only.
-    pub contextual: &'a [Tuple],
+    pub contextual: &'a [Relationship],
+    /// Values for the parameters of conditions.
+    pub context: &'a Context,
 }
 
 /// A decision, and what it is true of.
@@ -164,6 +167,7 @@ impl Policy {
             snapshot,
             program,
             model_id,
+            now,
         })
     }
 
@@ -183,8 +187,8 @@ impl Policy {
             .await?;
         if !changes.writes.is_empty() {
             let program = self.program_for_writes(store_id, model_id, now).await?;
-            for tuple in &changes.writes {
-                admitted(&program, tuple)?;
+            for relationship in &changes.writes {
+                admitted(&program, relationship)?;
             }
         }
         let mut tx = self.0.db.write().await?;
@@ -289,9 +293,9 @@ impl Policy {
     }
 }
 
-fn admitted(program: &Program, tuple: &Tuple) -> Result<(), PolicyError> {
-    admit(program.model(), tuple).map_err(|reason| PolicyError::NotAdmitted {
-        tuple: Box::new(tuple.clone()),
+fn admitted(program: &Program, relationship: &Relationship) -> Result<(), PolicyError> {
+    admit(program.model(), relationship).map_err(|reason| PolicyError::NotAdmitted {
+        tuple: Box::new(relationship.tuple.clone()),
         reason: Box::new(reason),
     })
 }
@@ -303,13 +307,14 @@ pub struct View {
     snapshot: Arc<Snapshot>,
     program: Arc<Program>,
     model_id: String,
+    now: Timestamp,
 }
 
 impl View {
     /// Decides a check. Contextual tuples are held against the model as strictly as written ones.
     pub fn check(&self, request: &CheckRequest<'_>) -> Result<bool, PolicyError> {
-        for tuple in request.contextual {
-            admitted(&self.program, tuple)?;
+        for relationship in request.contextual {
+            admitted(&self.program, relationship)?;
         }
         let question = Question {
             object: request.object,
@@ -321,6 +326,10 @@ impl View {
             &self.snapshot.graph,
             request.contextual,
             question,
+            Circumstances {
+                context: request.context,
+                now: self.now,
+            },
         );
         Ok(decision?.allowed)
     }

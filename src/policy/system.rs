@@ -10,6 +10,7 @@
 use std::fmt;
 
 use super::change::{Changes, OnConflict};
+use super::engine::relationship::Context;
 use super::engine::tuple::{Object, Subject, Tuple, TupleError};
 use super::engine::{dsl, json};
 use super::error::PolicyError;
@@ -163,6 +164,7 @@ pub async fn allows(
         relation: permission.as_str(),
         subject: &subject,
         contextual: &[],
+        context: &Context::new(),
     };
     let store = policy.system_store();
     let answer = policy
@@ -181,7 +183,7 @@ pub async fn assign_role(
     now: Timestamp,
 ) -> Result<Written, PolicyError> {
     let changes = Changes {
-        writes: vec![role_tuple(subject, role)?],
+        writes: vec![role_tuple(subject, role)?.into()],
         on_duplicate: OnConflict::Ignore,
         ..Changes::default()
     };
@@ -215,7 +217,7 @@ pub async fn roles_of(conn: &mut Conn, subject: &str) -> Result<Vec<Role>, Polic
         relation: None,
     };
     let store = store_id(conn).await?;
-    let rows = policy_tuples::list(conn, &store, filter, None, ROLE_ROWS).await?;
+    let rows = policy_tuples::list(conn, &store, filter, (None, ROLE_ROWS)).await?;
     Ok(rows
         .iter()
         .filter_map(|row| Role::parse(&row.parts.relation))
@@ -236,7 +238,7 @@ pub async fn role_assignments(
         relation: role.as_str().to_owned(),
         subject: subject.to_owned(),
     });
-    let rows = policy_tuples::list(conn, &store, TupleFilter::All, after.as_ref(), limit).await?;
+    let rows = policy_tuples::list(conn, &store, TupleFilter::All, (after.as_ref(), limit)).await?;
     Ok(rows
         .into_iter()
         .filter_map(|row| Some((row.parts.subject, Role::parse(&row.parts.relation)?)))

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{CHANGES, Change, Changes, OnConflict, to_log};
+use super::change::{CHANGES, Change, Changes, OnConflict, Precondition, condition_text, to_log};
+use super::engine::relationship::{Limits, Relationship};
 use super::engine::tuple::Tuple;
 use super::error::PolicyError;
 use super::token::{NONCE_CHARS, Revision};
@@ -11,7 +12,7 @@ use crate::base::secret::random;
 use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::store::policy_changes::ChangeRow;
-use crate::store::policy_tuples::TupleParts;
+use crate::store::policy_tuples::{StoredLimits, TupleParts};
 use crate::store::{Tx, policy_changes, policy_stores, policy_tuples};
 
 /// What a transaction has written to a store. Hand it to [`super::Policy::committed`] after the commit.
@@ -56,23 +57,41 @@ pub async fn write(
 ) -> Result<Written, PolicyError> {
     let mut done = Vec::new();
     // In one order whoever writes: two transactions that touch the same tuples must not wait for each other.
-    for (tuple, is_write) in in_order(changes)? {
+    for (tuple, step) in in_order(changes)? {
         let parts = parts_of(tuple);
-        let did = if is_write {
-            policy_tuples::insert(tx, store_id, &parts, now).await?
-        } else {
-            policy_tuples::delete(tx, store_id, &parts).await?
-        };
-        match (is_write, did) {
-            (true, true) => done.push(Change::Write(tuple.clone())),
-            (false, true) => done.push(Change::Delete(tuple.clone())),
-            (true, false) if changes.on_duplicate == OnConflict::Error => {
-                return Err(PolicyError::AlreadyThere(Box::new(tuple.clone())));
+        match step {
+            Step::Require(must_exist) => {
+                if !require(tx, store_id, (&parts, must_exist), now).await? {
+                    return Err(PolicyError::Precondition {
+                        tuple: Box::new(tuple.clone()),
+                        must_exist,
+                    });
+                }
             }
-            (false, false) if changes.on_missing == OnConflict::Error => {
-                return Err(PolicyError::NotThere(Box::new(tuple.clone())));
+            Step::Delete => {
+                if policy_tuples::delete(tx, store_id, &parts, now).await? {
+                    done.push(Change::Delete(tuple.clone()));
+                } else if changes.on_missing == OnConflict::Error {
+                    return Err(PolicyError::NotThere(Box::new(tuple.clone())));
+                }
             }
-            (_, false) => {}
+            Step::Write(limits) => {
+                let stored = StoredLimits {
+                    condition: limits.condition.as_ref().map(condition_text).transpose()?,
+                    expires_at: limits.expires_at,
+                };
+                if policy_tuples::insert(tx, store_id, (&parts, &stored), now).await? {
+                    done.push(Change::Write(Relationship {
+                        tuple: tuple.clone(),
+                        limits: limits.clone(),
+                    }));
+                } else if changes.on_duplicate == OnConflict::Error {
+                    return Err(PolicyError::AlreadyThere(Box::new(tuple.clone())));
+                } else if policy_tuples::limits(tx, store_id, &parts).await? != Some(stored) {
+                    // To ignore is not to overwrite.
+                    return Err(PolicyError::OtherLimits(Box::new(tuple.clone())));
+                }
+            }
         }
     }
     if done.is_empty() {
@@ -129,23 +148,63 @@ async fn unchanged(tx: &mut Tx, store_id: &str) -> Result<Written, PolicyError> 
     })
 }
 
-/// Every tuple once, sorted, with whether it is to be written.
-fn in_order(changes: &Changes) -> Result<BTreeMap<&Tuple, bool>, PolicyError> {
-    let mut all = BTreeMap::new();
-    let deletes = changes.deletes.iter().map(|tuple| (tuple, false));
-    let writes = changes.writes.iter().map(|tuple| (tuple, true));
-    for (tuple, is_write) in deletes.chain(writes) {
-        if all.insert(tuple, is_write).is_some() {
+/// What is to be done about a tuple. Requirements come first.
+enum Step<'a> {
+    Require(bool),
+    Delete,
+    Write(&'a Limits),
+}
+
+/// Whether a tuple is (not) there, and stays so until the transaction ends.
+async fn require(
+    tx: &mut Tx,
+    store_id: &str,
+    (parts, must_exist): (&TupleParts, bool),
+    now: Timestamp,
+) -> Result<bool, PolicyError> {
+    if must_exist {
+        return Ok(policy_tuples::hold(tx, store_id, parts, now).await?);
+    }
+    // What is not there cannot be locked: a row that comes and goes makes other writers of it wait.
+    let limits = StoredLimits::default();
+    let is_new = policy_tuples::insert(tx, store_id, (parts, &limits), now).await?;
+    if is_new {
+        policy_tuples::delete(tx, store_id, parts, now).await?;
+    }
+    Ok(is_new)
+}
+
+/// Every tuple once to delete or to write, and what is required of tuples before; in the order of the tuples.
+fn in_order(changes: &Changes) -> Result<Vec<(&Tuple, Step<'_>)>, PolicyError> {
+    let mut all: BTreeMap<&Tuple, Step<'_>> = BTreeMap::new();
+    let deletes = changes.deletes.iter().map(|tuple| (tuple, Step::Delete));
+    let writes = changes
+        .writes
+        .iter()
+        .map(|write| (&write.tuple, Step::Write(&write.limits)));
+    for (tuple, step) in deletes.chain(writes) {
+        if all.insert(tuple, step).is_some() {
             return Err(PolicyError::Duplicate(Box::new(tuple.clone())));
         }
     }
     if all.is_empty() {
         return Err(PolicyError::NothingToWrite);
     }
-    if all.len() > CHANGES {
+    if all.len() > CHANGES || changes.preconditions.len() > CHANGES {
         return Err(PolicyError::TooManyChanges { limit: CHANGES });
     }
-    Ok(all)
+    let mut steps: Vec<(&Tuple, Step<'_>)> = changes
+        .preconditions
+        .iter()
+        .map(|precondition| match precondition {
+            Precondition::MustExist(tuple) => (tuple, Step::Require(true)),
+            Precondition::MustNotExist(tuple) => (tuple, Step::Require(false)),
+        })
+        .chain(all)
+        .collect();
+    // A stable sort: what is required of a tuple stays before what is done to it.
+    steps.sort_by(|a, b| a.0.cmp(b.0));
+    Ok(steps)
 }
 
 fn parts_of(tuple: &Tuple) -> TupleParts {

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::identity::session;
 use crate::oauth::keys::KeysError;
 use crate::oauth::sweep;
+use crate::policy::PolicyError;
 use crate::store::StoreError;
 
 /// How often rows that have served are removed.
@@ -34,6 +35,7 @@ impl Workers {
         };
         workers.every(SWEEP_SECONDS, "sweep of sessions", app, sweep_sessions);
         workers.every(SWEEP_SECONDS, "sweep of grants", app, sweep_grants);
+        workers.every(SWEEP_SECONDS, "sweep of tuples", app, sweep_tuples);
         workers.every(KEYS_SECONDS, "key maintenance", app, maintain_keys);
         workers.follow_policies(app);
         workers
@@ -78,6 +80,11 @@ async fn maintain_keys(app: Arc<App>) -> Result<(), KeysError> {
 
 async fn sweep_grants(app: Arc<App>) -> Result<(), StoreError> {
     while sweep::sweep(&app.db, &app.config.tokens, app.clock.now()).await? > 0 {}
+    Ok(())
+}
+
+async fn sweep_tuples(app: Arc<App>) -> Result<(), PolicyError> {
+    while app.policy.sweep(app.clock.now()).await? > 0 {}
     Ok(())
 }
 

@@ -8,11 +8,18 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use super::{Db, StoreError};
 
 /// Every migration, oldest first. INVARIANT: a released migration never changes; a new one is appended.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "foundation",
-    include_str!("../../migrations/0001_foundation.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "foundation",
+        include_str!("../../migrations/0001_foundation.sql"),
+    ),
+    (
+        3,
+        "tuple_expiry",
+        include_str!("../../migrations/0003_tuple_expiry.sql"),
+    ),
+];
 
 /// Why the schema could not be brought to this version.
 #[derive(Debug, thiserror::Error)]

@@ -16,11 +16,31 @@ pub struct TupleParts {
     pub subject: String,
 }
 
+/// What limits a tuple, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredLimits {
+    /// The condition and what the tuple fixes of its parameters, as JSON.
+    pub condition: Option<String>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl FromRow for StoredLimits {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            condition: row.get(0)?,
+            expires_at: row.time_opt(1)?,
+        })
+    }
+}
+
 /// A stored tuple.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TupleRow {
     /// What it says.
     pub parts: TupleParts,
+    /// When it counts.
+    pub limits: StoredLimits,
     /// When it was written.
     pub created_at: Timestamp,
 }
@@ -35,6 +55,10 @@ impl FromRow for TupleRow {
                 subject: row.get(3)?,
             },
             created_at: row.time(4)?,
+            limits: StoredLimits {
+                condition: row.get(5)?,
+                expires_at: row.time_opt(6)?,
+            },
         })
     }
 }
@@ -66,8 +90,84 @@ pub enum TupleFilter<'a> {
     },
 }
 
-/// Writes a tuple; whether it is new.
+/// Writes a tuple; whether it is new. One that has expired is as good as not there.
 pub async fn insert(
+    tx: &mut Tx,
+    store_id: &str,
+    (parts, limits): (&TupleParts, &StoredLimits),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .exec(
+            q("INSERT INTO policy_tuples (store_id, object_type, object_id, relation, subject, created_at, condition, expires_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+               ON CONFLICT (store_id, object_type, object_id, relation, subject) DO UPDATE
+               SET created_at = $6, condition = $7, expires_at = $8 WHERE policy_tuples.expires_at <= $6")
+            .bind(store_id)
+            .bind(&parts.object_type)
+            .bind(&parts.object_id)
+            .bind(&parts.relation)
+            .bind(&parts.subject)
+            .bind(now)
+            .bind(limits.condition.as_deref())
+            .bind(limits.expires_at),
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// What limits a tuple that is there.
+pub async fn limits(
+    conn: &mut Conn,
+    store_id: &str,
+    parts: &TupleParts,
+) -> Result<Option<StoredLimits>, StoreError> {
+    conn.opt(
+        q("SELECT condition, expires_at FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5")
+            .bind(store_id)
+            .bind(&parts.object_type)
+            .bind(&parts.object_id)
+            .bind(&parts.relation)
+            .bind(&parts.subject),
+    )
+    .await
+}
+
+/// Tuples of the stores that have expired, with their stores.
+pub async fn expired(
+    conn: &mut Conn,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(String, TupleParts)>, StoreError> {
+    let rows: Vec<Expired> = conn
+        .all(
+            q("SELECT object_type, object_id, relation, subject, store_id FROM policy_tuples
+               WHERE expires_at <= $1 AND store_id IN (SELECT id FROM policy_stores WHERE deleted_at IS NULL) ORDER BY store_id LIMIT $2")
+                .bind(now)
+                .bind(limit),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.0, row.1)).collect())
+}
+
+struct Expired(String, TupleParts);
+
+impl FromRow for Expired {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self(
+            row.get(4)?,
+            TupleParts {
+                object_type: row.get(0)?,
+                object_id: row.get(1)?,
+                relation: row.get(2)?,
+                subject: row.get(3)?,
+            },
+        ))
+    }
+}
+
+/// Locks a tuple that must be there until the transaction ends; whether it is.
+pub async fn hold(
     tx: &mut Tx,
     store_id: &str,
     parts: &TupleParts,
@@ -75,29 +175,55 @@ pub async fn insert(
 ) -> Result<bool, StoreError> {
     let changed = tx
         .exec(
-            q("INSERT INTO policy_tuples (store_id, object_type, object_id, relation, subject, created_at)
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING")
-            .bind(store_id)
-            .bind(&parts.object_type)
-            .bind(&parts.object_id)
-            .bind(&parts.relation)
-            .bind(&parts.subject)
-            .bind(now),
+            q("UPDATE policy_tuples SET created_at = created_at WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND (expires_at IS NULL OR expires_at > $6)")
+                .bind(store_id)
+                .bind(&parts.object_type)
+                .bind(&parts.object_id)
+                .bind(&parts.relation)
+                .bind(&parts.subject)
+                .bind(now),
         )
         .await?;
     Ok(changed == 1)
 }
 
-/// Deletes a tuple; whether it was there.
-pub async fn delete(tx: &mut Tx, store_id: &str, parts: &TupleParts) -> Result<bool, StoreError> {
+/// Takes an expired tuple away; whether it was there and still expired.
+pub async fn sweep(
+    tx: &mut Tx,
+    store_id: &str,
+    parts: &TupleParts,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let changed = tx
         .exec(
-            q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5")
+            q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND expires_at <= $6")
                 .bind(store_id)
                 .bind(&parts.object_type)
                 .bind(&parts.object_id)
                 .bind(&parts.relation)
-                .bind(&parts.subject),
+                .bind(&parts.subject)
+                .bind(now),
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Deletes a tuple; whether it was there and had not expired.
+pub async fn delete(
+    tx: &mut Tx,
+    store_id: &str,
+    parts: &TupleParts,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .exec(
+            q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND (expires_at IS NULL OR expires_at > $6)")
+                .bind(store_id)
+                .bind(&parts.object_type)
+                .bind(&parts.object_id)
+                .bind(&parts.relation)
+                .bind(&parts.subject)
+                .bind(now),
         )
         .await?;
     Ok(changed == 1)
@@ -108,12 +234,11 @@ pub async fn list(
     conn: &mut Conn,
     store_id: &str,
     filter: TupleFilter<'_>,
-    after: Option<&TupleParts>,
-    limit: u32,
+    (after, limit): (Option<&TupleParts>, u32),
 ) -> Result<Vec<TupleRow>, StoreError> {
     let query = match filter {
         TupleFilter::All => place(
-            q("SELECT object_type, object_id, relation, subject, created_at FROM policy_tuples
+            q("SELECT object_type, object_id, relation, subject, created_at, condition, expires_at FROM policy_tuples
                WHERE store_id = $1 AND (object_type, object_id, relation, subject) > ($2, $3, $4, $5)
                ORDER BY object_type, object_id, relation, subject LIMIT $6"),
             store_id,
@@ -126,7 +251,7 @@ pub async fn list(
             relation,
             subject,
         } => place(
-            q("SELECT object_type, object_id, relation, subject, created_at FROM policy_tuples
+            q("SELECT object_type, object_id, relation, subject, created_at, condition, expires_at FROM policy_tuples
                WHERE store_id = $1 AND (object_type, object_id, relation, subject) > ($2, $3, $4, $5)
                AND object_type = $6 AND object_id = $7 AND ($8 IS NULL OR relation = $8) AND ($9 IS NULL OR subject = $9)
                ORDER BY object_type, object_id, relation, subject LIMIT $10"),
@@ -143,7 +268,7 @@ pub async fn list(
             subject,
             relation,
         } => place(
-            q("SELECT object_type, object_id, relation, subject, created_at FROM policy_tuples
+            q("SELECT object_type, object_id, relation, subject, created_at, condition, expires_at FROM policy_tuples
                WHERE store_id = $1 AND (object_type, object_id, relation, subject) > ($2, $3, $4, $5)
                AND object_type = $6 AND subject = $7 AND ($8 IS NULL OR relation = $8)
                ORDER BY object_type, object_id, relation, subject LIMIT $9"),

@@ -9,6 +9,7 @@ use super::file::{StoreEntry, TupleEntry};
 use super::table::Located;
 use crate::policy::engine::admit::admit;
 use crate::policy::engine::model::Model;
+use crate::policy::engine::relationship::Relationship;
 use crate::policy::engine::tuple::Tuple;
 use crate::policy::engine::validate::validate;
 use crate::policy::engine::{dsl, json};
@@ -166,7 +167,7 @@ async fn tuples(
 ) -> Result<(), SetupError> {
     let mut writes = Vec::with_capacity(store.tuples.len());
     for (entry, tuple) in &store.tuples {
-        if let Err(error) = admit(model, tuple) {
+        if let Err(error) = admit(model, &tuple.clone().into()) {
             run.fault(entry.line, &entry.key, &error);
         } else if writes.contains(tuple) {
             run.fault(
@@ -180,13 +181,13 @@ async fn tuples(
     }
     for some in writes.chunks(TUPLES_AT_ONCE) {
         let changes = Changes {
-            writes: some.to_vec(),
+            writes: some.iter().cloned().map(Into::into).collect(),
             on_duplicate: OnConflict::Ignore,
             ..Changes::default()
         };
         let written = write_tuples(&mut run.tx, id, &changes, run.now).await?;
         for change in written.changes() {
-            if let Change::Write(tuple) = change {
+            if let Change::Write(Relationship { tuple, .. }) = change {
                 let (object, relation, subject) = (&tuple.object, &tuple.relation, &tuple.subject);
                 run.changed(format!(
                     "+ tuple {object}#{relation}@{subject} in store {}",

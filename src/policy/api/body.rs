@@ -6,9 +6,12 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::error::ApiError;
 use crate::base::id::is_ulid;
+use crate::base::time::Timestamp;
+use crate::policy::engine::relationship::{Context, Limits, Relationship, TupleCondition};
 use crate::policy::engine::tuple::Tuple;
 use crate::policy::token::{Revision, Tokens};
 use crate::policy::{Consistency, Policy};
@@ -18,6 +21,8 @@ pub(super) const REVISION: HeaderName = HeaderName::from_static("tessera-revisio
 /// Asks for an answer no older than a revision.
 const AT_LEAST: HeaderName = HeaderName::from_static("tessera-at-least");
 const MODEL_ID: HeaderName = HeaderName::from_static("openfga-authorization-model-id");
+/// Most that a tuple may fix of a condition's parameters, in bytes of JSON.
+const CONTEXT_BYTES: usize = 32 * 1024;
 const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: i64 = 100;
 
@@ -70,7 +75,7 @@ pub(super) fn page_size(given: Option<i64>) -> Result<u32, ApiError> {
     }
 }
 
-/// A tuple's key as JSON. `condition` has room here and is refused.
+/// A tuple's key as JSON, with what limits it. Beyond OpenFGA: `expires_at`, RFC 3339.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct TupleKey {
     #[serde(default)]
@@ -80,21 +85,54 @@ pub(super) struct TupleKey {
     #[serde(default)]
     pub(super) object: String,
     #[serde(default)]
-    condition: Option<serde_json::Value>,
+    condition: Option<ConditionKey>,
+    #[serde(default, alias = "expiresAt")]
+    expires_at: Option<String>,
+}
+
+/// A tuple's condition as JSON.
+#[derive(Debug, Deserialize)]
+struct ConditionKey {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    context: Option<Context>,
 }
 
 impl TupleKey {
+    /// The tuple with what limits it.
+    pub(super) fn relationship(&self) -> Result<Relationship, ApiError> {
+        let tuple = self.tuple()?;
+        let condition = match &self.condition {
+            Some(ConditionKey { name, context }) if !name.is_empty() => {
+                let context = context.clone().unwrap_or_default();
+                bounded(&context)?;
+                Some(TupleCondition {
+                    name: name.clone(),
+                    context,
+                })
+            }
+            Some(_) | None => None,
+        };
+        let expires_at = match self.expires_at.as_deref() {
+            None | Some("") => None,
+            Some(text) => Some(Timestamp::parse_rfc3339(text).ok_or_else(|| {
+                ApiError::invalid(&format_args!(
+                    "expires_at: `{text}` is not an RFC 3339 time such as `2030-01-01T00:00:00Z`"
+                ))
+            })?),
+        };
+        Ok(Relationship {
+            tuple,
+            limits: Limits {
+                condition,
+                expires_at,
+            },
+        })
+    }
+
     /// The tuple, whose three parts must be there.
     pub(super) fn tuple(&self) -> Result<Tuple, ApiError> {
-        if self
-            .condition
-            .as_ref()
-            .is_some_and(|condition| !condition.is_null())
-        {
-            return Err(ApiError::invalid(
-                "conditions are not supported yet; leave `condition` out of the tuple",
-            ));
-        }
         Tuple::parse(&self.object, &self.relation, &self.user)
             .map_err(|error| ApiError::invalid(&error))
     }
@@ -116,6 +154,40 @@ impl TupleKeys {
     pub(super) fn tuples(&self) -> Result<Vec<Tuple>, ApiError> {
         self.keys.iter().map(TupleKey::tuple).collect()
     }
+
+    /// The tuples with what limits them.
+    pub(super) fn relationships(&self) -> Result<Vec<Relationship>, ApiError> {
+        self.keys.iter().map(TupleKey::relationship).collect()
+    }
+}
+
+/// Holds what a tuple fixes of a condition's parameters to its size.
+fn bounded(context: &Context) -> Result<(), ApiError> {
+    let size = serde_json::to_vec(context).map_or(usize::MAX, |text| text.len());
+    if size > CONTEXT_BYTES {
+        return Err(ApiError::invalid(&format_args!(
+            "condition context size limit exceeded: {size} bytes exceeds {CONTEXT_BYTES} bytes"
+        )));
+    }
+    Ok(())
+}
+
+/// A tuple with its limits as JSON.
+pub(super) fn shown(tuple: &Tuple, limits: &Limits) -> Value {
+    let condition = limits
+        .condition
+        .as_ref()
+        .map(|condition| json!({"name": condition.name, "context": condition.context}));
+    let mut shown = json!({
+        "user": tuple.subject.to_string(),
+        "relation": tuple.relation,
+        "object": tuple.object.to_string(),
+        "condition": condition,
+    });
+    if let (Some(at), Some(fields)) = (limits.expires_at, shown.as_object_mut()) {
+        fields.insert("expires_at".to_owned(), at.rfc3339().into());
+    }
+    shown
 }
 
 /// How fresh an answer must be: OpenFGA's field, or our header, whichever asks for more.

@@ -16,7 +16,7 @@ use super::access::let_in;
 use super::body::{self, TupleKey, TupleKeys};
 use super::error::ApiError;
 use crate::app::App;
-use crate::policy::engine::tuple::Tuple;
+use crate::policy::engine::relationship::{Context, Relationship};
 use crate::policy::system::Permission;
 use crate::policy::{CheckRequest, PolicyError, View};
 
@@ -44,7 +44,7 @@ struct Check {
     consistency: String,
 }
 
-/// One question. `context` is ignored: there are no conditions it could matter to.
+/// One question.
 #[derive(Deserialize)]
 struct Item {
     #[serde(default, alias = "tupleKey")]
@@ -53,6 +53,8 @@ struct Item {
     contextual_tuples: Option<TupleKeys>,
     #[serde(default, alias = "correlationId")]
     correlation_id: String,
+    #[serde(default)]
+    context: Option<Context>,
 }
 
 #[derive(Deserialize)]
@@ -139,12 +141,14 @@ impl Item {
         })?;
         let asked = key.tuple()?;
         let contextual = self.contextual()?;
+        let context = self.context.clone().unwrap_or_default();
         let request = CheckRequest {
             model_id: "",
             object: &asked.object,
             relation: &asked.relation,
             subject: &asked.subject,
             contextual: &contextual,
+            context: &context,
         };
         view.check(&request).map_err(|error| match error {
             PolicyError::NotAdmitted { .. } => ApiError::bad("invalid_tuple", &error),
@@ -152,7 +156,7 @@ impl Item {
         })
     }
 
-    fn contextual(&self) -> Result<Vec<Tuple>, ApiError> {
+    fn contextual(&self) -> Result<Vec<Relationship>, ApiError> {
         let Some(keys) = &self.contextual_tuples else {
             return Ok(Vec::new());
         };
@@ -161,13 +165,13 @@ impl Item {
                 "contextual_tuples: at most {CONTEXTUAL_TUPLES} are allowed"
             )));
         }
-        let tuples = keys
-            .tuples()
+        let given = keys
+            .relationships()
             .map_err(|error| ApiError::bad("invalid_tuple", &error.message))?;
         let mut seen = HashSet::new();
-        match tuples.iter().find(|tuple| !seen.insert(*tuple)) {
-            None => Ok(tuples),
-            Some(twice) => Err(PolicyError::Duplicate(Box::new(twice.clone())).into()),
+        match given.iter().find(|one| !seen.insert(&one.tuple)) {
+            None => Ok(given),
+            Some(twice) => Err(PolicyError::Duplicate(Box::new(twice.tuple.clone())).into()),
         }
     }
 }

@@ -116,13 +116,14 @@ impl From<PolicyError> for ApiError {
             PolicyError::AlreadyThere(_) | PolicyError::NotThere(_) => {
                 Self::bad("write_failed_due_to_invalid_input", &error)
             }
+            PolicyError::OtherLimits(_) => Self::new(StatusCode::CONFLICT, "Aborted", &error),
             PolicyError::Check(check) => check_error(check),
             PolicyError::Token(TokenError::Page) => Self::bad("invalid_continuation_token", &error),
             PolicyError::Token(TokenError::PageOfOtherType) => {
                 Self::bad("query_string_type_continuation_token_mismatch", &error)
             }
             PolicyError::Token(TokenError::Revision) => Self::invalid(&error),
-            PolicyError::RevisionNotThere => {
+            PolicyError::RevisionNotThere | PolicyError::Precondition { .. } => {
                 Self::new(StatusCode::CONFLICT, "failed_precondition", &error)
             }
             PolicyError::Full(_) => Self::bad("exceeded_entity_limit", &error),
@@ -144,7 +145,9 @@ impl From<StoreError> for ApiError {
 
 fn check_error(error: &CheckError) -> ApiError {
     match error {
-        CheckError::UnknownType(_) | CheckError::UnknownRelation { .. } => ApiError::invalid(error),
+        CheckError::UnknownType(_)
+        | CheckError::UnknownRelation { .. }
+        | CheckError::Condition(_) => ApiError::invalid(error),
         CheckError::TooDeep | CheckError::Exhausted => {
             ApiError::bad("authorization_model_resolution_too_complex", error)
         }

@@ -10,17 +10,16 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::access::let_in;
 use super::body::{self, TupleKey, TupleKeys};
 use super::error::ApiError;
 use crate::app::App;
 use crate::base::time::Timestamp;
-use crate::policy::engine::tuple::{Object, Subject, Tuple, is_type, parse_relation};
+use crate::policy::engine::relationship::{Limits, Relationship};
+use crate::policy::engine::tuple::{Object, Subject, is_type, parse_relation};
 use crate::policy::system::Permission;
-use crate::policy::{Change, Changes, ChangesFrom, OnConflict, TupleQuery};
+use crate::policy::{Change, Changes, ChangesFrom, OnConflict, Precondition, TupleQuery};
 
 /// The routes of this file.
 pub(super) fn router() -> Router<Arc<App>> {
@@ -38,6 +37,28 @@ struct Write {
     deletes: Option<TupleKeys>,
     #[serde(default, alias = "authorizationModelId")]
     authorization_model_id: String,
+    #[serde(default)]
+    preconditions: Option<Preconditions>,
+}
+
+/// Beyond OpenFGA: what must be so before.
+#[derive(Default, Deserialize)]
+struct Preconditions {
+    #[serde(default, alias = "mustExist")]
+    must_exist: Vec<TupleKey>,
+    #[serde(default, alias = "mustNotExist")]
+    must_not_exist: Vec<TupleKey>,
+}
+
+impl Preconditions {
+    fn read(&self) -> Result<Vec<Precondition>, ApiError> {
+        let exist = self.must_exist.iter();
+        let not = self.must_not_exist.iter();
+        exist
+            .map(|key| Ok(Precondition::MustExist(key.tuple()?)))
+            .chain(not.map(|key| Ok(Precondition::MustNotExist(key.tuple()?))))
+            .collect()
+    }
 }
 
 async fn write(
@@ -55,8 +76,9 @@ async fn write(
         request.deletes.unwrap_or_default(),
     );
     let changes = Changes {
-        writes: writes.tuples()?,
+        writes: writes.relationships()?,
         deletes: deletes.tuples()?,
+        preconditions: request.preconditions.unwrap_or_default().read()?,
         on_duplicate: on_conflict("on_duplicate", &writes.on_duplicate)?,
         on_missing: on_conflict("on_missing", &deletes.on_missing)?,
     };
@@ -96,7 +118,7 @@ async fn read(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<impl IntoResponse, ApiError> {
-    let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in(&app, &headers, Permission::ReadStores).await?;
     let store = body::store_id(&store)?;
     let request: Read = body::parse(&body)?;
     let key = request.tuple_key.unwrap_or_default();
@@ -105,14 +127,19 @@ async fn read(
         .read(
             store,
             query(&key)?,
-            body::page_size(request.page_size)?,
-            &request.continuation_token,
+            (
+                body::page_size(request.page_size)?,
+                &request.continuation_token,
+            ),
+            now,
         )
         .await?;
     let tuples: Vec<Value> = page
         .tuples
         .iter()
-        .map(|(tuple, at)| json!({"key": shown(tuple), "timestamp": at.rfc3339()}))
+        .map(|(Relationship { tuple, limits }, at)| {
+            json!({"key": body::shown(tuple, limits), "timestamp": at.rfc3339()})
+        })
         .collect();
     Ok(Json(
         json!({"tuples": tuples, "continuation_token": page.token}),
@@ -186,13 +213,18 @@ async fn changes(
         .changes
         .iter()
         .filter_map(|(change, at)| {
-            let (tuple, operation) = match change {
-                Change::Write(tuple) => (tuple, "TUPLE_OPERATION_WRITE"),
-                Change::Delete(tuple) => (tuple, "TUPLE_OPERATION_DELETE"),
+            let (key, operation) = match change {
+                Change::Write(Relationship { tuple, limits }) => {
+                    (body::shown(tuple, limits), "TUPLE_OPERATION_WRITE")
+                }
+                Change::Delete(tuple) => (
+                    body::shown(tuple, &Limits::default()),
+                    "TUPLE_OPERATION_DELETE",
+                ),
                 Change::Model(_) => return None,
             };
             let at = at.rfc3339();
-            Some(json!({"tuple_key": shown(tuple), "operation": operation, "timestamp": at}))
+            Some(json!({"tuple_key": key, "operation": operation, "timestamp": at}))
         })
         .collect();
     Ok(Json(
@@ -201,10 +233,7 @@ async fn changes(
 }
 
 fn start_time(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .ok()
-        .and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok())
-        .map(Timestamp::from_ms)
+    Timestamp::parse_rfc3339(text)
         .filter(|at| *at < now)
         .ok_or_else(|| {
             ApiError::bad(
@@ -212,13 +241,4 @@ fn start_time(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
                 "start_time must be an RFC 3339 time in the past, such as `2025-01-01T00:00:00Z`",
             )
         })
-}
-
-fn shown(tuple: &Tuple) -> Value {
-    json!({
-        "user": tuple.subject.to_string(),
-        "relation": tuple.relation,
-        "object": tuple.object.to_string(),
-        "condition": null,
-    })
 }

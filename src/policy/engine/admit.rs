@@ -2,7 +2,9 @@
 //!
 //! Stored tuples that a newer model no longer admits are not an error: `check` skips them.
 
-use super::model::{Model, SubjectForm};
+use super::condition::{CompiledCondition, ContextError};
+use super::model::{Model, Relation, Restriction, SubjectForm};
+use super::relationship::{Relationship, TupleCondition};
 use super::tuple::{Subject, Tuple};
 
 /// Why a model does not admit a tuple. The wording is OpenFGA's, so that people find it again.
@@ -43,13 +45,60 @@ pub enum NotAdmitted {
         /// The relation.
         relation: String,
     },
+    /// Every restriction that fits asks for a condition, and the tuple names none.
+    #[error("condition is missing{0}")]
+    ConditionMissing(String),
+    /// The model has no such condition.
+    #[error("undefined condition `{0}`")]
+    UndefinedCondition(String),
+    /// The condition exists, but not for subjects of this form in this relation.
+    #[error("invalid condition for type restriction{0}")]
+    OtherCondition(String),
+    /// What the tuple fixes does not fit the condition's parameters.
+    #[error(transparent)]
+    Context(#[from] ContextError),
     /// `o#r@o#r` says nothing.
     #[error("cannot write a tuple that is implicit")]
     Implicit,
 }
 
-/// Checks a tuple against a model.
-pub fn admit(model: &Model, tuple: &Tuple) -> Result<(), NotAdmitted> {
+/// Checks a tuple, with its condition, against a model.
+pub fn admit(model: &Model, relationship: &Relationship) -> Result<(), NotAdmitted> {
+    let fitting = fitting(model, &relationship.tuple)?;
+    let allowed = |named: Option<&String>| {
+        fitting
+            .iter()
+            .any(|restriction| restriction.condition.as_ref() == named)
+    };
+    let Some(TupleCondition { name, context }) = &relationship.limits.condition else {
+        return if allowed(None) {
+            Ok(())
+        } else {
+            Err(NotAdmitted::ConditionMissing(list(
+                ": allowed are ",
+                &fitting,
+            )))
+        };
+    };
+    let condition = model
+        .conditions
+        .get(name)
+        .ok_or_else(|| NotAdmitted::UndefinedCondition(name.clone()))?;
+    if !allowed(Some(name)) {
+        return Err(NotAdmitted::OtherCondition(list(
+            ": allowed are ",
+            &fitting,
+        )));
+    }
+    match CompiledCondition::compile(name, condition) {
+        Ok(compiled) => Ok(compiled.admit_context(context)?),
+        // Models are validated before they are stored.
+        Err(_) => Err(NotAdmitted::UndefinedCondition(name.clone())),
+    }
+}
+
+/// The restrictions that a tuple fits, whatever their conditions; at least one.
+fn fitting<'m>(model: &'m Model, tuple: &Tuple) -> Result<Vec<&'m Restriction>, NotAdmitted> {
     known(model, &tuple.subject)?;
     let type_name = tuple.object.type_name();
     let definition = model
@@ -70,7 +119,7 @@ pub fn admit(model: &Model, tuple: &Tuple) -> Result<(), NotAdmitted> {
             relation: tuple.relation.clone(),
         });
     }
-    let allowed = relation.restrictions.iter().any(|restriction| {
+    let fits = |restriction: &&Restriction| {
         restriction.type_name == tuple.subject.type_name()
             && match (&restriction.form, &tuple.subject) {
                 (SubjectForm::Object, Subject::Object(_))
@@ -78,8 +127,9 @@ pub fn admit(model: &Model, tuple: &Tuple) -> Result<(), NotAdmitted> {
                 (SubjectForm::Userset(relation), Subject::Userset(_, asked)) => relation == asked,
                 (SubjectForm::Object | SubjectForm::Wildcard | SubjectForm::Userset(_), _) => false,
             }
-    });
-    if !allowed {
+    };
+    let fitting: Vec<&Restriction> = relation.restrictions.iter().filter(fits).collect();
+    if fitting.is_empty() {
         return Err(NotAdmitted::NotAllowed {
             subject: match &tuple.subject {
                 Subject::Object(object) => object.type_name().to_owned(),
@@ -97,7 +147,7 @@ pub fn admit(model: &Model, tuple: &Tuple) -> Result<(), NotAdmitted> {
         {
             Err(NotAdmitted::Implicit)
         }
-        _ => Ok(()),
+        _ => Ok(fitting),
     }
 }
 
@@ -117,14 +167,18 @@ pub fn known(model: &Model, subject: &Subject) -> Result<(), NotAdmitted> {
     }
 }
 
-fn allowed_text(relation: &super::model::Relation) -> String {
+fn allowed_text(relation: &Relation) -> String {
     if relation.restrictions.is_empty() {
         return ": it is computed from other relations, write to those".to_owned();
     }
-    let list: Vec<String> = relation
-        .restrictions
+    let all: Vec<&Restriction> = relation.restrictions.iter().collect();
+    list(": allowed are ", &all)
+}
+
+fn list(start: &str, restrictions: &[&Restriction]) -> String {
+    let names: Vec<String> = restrictions
         .iter()
         .map(|restriction| format!("`{restriction}`"))
         .collect();
-    format!(": allowed are {}", list.join(", "))
+    format!("{start}{}", names.join(", "))
 }

@@ -6,25 +6,29 @@
 //! independent of the order in which branches are tried: a value of true or false found anywhere holds everywhere, so it
 //! is kept for the whole request; `Unknown` holds for one pass only, and passes repeat while they learn something.
 //!
+//! A tuple whose condition cannot be evaluated is an error that an answer found elsewhere beats: true in an `or`, false in
+//! an `and`.
+//!
 //! INVARIANT: past a bound (depth, steps) the answer is an error, never an allow and never a deny.
 
 mod asked;
 mod value;
+mod written;
 
 use rustc_hash::FxHashMap;
 
 use self::asked::{Asked, Who, relation_of, type_of};
 use self::value::Value;
-use super::graph::{Graph, GraphFull, NodeId, SubjectId, Subjects, edge_parts};
+use super::condition::ConditionError;
+use super::graph::{Graph, GraphFull, NodeId, SubjectId};
 use super::program::{Op, Program, RelationIndex, RelationProgram};
-use super::tuple::{Object, Subject, Tuple};
+use super::relationship::{Circumstances, Relationship};
+use super::tuple::{Object, Subject};
 
 /// Hops through tuples that one question may take.
 pub const DEPTH_HOPS: u32 = 25;
 /// Relations and tuples that one question may look at.
 pub const STEPS: u32 = 300_000;
-/// From so many usersets on, the subject's own memberships are looked at first.
-const WIDE_USERSETS: usize = 8;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,9 @@ pub enum CheckError {
         "the question needs more than {STEPS} steps; narrow the relation or flatten the groups involved"
     )]
     Exhausted,
+    /// A condition that the answer depends on could not be evaluated.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
     /// The graph is out of numbers.
     #[error(transparent)]
     Full(#[from] GraphFull),
@@ -80,6 +87,7 @@ pub fn check(
     program: &Program,
     graph: &Graph,
     question: Question<'_>,
+    circumstances: Circumstances<'_>,
 ) -> Result<Decision, CheckError> {
     let object_type = type_of(program, question.object.type_name())?;
     let relation = relation_of(program, question.object.type_name(), question.relation)?;
@@ -89,13 +97,15 @@ pub fn check(
         graph.find(who.type_symbol, who.id),
     );
     if let (Some(node), Some(subject)) = found {
-        return Run::new(program, graph, who.asked(graph, subject)).decide(node, relation);
+        let asked = who.asked(graph, subject);
+        return Run::new(program, graph, asked, circumstances).decide(node, relation);
     }
     // What no tuple names gets a number in a copy of the graph, which costs a few small nodes.
     let mut copy = graph.clone();
     let node = copy.intern_node(object_type, question.object.id())?;
     let subject = copy.intern_node(who.type_symbol, who.id)?;
-    Run::new(program, &copy, who.asked(&copy, subject)).decide(node, relation)
+    let asked = who.asked(&copy, subject);
+    Run::new(program, &copy, asked, circumstances).decide(node, relation)
 }
 
 /// Decides a question over the stored tuples and some that exist for this request only.
@@ -104,17 +114,18 @@ pub fn check(
 pub fn check_with(
     program: &Program,
     graph: &Graph,
-    contextual: &[Tuple],
+    contextual: &[Relationship],
     question: Question<'_>,
+    circumstances: Circumstances<'_>,
 ) -> Result<Decision, CheckError> {
     if contextual.is_empty() {
-        return check(program, graph, question);
+        return check(program, graph, question, circumstances);
     }
     let mut graph = graph.clone();
-    for tuple in contextual {
-        graph.insert(tuple)?;
+    for relationship in contextual {
+        graph.insert(relationship)?;
     }
-    check(program, &graph, question)
+    check(program, &graph, question, circumstances)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,12 +136,17 @@ enum Memo {
     Open { pass: u32 },
     /// Too deep in this pass, from this many hops on.
     TooDeep { pass: u32, hops: u32 },
+    /// A condition failed in this pass.
+    Failed { pass: u32 },
 }
 
 struct Run<'a> {
     program: &'a Program,
     graph: &'a Graph,
     asked: Asked,
+    circumstances: Circumstances<'a>,
+    /// The first condition that could not be evaluated.
+    failure: Option<ConditionError>,
     memo: FxHashMap<(u32, u32), Memo>,
     pass: u32,
     learned: u32,
@@ -138,11 +154,18 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(program: &'a Program, graph: &'a Graph, asked: Asked) -> Self {
+    fn new(
+        program: &'a Program,
+        graph: &'a Graph,
+        asked: Asked,
+        circumstances: Circumstances<'a>,
+    ) -> Self {
         Self {
             program,
             graph,
             asked,
+            circumstances,
+            failure: None,
             memo: FxHashMap::default(),
             pass: 0,
             learned: 0,
@@ -159,7 +182,13 @@ impl<'a> Run<'a> {
                 Value::TooDeep => return Err(CheckError::TooDeep),
                 // A pass that learned nothing would be followed by its own repetition: the fixpoint is reached.
                 Value::Unknown if self.learned == 0 => false,
-                Value::Unknown => {
+                Value::Failed if self.learned == 0 => {
+                    return match self.failure {
+                        Some(failure) => Err(failure.into()),
+                        None => Err(CheckError::TooDeep),
+                    };
+                }
+                Value::Unknown | Value::Failed => {
                     self.pass += 1;
                     continue;
                 }
@@ -207,7 +236,8 @@ impl<'a> Run<'a> {
                 Some(Memo::TooDeep { pass, hops: at }) if *pass == self.pass && hops >= *at => {
                     return Ok(Value::TooDeep);
                 }
-                Some(Memo::Open { .. } | Memo::TooDeep { .. }) | None => {}
+                Some(Memo::Failed { pass }) if *pass == self.pass => return Ok(Value::Failed),
+                Some(Memo::Open { .. } | Memo::TooDeep { .. } | Memo::Failed { .. }) | None => {}
             }
         }
         if hops >= DEPTH_HOPS {
@@ -242,6 +272,7 @@ impl<'a> Run<'a> {
                 pass: self.pass,
                 hops,
             },
+            Value::Failed => Memo::Failed { pass: self.pass },
         };
         self.memo.insert(key, memo);
         Ok(value)
@@ -259,13 +290,13 @@ impl<'a> Run<'a> {
                 let mut value = Value::False;
                 for parent in subjects.direct.iter().map(SubjectId::from_set) {
                     self.step()?;
-                    let Some((_, index)) = parents
+                    let Some(to) = parents
                         .iter()
-                        .find(|(type_symbol, _)| *type_symbol == parent.type_symbol())
+                        .find(|to| to.type_symbol == parent.type_symbol())
                     else {
                         continue;
                     };
-                    value = value.or(self.relation(parent.node(), *index, frame.hops + 1)?);
+                    value = value.or(self.through(subjects, parent, to, frame.hops)?);
                     if value == Value::True {
                         break;
                     }
@@ -301,109 +332,6 @@ impl<'a> Run<'a> {
             }
         }
     }
-
-    /// The tuples written on the relation itself. Those that the model does not admit (any more) are skipped.
-    fn this(&mut self, frame: Frame<'_>) -> Result<Value, CheckError> {
-        let graph = self.graph;
-        let Some(subjects) = graph.subjects(frame.node, frame.relation.symbol) else {
-            return Ok(Value::False);
-        };
-        if self.stands_directly(subjects, frame.relation) {
-            return Ok(Value::True);
-        }
-        if subjects.usersets.len() >= WIDE_USERSETS
-            && let Some(value) = self.through_memberships(subjects, frame)?
-        {
-            return Ok(value);
-        }
-        let mut value = Value::False;
-        for userset in subjects.usersets.iter().map(SubjectId::from_set) {
-            let Some(index) = frame.relation.admits_userset(userset) else {
-                self.step()?;
-                continue;
-            };
-            value = value.or(self.relation(userset.node(), index, frame.hops + 1)?);
-            if value == Value::True {
-                break;
-            }
-        }
-        Ok(value)
-    }
-
-    /// Whether a tuple names the subject itself, or the wildcard that covers it.
-    fn stands_directly(&self, subjects: &Subjects, relation: &RelationProgram) -> bool {
-        let asked = &self.asked;
-        let direct = &relation.direct;
-        let type_symbol = asked.subject.type_symbol();
-        if asked.subject.relation().is_some() {
-            return subjects.usersets.contains(asked.subject.value())
-                && relation.admits_userset(asked.subject).is_some();
-        }
-        if asked.is_wildcard {
-            return direct.wildcards.contains(&type_symbol)
-                && subjects.direct.contains(asked.subject.value());
-        }
-        direct.objects.contains(&type_symbol) && subjects.direct.contains(asked.subject.value())
-            || direct.wildcards.contains(&type_symbol)
-                && asked
-                    .wildcard
-                    .is_some_and(|wildcard| subjects.direct.contains(wildcard.value()))
-    }
-
-    /// Many usersets stand on the object: look from the subject's few memberships instead. `None` when that decides nothing.
-    fn through_memberships(
-        &mut self,
-        subjects: &Subjects,
-        frame: Frame<'_>,
-    ) -> Result<Option<Value>, CheckError> {
-        let graph = self.graph;
-        let memberships = [Some(self.asked.subject), self.asked.wildcard]
-            .into_iter()
-            .flatten()
-            .map(|subject| graph.objects(subject));
-        if memberships
-            .clone()
-            .map(super::graph::Set::len)
-            .sum::<usize>()
-            >= subjects.usersets.len()
-            || frame.hops + 1 >= DEPTH_HOPS
-        {
-            return Ok(None);
-        }
-        for membership in memberships.flat_map(super::graph::Set::iter) {
-            self.step()?;
-            let (node, symbol) = edge_parts(membership);
-            let Some(type_symbol) = graph.type_of(node) else {
-                continue;
-            };
-            let userset = SubjectId::userset(node, type_symbol, symbol);
-            let admitted = subjects.usersets.contains(userset.value())
-                && frame.relation.admits_userset(userset).is_some();
-            let Some(relation) = self
-                .program
-                .by_symbols(type_symbol, symbol)
-                .filter(|_| admitted)
-                .and_then(|index| self.program.relation(index))
-            else {
-                continue;
-            };
-            if relation.direct_suffices
-                && graph
-                    .subjects(node, symbol)
-                    .is_some_and(|members| self.stands_directly(members, relation))
-            {
-                return Ok(Some(Value::True));
-            }
-        }
-        // If the usersets hold nothing but their own tuples, all of the subject's have been seen.
-        let only_own_tuples = frame.relation.direct.usersets.iter().all(|(.., index)| {
-            self.program
-                .relation(*index)
-                .is_some_and(|relation| matches!(relation.op, Op::This) && relation.is_flat)
-        });
-        let is_object = self.asked.subject.relation().is_none();
-        Ok((only_own_tuples && is_object).then_some(Value::False))
-    }
 }
 
 /// Where an operator is evaluated.
@@ -412,19 +340,6 @@ struct Frame<'p> {
     node: NodeId,
     relation: &'p RelationProgram,
     hops: u32,
-}
-
-impl RelationProgram {
-    /// The relation that a userset asks, when the model allows it here.
-    fn admits_userset(&self, userset: SubjectId) -> Option<RelationIndex> {
-        self.direct
-            .usersets
-            .iter()
-            .find(|(type_symbol, relation, _)| {
-                *type_symbol == userset.type_symbol() && Some(*relation) == userset.relation()
-            })
-            .map(|(.., index)| *index)
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 
 pub(super) use set::Set;
 
+use super::relationship::{Limits, Relationship};
 use super::trie::Trie;
 use super::tuple::{Object, Subject, Tuple};
 
@@ -80,6 +81,8 @@ pub(super) struct Subjects {
     pub(super) direct: Set,
     /// Usersets.
     pub(super) usersets: Set,
+    /// What limits those of them that do not count always.
+    limits: Trie<Arc<Limits>>,
 }
 
 impl Symbols {
@@ -140,8 +143,9 @@ impl Graph {
         self.tuples == 0
     }
 
-    /// Adds a tuple; whether it is new.
-    pub fn insert(&mut self, tuple: &Tuple) -> Result<bool, GraphFull> {
+    /// Adds a tuple, or changes what limits it; whether it is new.
+    pub fn insert(&mut self, relationship: &Relationship) -> Result<bool, GraphFull> {
+        let tuple = &relationship.tuple;
         let node = self.intern(&tuple.object)?;
         let relation = self.symbols.intern(&tuple.relation)?;
         let subject = self.intern_subject(&tuple.subject)?;
@@ -152,7 +156,7 @@ impl Graph {
         let fresh = self
             .subjects
             .get_mut(key)
-            .is_some_and(|subjects| subjects.side(subject).insert(subject.0));
+            .is_some_and(|subjects| subjects.insert(subject, &relationship.limits));
         if fresh {
             self.tuples += 1;
             if self.objects.get(subject.0).is_none() {
@@ -174,7 +178,7 @@ impl Graph {
         let removed = self
             .subjects
             .get_mut(key)
-            .is_some_and(|subjects| subjects.side(subject).remove(subject.0));
+            .is_some_and(|subjects| subjects.remove(subject));
         if removed {
             self.tuples = self.tuples.saturating_sub(1);
             if self.subjects.get(key).is_some_and(Subjects::is_empty) {
@@ -368,6 +372,28 @@ impl Subjects {
         self.direct.is_empty() && self.usersets.is_empty()
     }
 
+    /// What limits the tuple of a subject that stands here.
+    pub(super) fn limits(&self, subject: SubjectId) -> Option<&Limits> {
+        if self.limits.len() == 0 {
+            return None;
+        }
+        self.limits.get(subject.0).map(AsRef::as_ref)
+    }
+
+    fn insert(&mut self, subject: SubjectId, limits: &Limits) -> bool {
+        if limits.is_empty() {
+            self.limits.remove(subject.0);
+        } else {
+            self.limits.insert(subject.0, Arc::new(limits.clone()));
+        }
+        self.side(subject).insert(subject.0)
+    }
+
+    fn remove(&mut self, subject: SubjectId) -> bool {
+        self.limits.remove(subject.0);
+        self.side(subject).remove(subject.0)
+    }
+
     fn side(&mut self, subject: SubjectId) -> &mut Set {
         if subject.relation().is_some() {
             &mut self.usersets
@@ -390,10 +416,20 @@ mod tests {
     #[test]
     fn a_clone_does_not_see_later_writes() {
         let mut graph = Graph::default();
-        assert!(graph.insert(&tuple("doc:1#viewer@user:anne")).unwrap());
-        assert!(!graph.insert(&tuple("doc:1#viewer@user:anne")).unwrap());
+        assert!(
+            graph
+                .insert(&tuple("doc:1#viewer@user:anne").into())
+                .unwrap()
+        );
+        assert!(
+            !graph
+                .insert(&tuple("doc:1#viewer@user:anne").into())
+                .unwrap()
+        );
         let before = graph.clone();
-        graph.insert(&tuple("doc:1#viewer@group:a#member")).unwrap();
+        graph
+            .insert(&tuple("doc:1#viewer@group:a#member").into())
+            .unwrap();
         assert!(graph.remove(&tuple("doc:1#viewer@user:anne")));
         assert_eq!((before.len(), graph.len()), (1, 1));
         let mut before = before;
@@ -412,7 +448,7 @@ mod tests {
             ])
             .collect();
         for tuple in &tuples {
-            graph.insert(tuple).unwrap();
+            graph.insert(&tuple.clone().into()).unwrap();
         }
         for tuple in &tuples {
             assert!(graph.remove(tuple));

@@ -13,11 +13,13 @@
 
 pub mod admit;
 pub mod check;
+pub mod condition;
 pub mod dsl;
 pub mod graph;
 pub mod json;
 pub mod model;
 pub mod program;
+pub mod relationship;
 pub mod tuple;
 pub mod validate;
 

@@ -14,8 +14,10 @@ use super::model::{
     Model, Origin, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition,
 };
 use super::program::Program;
+use super::relationship::{Circumstances, Context, Relationship};
 use super::tuple::{Object, Subject, Tuple};
 use super::validate::validate;
+use crate::base::time::Timestamp;
 
 struct Oracle<'a> {
     model: &'a Model,
@@ -176,7 +178,7 @@ impl Oracle<'_> {
         self.tuples
             .iter()
             .filter(|tuple| tuple.object == *object && tuple.relation == relation)
-            .filter(|tuple| admit(self.model, tuple).is_ok())
+            .filter(|tuple| admit(self.model, &(*tuple).clone().into()).is_ok())
             .map(|tuple| tuple.subject.clone())
             .collect()
     }
@@ -386,20 +388,26 @@ fn compare(seed: u64, tally: &mut Tally) {
     let program = Program::compile(&model, graph.symbols()).unwrap();
     // Half of the cases see tuples that come and go first.
     for tuple in random_tuples(&mut random, &model, 6) {
-        graph.insert(&tuple).unwrap();
+        graph.insert(&tuple.clone().into()).unwrap();
         graph.remove(&tuple);
     }
-    let contextual: Vec<Tuple> = tuples
+    let contextual: Vec<Relationship> = tuples
         .iter()
         .skip(count * 3 / 4)
-        .filter(|tuple| admit(&model, tuple).is_ok())
         .cloned()
+        .map(Relationship::from)
+        .filter(|relationship| admit(&model, relationship).is_ok())
         .collect();
     for tuple in &tuples {
-        if !contextual.contains(tuple) {
-            graph.insert(tuple).unwrap();
+        if !contextual.iter().any(|one| one.tuple == *tuple) {
+            graph.insert(&tuple.clone().into()).unwrap();
         }
     }
+    let context = Context::new();
+    let circumstances = Circumstances {
+        context: &context,
+        now: Timestamp::from_ms(0),
+    };
     for _ in 0..20 {
         let subject = random_subject(&mut random);
         let object = Object::parse(&random_object(&mut random)).unwrap();
@@ -419,7 +427,7 @@ fn compare(seed: u64, tally: &mut Tally) {
             relation,
             subject: &subject,
         };
-        let found = check_with(&program, &graph, &contextual, question).unwrap();
+        let found = check_with(&program, &graph, &contextual, question, circumstances).unwrap();
         tally.compared += 1;
         tally.allowed += u32::from(found.allowed);
         tally.cyclic += u32::from(expected.is_none());

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::condition::CompiledCondition;
 use super::graph::{GraphFull, Symbol, Symbols};
-use super::model::{Model, Rewrite, SubjectForm};
+use super::model::{Model, Restriction, Rewrite, SubjectForm};
 
 /// A compiled model. Valid for every snapshot of the store whose [`Symbols`] it was compiled with.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub struct Program {
     types: HashMap<String, TypeProgram>,
     relations: Vec<RelationProgram>,
     by_symbols: HashMap<(Symbol, Symbol), RelationIndex>,
+    conditions: HashMap<String, CompiledCondition>,
 }
 
 #[derive(Debug)]
@@ -46,7 +48,7 @@ pub(super) enum Op {
     TupleToUserset {
         tupleset: Symbol,
         /// The relation to ask, by the type of the related object. Types that lack it lead nowhere.
-        parents: Vec<(Symbol, RelationIndex)>,
+        parents: Vec<Admitted>,
     },
     Union(Vec<Op>),
     Intersection(Vec<Op>),
@@ -55,9 +57,39 @@ pub(super) enum Op {
 
 #[derive(Debug, Default)]
 pub(super) struct Direct {
-    pub(super) objects: Vec<Symbol>,
-    pub(super) wildcards: Vec<Symbol>,
-    pub(super) usersets: Vec<(Symbol, Symbol, RelationIndex)>,
+    pub(super) objects: Vec<(Symbol, Gate)>,
+    pub(super) wildcards: Vec<(Symbol, Gate)>,
+    pub(super) usersets: Vec<(Symbol, Admitted)>,
+}
+
+/// A relation that tuples lead to: of a userset, or of the object behind a `from`.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) type_symbol: Symbol,
+    pub(super) index: RelationIndex,
+    pub(super) gate: Gate,
+}
+
+/// Which tuples a restriction lets pass, by their conditions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gate {
+    /// Those without a condition.
+    pub(super) plain: bool,
+    /// Those with one of these.
+    pub(super) conditions: Vec<String>,
+}
+
+impl Gate {
+    fn of<'m>(restrictions: impl Iterator<Item = &'m Restriction>) -> Self {
+        let mut gate = Self::default();
+        for restriction in restrictions {
+            match &restriction.condition {
+                None => gate.plain = true,
+                Some(name) => gate.conditions.push(name.clone()),
+            }
+        }
+        gate
+    }
 }
 
 /// A form of subject as a bit: an object of a type, all objects of a type, or a relation of a type.
@@ -71,6 +103,15 @@ impl Program {
             types: HashMap::new(),
             relations: Vec::new(),
             by_symbols: HashMap::new(),
+            // Validation refuses a condition that does not compile; without it, its tuples count for nobody.
+            conditions: model
+                .conditions
+                .iter()
+                .filter_map(|(name, condition)| {
+                    let compiled = CompiledCondition::compile(name, condition).ok()?;
+                    Some((name.clone(), compiled))
+                })
+                .collect(),
             model: Arc::clone(model),
         };
         let mut next = 0_u32;
@@ -95,22 +136,7 @@ impl Program {
         for definition in &model.types {
             for (name, relation) in &definition.relations {
                 let op = program.op(&definition.name, &relation.rewrite, symbols)?;
-                let mut direct = Direct::default();
-                for restriction in &relation.restrictions {
-                    let Some(subject) = program.types.get(&restriction.type_name) else {
-                        continue;
-                    };
-                    match &restriction.form {
-                        SubjectForm::Object => direct.objects.push(subject.symbol),
-                        SubjectForm::Wildcard => direct.wildcards.push(subject.symbol),
-                        SubjectForm::Userset(relation) => {
-                            if let Some(index) = subject.relations.get(relation) {
-                                let entry = (subject.symbol, symbols.intern(relation)?, *index);
-                                direct.usersets.push(entry);
-                            }
-                        }
-                    }
-                }
+                let direct = program.direct(&relation.restrictions, symbols)?;
                 program.relations.push(RelationProgram {
                     symbol: symbols.intern(name)?,
                     is_flat: op.is_flat() && direct.usersets.is_empty(),
@@ -128,6 +154,40 @@ impl Program {
     /// The model it was compiled from.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
+    }
+
+    /// A condition that compiles.
+    pub(super) fn condition(&self, name: &str) -> Option<&CompiledCondition> {
+        self.conditions.get(name)
+    }
+
+    fn direct(&self, restrictions: &[Restriction], symbols: &Symbols) -> Result<Direct, GraphFull> {
+        let mut direct = Direct::default();
+        for (at, restriction) in restrictions.iter().enumerate() {
+            let is_same = |other: &&Restriction| {
+                other.type_name == restriction.type_name && other.form == restriction.form
+            };
+            let seen = restrictions.iter().take(at).any(|other| is_same(&other));
+            let Some(subject) = self.types.get(&restriction.type_name).filter(|_| !seen) else {
+                continue;
+            };
+            let gate = Gate::of(restrictions.iter().filter(is_same));
+            match &restriction.form {
+                SubjectForm::Object => direct.objects.push((subject.symbol, gate)),
+                SubjectForm::Wildcard => direct.wildcards.push((subject.symbol, gate)),
+                SubjectForm::Userset(relation) => {
+                    if let Some(index) = subject.relations.get(relation) {
+                        let admitted = Admitted {
+                            type_symbol: subject.symbol,
+                            index: *index,
+                            gate,
+                        };
+                        direct.usersets.push((symbols.intern(relation)?, admitted));
+                    }
+                }
+            }
+        }
+        Ok(direct)
     }
 
     fn op(&self, type_name: &str, rewrite: &Rewrite, symbols: &Symbols) -> Result<Op, GraphFull> {
@@ -157,24 +217,34 @@ impl Program {
         })
     }
 
-    fn parents(
-        &self,
-        type_name: &str,
-        tupleset: &str,
-        computed: &str,
-    ) -> Vec<(Symbol, RelationIndex)> {
+    fn parents(&self, type_name: &str, tupleset: &str, computed: &str) -> Vec<Admitted> {
         let Some(relation) = self.model.find_relation(type_name, tupleset) else {
             return Vec::new();
         };
-        relation
-            .restrictions
-            .iter()
-            .filter(|restriction| restriction.form == SubjectForm::Object)
-            .filter_map(|restriction| {
-                let parent = self.types.get(&restriction.type_name)?;
-                Some((parent.symbol, *parent.relations.get(computed)?))
-            })
-            .collect()
+        let mut parents: Vec<Admitted> = Vec::new();
+        let objects = |restriction: &&Restriction| restriction.form == SubjectForm::Object;
+        for restriction in relation.restrictions.iter().filter(objects) {
+            let Some(parent) = self.types.get(&restriction.type_name) else {
+                continue;
+            };
+            let Some(index) = parent.relations.get(computed) else {
+                continue;
+            };
+            if parents.iter().any(|known| known.index == *index) {
+                continue;
+            }
+            let same = relation
+                .restrictions
+                .iter()
+                .filter(objects)
+                .filter(|other| other.type_name == restriction.type_name);
+            parents.push(Admitted {
+                type_symbol: parent.symbol,
+                index: *index,
+                gate: Gate::of(same),
+            });
+        }
+        parents
     }
 
     /// The symbol of a type.
@@ -231,10 +301,10 @@ impl Program {
         for (at, (relation, bits)) in self.relations.iter().zip(reach.iter_mut()).enumerate() {
             // `o#r` is in `r` of `o`.
             set(bits, self.types.len() * 2 + at);
-            for symbol in &relation.direct.objects {
+            for (symbol, _) in &relation.direct.objects {
                 set(bits, shapes.get(symbol).copied().unwrap_or(0));
             }
-            for symbol in &relation.direct.wildcards {
+            for (symbol, _) in &relation.direct.wildcards {
                 let shape = shapes.get(symbol).copied().unwrap_or(0);
                 set(bits, shape);
                 set(bits, shape + 1);
@@ -300,10 +370,12 @@ impl RelationProgram {
 impl Op {
     fn sources(&self, direct: &Direct, into: &mut Vec<RelationIndex>) {
         match self {
-            Self::This => into.extend(direct.usersets.iter().map(|(.., index)| *index)),
+            Self::This => {
+                into.extend(direct.usersets.iter().map(|(_, admitted)| admitted.index));
+            }
             Self::Computed(index) => into.push(*index),
             Self::TupleToUserset { parents, .. } => {
-                into.extend(parents.iter().map(|(_, index)| *index));
+                into.extend(parents.iter().map(|parent| parent.index));
             }
             Self::Union(children) | Self::Intersection(children) => {
                 for child in children {

@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tessera::policy::engine::admit::admit;
 use tessera::policy::engine::check::{Question, check_with};
 use tessera::policy::engine::graph::Graph;
 use tessera::policy::engine::program::Program;
+use tessera::policy::engine::relationship::{
+    Circumstances, Context, Limits, Relationship, TupleCondition,
+};
 use tessera::policy::engine::tuple::Tuple;
 use tessera::policy::engine::validate::validate;
 use tessera::policy::engine::{dsl, json as model_json};
 
-use super::{Api, key, keys};
-use crate::harness::database::engines;
+use super::{Api, key};
+use crate::harness::database::{START, engines};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +44,8 @@ struct Case {
 struct Check {
     user: String,
     object: String,
+    #[serde(default)]
+    context: Context,
     assertions: BTreeMap<String, bool>,
 }
 
@@ -50,15 +55,38 @@ struct Key {
     user: String,
     relation: String,
     object: String,
+    condition: Option<Condition>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Condition {
+    name: String,
+    #[serde(default)]
+    context: Context,
 }
 
 impl Key {
-    fn parts(&self) -> (&str, &str, &str) {
-        (&self.user, &self.relation, &self.object)
+    fn json(&self) -> Value {
+        let mut shown = key((&self.user, &self.relation, &self.object));
+        if let Some(condition) = &self.condition {
+            shown["condition"] = json!({"name": condition.name, "context": condition.context});
+        }
+        shown
     }
 
-    fn tuple(&self) -> Tuple {
-        Tuple::parse(&self.object, &self.relation, &self.user).unwrap()
+    fn relationship(&self) -> Relationship {
+        let condition = self.condition.as_ref().map(|condition| TupleCondition {
+            name: condition.name.clone(),
+            context: condition.context.clone(),
+        });
+        Relationship {
+            tuple: Tuple::parse(&self.object, &self.relation, &self.user).unwrap(),
+            limits: Limits {
+                condition,
+                expires_at: None,
+            },
+        }
     }
 }
 
@@ -105,12 +133,13 @@ fn the_engine_answers_every_case() {
         let mut graph = Graph::default();
         let program = Program::compile(&model, graph.symbols()).unwrap();
         for key in &cases.tuples {
-            let tuple = key.tuple();
-            assert_eq!(admit(&model, &tuple), Ok(()), "{at}: {tuple}");
-            graph.insert(&tuple).unwrap();
+            let relationship = key.relationship();
+            let tuple = &relationship.tuple;
+            assert_eq!(admit(&model, &relationship), Ok(()), "{at}: {tuple}");
+            graph.insert(&relationship).unwrap();
         }
         for case in &cases.tests {
-            let contextual: Vec<Tuple> = case.tuples.iter().map(Key::tuple).collect();
+            let contextual: Vec<Relationship> = case.tuples.iter().map(Key::relationship).collect();
             for check in &case.check {
                 for (relation, expected) in &check.assertions {
                     let asked = Tuple::parse(&check.object, relation, &check.user).unwrap();
@@ -119,7 +148,12 @@ fn the_engine_answers_every_case() {
                         relation,
                         subject: &asked.subject,
                     };
-                    let found = check_with(&program, &graph, &contextual, question).unwrap();
+                    let circumstances = Circumstances {
+                        context: &check.context,
+                        now: START,
+                    };
+                    let found =
+                        check_with(&program, &graph, &contextual, question, circumstances).unwrap();
                     assert_eq!(
                         found.allowed, *expected,
                         "{at}: {}, {}: {asked}",
@@ -138,12 +172,13 @@ async fn the_server_answers_every_case_with_tuples_stored_and_contextual() {
         for (path, cases, text) in all() {
             let at = path.display();
             let (stored, bare) = (api.store(&text).await, api.store(&text).await);
-            let tuples: Vec<_> = cases.tuples.iter().map(Key::parts).collect();
-            let written = api.write(&stored, &tuples).await;
+            let tuples: Vec<Value> = cases.tuples.iter().map(Key::json).collect();
+            let body = json!({"writes": {"tuple_keys": tuples}});
+            let written = api.post(&format!("{stored}/write"), body).await;
             assert_eq!(written.status, 200, "{at}: {written:?}");
             for case in &cases.tests {
-                let own: Vec<_> = case.tuples.iter().map(Key::parts).collect();
-                let all: Vec<_> = tuples.iter().chain(&own).copied().collect();
+                let own: Vec<Value> = case.tuples.iter().map(Key::json).collect();
+                let all: Vec<Value> = tuples.iter().chain(&own).cloned().collect();
                 for (store, contextual) in [(&stored, &own), (&bare, &all)] {
                     for check in &case.check {
                         for (relation, expected) in &check.assertions {
@@ -152,7 +187,7 @@ async fn the_server_answers_every_case_with_tuples_stored_and_contextual() {
                                 relation.as_str(),
                                 check.object.as_str(),
                             );
-                            let body = json!({"tuple_key": key(asked), "contextual_tuples": {"tuple_keys": keys(contextual)}});
+                            let body = json!({"tuple_key": key(asked), "contextual_tuples": {"tuple_keys": contextual}, "context": check.context});
                             let reply = api.post(&format!("{store}/check"), body).await;
                             assert_eq!(
                                 reply.body["allowed"].as_bool(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tessera::base::time::Seconds;
 use tessera::policy::engine::dsl;
+use tessera::policy::engine::relationship::Context;
 use tessera::policy::engine::tuple::Tuple;
 use tessera::policy::{Changes, CheckRequest, Consistency, Policy, PolicyError};
 use tessera::store::q;
@@ -26,7 +27,7 @@ fn tuple(user: &str) -> Tuple {
 
 fn writes(user: &str) -> Changes {
     Changes {
-        writes: vec![tuple(user)],
+        writes: vec![tuple(user).into()],
         ..Changes::default()
     }
 }
@@ -44,6 +45,7 @@ async fn ask(
         relation: &asked.relation,
         subject: &asked.subject,
         contextual: &[],
+        context: &Context::new(),
     };
     policy
         .check(store, &request, &consistency, START)

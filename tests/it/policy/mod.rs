@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod cases;
 mod freshness;
+mod limits;
 mod pages;
 
 use std::sync::Arc;

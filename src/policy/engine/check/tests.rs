@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::base::time::Timestamp;
 use crate::policy::engine::dsl;
+use crate::policy::engine::relationship::{Context, Limits};
+use crate::policy::engine::tuple::Tuple;
 
 const GROUPS: &str = "model
   schema 1.1
@@ -29,7 +32,7 @@ fn world(model: &str, tuples: &[String]) -> World {
     let model = Arc::new(dsl::parse(model).unwrap());
     let program = Program::compile(&model, graph.symbols()).unwrap();
     for text in tuples {
-        graph.insert(&tuple(text)).unwrap();
+        graph.insert(&tuple(text).into()).unwrap();
     }
     World(program, graph)
 }
@@ -50,7 +53,15 @@ fn ask(world: &World, question: &str) -> Result<Decision, CheckError> {
             relation: &asked.relation,
             subject: &asked.subject,
         },
+        now(&Context::new()),
     )
+}
+
+fn now(context: &Context) -> Circumstances<'_> {
+    Circumstances {
+        context,
+        now: Timestamp::from_ms(1_000),
+    }
 }
 
 fn allowed(world: &World, question: &str) -> bool {
@@ -256,9 +267,10 @@ fn names_that_the_model_lacks_are_errors() {
 fn contextual_tuples_are_gone_after_the_request() {
     let world = world(GROUPS, &[]);
     let contextual = [
-        tuple("doc:1#viewer@group:a#member"),
-        tuple("group:a#member@user:anne"),
+        tuple("doc:1#viewer@group:a#member").into(),
+        tuple("group:a#member@user:anne").into(),
     ];
+    let context = Context::new();
     let asked = tuple("doc:1#viewer@user:anne");
     let question = Question {
         object: &asked.object,
@@ -266,10 +278,51 @@ fn contextual_tuples_are_gone_after_the_request() {
         subject: &asked.subject,
     };
     assert!(
-        check_with(&world.0, &world.1, &contextual, question)
+        check_with(&world.0, &world.1, &contextual, question, now(&context))
             .unwrap()
             .allowed
     );
-    assert!(!check(&world.0, &world.1, question).unwrap().allowed);
+    assert!(
+        !check(&world.0, &world.1, question, now(&context))
+            .unwrap()
+            .allowed
+    );
     assert!(world.1.is_empty());
+}
+
+#[test]
+fn a_tuple_counts_until_the_instant_it_expires_at() {
+    let mut world = world(GROUPS, &[]);
+    for (text, at) in [
+        ("doc:1#viewer@user:anne", 1_000),
+        ("doc:2#viewer@user:anne", 1_001),
+        ("doc:3#viewer@user:*", 1_000),
+        ("doc:4#viewer@group:a#member", 1_000),
+        ("doc:5#viewer@group:b#member", 1_001),
+        ("group:b#member@user:anne", 2_000),
+    ] {
+        let limits = Limits {
+            expires_at: Some(Timestamp::from_ms(at)),
+            ..Limits::default()
+        };
+        let relationship = Relationship {
+            tuple: tuple(text),
+            limits,
+        };
+        world.1.insert(&relationship).unwrap();
+    }
+    world
+        .1
+        .insert(&tuple("group:a#member@user:anne").into())
+        .unwrap();
+    let seen: Vec<bool> = (1..=5)
+        .map(|n| allowed(&world, &format!("doc:{n}#viewer@user:anne")))
+        .collect();
+    assert_eq!(seen, [false, true, false, false, true]);
+    // Written again without an end, it counts always.
+    world
+        .1
+        .insert(&tuple("doc:1#viewer@user:anne").into())
+        .unwrap();
+    assert!(allowed(&world, "doc:1#viewer@user:anne"));
 }

@@ -1,4 +1,4 @@
-//! Kleene's three values, and the one error that may lose to an answer.
+//! Kleene's three values, and the two errors that may lose to an answer.
 
 /// The value of a relation, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub(super) enum Value {
     Unknown,
     /// The depth was reached before it was decided.
     TooDeep,
+    /// A condition on the way could not be evaluated.
+    Failed,
 }
 
 impl Value {
@@ -21,6 +23,7 @@ impl Value {
         match (self, other) {
             (Self::True, _) | (_, Self::True) => Self::True,
             (Self::TooDeep, _) | (_, Self::TooDeep) => Self::TooDeep,
+            (Self::Failed, _) | (_, Self::Failed) => Self::Failed,
             (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
             (Self::False, Self::False) => Self::False,
         }
@@ -31,6 +34,7 @@ impl Value {
         match (self, other) {
             (Self::False, _) | (_, Self::False) => Self::False,
             (Self::TooDeep, _) | (_, Self::TooDeep) => Self::TooDeep,
+            (Self::Failed, _) | (_, Self::Failed) => Self::Failed,
             (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
             (Self::True, Self::True) => Self::True,
         }
@@ -42,6 +46,7 @@ impl Value {
             Self::False => Self::True,
             Self::Unknown => Self::Unknown,
             Self::TooDeep => Self::TooDeep,
+            Self::Failed => Self::Failed,
         }
     }
 }
