@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `/stores` | `stores` |
 //! | `/stores/{store}/authorization-models` | `models` |
-//! | `/stores/{store}/write`, `read`, `changes` | `tuples` |
+//! | `/stores/{store}/write`, `read`, `changes` | `tuples`; a live stream of changes: `watch` |
 //! | `/stores/{store}/check`, `batch-check` | `check` |
+//! | `/stores/{store}/list-objects`, `streamed-list-objects`, `list-users` | `lists` |
+//! | `/stores/{store}/expand` | `expand` |
 //!
 //! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
@@ -15,9 +17,12 @@ mod access;
 mod body;
 mod check;
 mod error;
+mod expand;
+mod lists;
 mod models;
 mod stores;
 mod tuples;
+mod watch;
 
 use std::sync::Arc;
 
@@ -32,4 +37,6 @@ pub fn router() -> Router<Arc<App>> {
         .merge(models::router())
         .merge(tuples::router())
         .merge(check::router())
+        .merge(lists::router())
+        .merge(expand::router())
 }

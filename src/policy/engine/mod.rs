@@ -8,6 +8,8 @@
 //! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
 //! | the model against the graph's numbers | [`program`] |
 //! | may this subject do that | [`check`] |
+//! | on what, and who | [`list`] |
+//! | why: the relation as a tree | [`expand`] |
 //!
 //! A new operator is a variant of [`model::Rewrite`]; the exhaustive matches list the rest.
 
@@ -15,8 +17,10 @@ pub mod admit;
 pub mod check;
 pub mod condition;
 pub mod dsl;
+pub mod expand;
 pub mod graph;
 pub mod json;
+pub mod list;
 pub mod model;
 pub mod program;
 pub mod relationship;

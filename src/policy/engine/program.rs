@@ -1,7 +1,13 @@
 //! A model compiled against a store's numbers: per relation a small program, and who can reach it at all.
 
+mod feeds;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+
+pub(super) use self::feeds::{Entry, Through};
+
+use self::feeds::Feeds;
 
 use super::condition::CompiledCondition;
 use super::graph::{GraphFull, Symbol, Symbols};
@@ -15,6 +21,7 @@ pub struct Program {
     relations: Vec<RelationProgram>,
     by_symbols: HashMap<(Symbol, Symbol), RelationIndex>,
     conditions: HashMap<String, CompiledCondition>,
+    feeds: Feeds,
 }
 
 #[derive(Debug)]
@@ -112,6 +119,7 @@ impl Program {
                     Some((name.clone(), compiled))
                 })
                 .collect(),
+            feeds: Feeds::default(),
             model: Arc::clone(model),
         };
         let mut next = 0_u32;
@@ -148,6 +156,7 @@ impl Program {
             }
         }
         program.compute_reach();
+        program.compute_feeds();
         Ok(program)
     }
 
