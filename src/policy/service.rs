@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::change::Changes;
-use super::engine::admit::admit;
 use super::engine::check::{CheckError, Question, check_with};
 use super::engine::graph::Graph;
 use super::engine::program::Program;
@@ -295,10 +294,12 @@ impl Policy {
 }
 
 fn admitted(program: &Program, relationship: &Relationship) -> Result<(), PolicyError> {
-    admit(program.model(), relationship).map_err(|reason| PolicyError::NotAdmitted {
-        tuple: Box::new(relationship.tuple.clone()),
-        reason: Box::new(reason),
-    })
+    program
+        .admit(relationship)
+        .map_err(|reason| PolicyError::NotAdmitted {
+            tuple: Box::new(relationship.tuple.clone()),
+            reason: Box::new(reason),
+        })
 }
 
 /// A store as it is to one request.

@@ -6,6 +6,7 @@
 //! | whether the model makes sense | [`validate`] |
 //! | a relationship tuple; whether a model admits it | [mod@tuple], [`admit`] |
 //! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
+//! | whether a condition holds | [`condition`] |
 //! | the model against the graph's numbers | [`program`] |
 //! | may this subject do that | [`check`] |
 //! | on what, and who | [`list`] |

@@ -9,9 +9,11 @@ pub(super) use self::feeds::{Entry, Through};
 
 use self::feeds::Feeds;
 
+use super::admit::{NotAdmitted, admit};
 use super::condition::CompiledCondition;
 use super::graph::{GraphFull, Symbol, Symbols};
 use super::model::{Model, Restriction, Rewrite, SubjectForm};
+use super::relationship::Relationship;
 
 /// A compiled model. Valid for every snapshot of the store whose [`Symbols`] it was compiled with.
 #[derive(Debug)]
@@ -163,6 +165,18 @@ impl Program {
     /// The model it was compiled from.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
+    }
+
+    /// Checks a tuple against the model, with what it fixes of its condition's parameters.
+    pub fn admit(&self, relationship: &Relationship) -> Result<(), NotAdmitted> {
+        admit(&self.model, relationship)?;
+        if let Some(named) = &relationship.limits.condition {
+            let condition = self
+                .condition(&named.name)
+                .ok_or_else(|| NotAdmitted::UndefinedCondition(named.name.clone()))?;
+            condition.admit_context(&named.context)?;
+        }
+        Ok(())
     }
 
     /// A condition that compiles.
