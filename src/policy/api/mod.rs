@@ -6,12 +6,16 @@
 //! | `/stores/{store}/authorization-models` | `models` |
 //! | `/stores/{store}/write`, `read`, `changes` | `tuples`; a live stream of changes: `watch` |
 //! | `/stores/{store}/check`, `batch-check` | `check` |
+//! | `/stores/{store}/assertions/{model}` | `assertions` |
+//! | `/access/v1`, the same in OpenID AuthZEN | `authzen` |
 //!
 //! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
 //! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older.
 
 mod access;
+mod assertions;
+mod authzen;
 mod body;
 mod check;
 mod error;
@@ -33,4 +37,6 @@ pub fn router() -> Router<Arc<App>> {
         .merge(models::router())
         .merge(tuples::router())
         .merge(check::router())
+        .merge(assertions::router())
+        .merge(authzen::router())
 }

@@ -10,6 +10,7 @@ import traceback
 
 from openfga_sdk.client import ClientConfiguration
 from openfga_sdk.client.models import (
+    ClientAssertion,
     ClientBatchCheckItem,
     ClientBatchCheckRequest,
     ClientCheckRequest,
@@ -127,6 +128,15 @@ def a_batch_of_checks():
     ]
     answers = fga.batch_check(ClientBatchCheckRequest(checks=checks)).result
     assert {one.correlation_id: one.allowed for one in answers} == {"anne": True, "carl": False}
+
+
+@test
+def assertions_of_a_model_are_kept():
+    model_id = fga.read_latest_authorization_model().authorization_model.id
+    options = {"authorization_model_id": model_id}
+    fga.write_assertions([ClientAssertion(user="user:anne", relation="viewer", object="document:plan", expectation=True)], options)
+    read = fga.read_assertions(options)
+    assert [(one.tuple_key.user, one.expectation) for one in read.assertions] == [("user:anne", True)]
 
 
 @test
