@@ -157,22 +157,28 @@ impl Item {
     }
 
     fn contextual(&self) -> Result<Vec<Relationship>, ApiError> {
-        let Some(keys) = &self.contextual_tuples else {
-            return Ok(Vec::new());
-        };
-        if keys.keys.len() > CONTEXTUAL_TUPLES {
-            return Err(ApiError::invalid(&format_args!(
-                "contextual_tuples: at most {CONTEXTUAL_TUPLES} are allowed"
-            )));
-        }
-        let given = keys
-            .relationships()
-            .map_err(|error| ApiError::bad("invalid_tuple", &error.message))?;
-        let mut seen = HashSet::new();
-        match given.iter().find(|one| !seen.insert(&one.tuple)) {
-            None => Ok(given),
-            Some(twice) => Err(PolicyError::Duplicate(Box::new(twice.tuple.clone())).into()),
-        }
+        self.contextual_tuples
+            .as_ref()
+            .map_or_else(|| Ok(Vec::new()), |keys| contextual(&keys.keys))
+    }
+}
+
+/// Tuples that a request brings along.
+pub(super) fn contextual(keys: &[TupleKey]) -> Result<Vec<Relationship>, ApiError> {
+    if keys.len() > CONTEXTUAL_TUPLES {
+        return Err(ApiError::invalid(&format_args!(
+            "contextual_tuples: at most {CONTEXTUAL_TUPLES} are allowed"
+        )));
+    }
+    let given = keys
+        .iter()
+        .map(TupleKey::relationship)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ApiError::bad("invalid_tuple", &error.message))?;
+    let mut seen = HashSet::new();
+    match given.iter().find(|one| !seen.insert(&one.tuple)) {
+        None => Ok(given),
+        Some(twice) => Err(PolicyError::Duplicate(Box::new(twice.tuple.clone())).into()),
     }
 }
 

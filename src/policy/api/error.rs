@@ -115,9 +115,10 @@ impl From<PolicyError> for ApiError {
             PolicyError::ModelTooLarge { .. } | PolicyError::TooManyChanges { .. } => {
                 Self::bad("exceeded_entity_limit", &error)
             }
-            PolicyError::StoreName | PolicyError::Tuple(_) | PolicyError::NotAdmitted { .. } => {
-                Self::invalid(&error)
-            }
+            PolicyError::StoreName
+            | PolicyError::Tuple(_)
+            | PolicyError::NotAdmitted { .. }
+            | PolicyError::UnknownSubject(_) => Self::invalid(&error),
             PolicyError::NothingToWrite => Self::bad("invalid_write_input", &error),
             PolicyError::Duplicate(_) => {
                 Self::bad("cannot_allow_duplicate_tuples_in_one_request", &error)

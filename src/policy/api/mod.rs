@@ -8,6 +8,8 @@
 //! | `/stores/{store}/check`, `batch-check` | `check` |
 //! | `/stores/{store}/assertions/{model}` | `assertions` |
 //! | `/access/v1`, the same in OpenID AuthZEN | `authzen` |
+//! | `/stores/{store}/list-objects`, `streamed-list-objects`, `list-users` | `lists` |
+//! | `/stores/{store}/expand` | `expand` |
 //!
 //! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
@@ -19,6 +21,8 @@ mod authzen;
 mod body;
 mod check;
 mod error;
+mod expand;
+mod lists;
 mod models;
 mod stores;
 mod tuples;
@@ -39,4 +43,6 @@ pub fn router() -> Router<Arc<App>> {
         .merge(check::router())
         .merge(assertions::router())
         .merge(authzen::router())
+        .merge(lists::router())
+        .merge(expand::router())
 }

@@ -6,17 +6,24 @@
 //! | whether the model makes sense | [`validate`] |
 //! | a relationship tuple; whether a model admits it | [mod@tuple], [`admit`] |
 //! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
+//! | whether a condition holds | [`condition`] |
 //! | the model against the graph's numbers | [`program`] |
 //! | may this subject do that | [`check`] |
+//! | which relations are actions | [`actions`] |
+//! | on what, and who | [`list`] |
+//! | why: the relation as a tree | [`expand`] |
 //!
 //! A new operator is a variant of [`model::Rewrite`]; the exhaustive matches list the rest.
 
+pub mod actions;
 pub mod admit;
 pub mod check;
 pub mod condition;
 pub mod dsl;
+pub mod expand;
 pub mod graph;
 pub mod json;
+pub mod list;
 pub mod model;
 pub mod program;
 pub mod relationship;

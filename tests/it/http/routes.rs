@@ -119,6 +119,24 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // Permission data: whoever has the permission in the system store.
     ("POST", "/access/v1/evaluation", Door::Permission),
     ("POST", "/access/v1/evaluations", Door::Permission),
+    ("POST", "/access/v1/search/action", Door::Permission),
+    ("POST", "/access/v1/search/resource", Door::Permission),
+    ("POST", "/access/v1/search/subject", Door::Permission),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/action",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/resource",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/subject",
+        Door::Permission,
+    ),
     (
         "POST",
         "/stores/{store}/access/v1/evaluation",
@@ -161,7 +179,15 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("POST", "/stores/{store}/batch-check", Door::Permission),
     ("GET", "/stores/{store}/changes", Door::Permission),
     ("POST", "/stores/{store}/check", Door::Permission),
+    ("POST", "/stores/{store}/expand", Door::Permission),
+    ("POST", "/stores/{store}/list-objects", Door::Permission),
+    ("POST", "/stores/{store}/list-users", Door::Permission),
     ("POST", "/stores/{store}/read", Door::Permission),
+    (
+        "POST",
+        "/stores/{store}/streamed-list-objects",
+        Door::Permission,
+    ),
     ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/consent", Door::Form),

@@ -7,6 +7,7 @@ mod authzen;
 mod cases;
 mod freshness;
 mod limits;
+mod lists;
 mod pages;
 
 use std::sync::Arc;
