@@ -178,6 +178,15 @@ impl Graph {
         Ok(fresh)
     }
 
+    /// These tuples and others besides, which shadow stored ones. Of two others that are the same tuple the first counts.
+    pub fn with(&self, others: &[Relationship]) -> Result<Self, GraphFull> {
+        let mut graph = self.clone();
+        for other in others.iter().rev() {
+            graph.insert(other)?;
+        }
+        Ok(graph)
+    }
+
     /// Takes a tuple out; whether it was there.
     pub fn remove(&mut self, tuple: &Tuple) -> bool {
         let Some((node, relation, subject)) = self.locate(tuple) else {
