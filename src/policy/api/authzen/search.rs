@@ -152,8 +152,8 @@ impl Session {
         let tokens = self.app.policy.tokens();
         let (object, subject) = (asked.object.to_string(), asked.subject.to_string());
         let store = self.view.revision().store;
-        let bound = bound(&item.context());
-        let list = ["actions", &store, &object, &subject, &bound];
+        let depends_on = bound(&item.context());
+        let list = ["actions", &store, &object, &subject, &depends_on];
         let after = match page.token.as_str() {
             "" => None,
             token => tokens.read_page(&list, token)?.into_iter().next(),
