@@ -9,11 +9,13 @@
 //! | whether a condition holds | [`condition`] |
 //! | the model against the graph's numbers | [`program`] |
 //! | may this subject do that | [`check`] |
+//! | which relations are actions | [`actions`] |
 //! | on what, and who | [`list`] |
 //! | why: the relation as a tree | [`expand`] |
 //!
 //! A new operator is a variant of [`model::Rewrite`]; the exhaustive matches list the rest.
 
+pub mod actions;
 pub mod admit;
 pub mod check;
 pub mod condition;

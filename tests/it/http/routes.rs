@@ -119,6 +119,24 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // Permission data: whoever has the permission in the system store.
     ("POST", "/access/v1/evaluation", Door::Permission),
     ("POST", "/access/v1/evaluations", Door::Permission),
+    ("POST", "/access/v1/search/action", Door::Permission),
+    ("POST", "/access/v1/search/resource", Door::Permission),
+    ("POST", "/access/v1/search/subject", Door::Permission),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/action",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/resource",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/subject",
+        Door::Permission,
+    ),
     (
         "POST",
         "/stores/{store}/access/v1/evaluation",
