@@ -41,6 +41,11 @@ impl ApiError {
         Self::bad("validation_error", message)
     }
 
+    /// 404: nothing answers at this place.
+    pub(super) fn not_found(message: &(impl Display + ?Sized)) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "undefined_endpoint", message)
+    }
+
     pub(super) fn missing_token() -> Self {
         let message = "missing bearer token; send `Authorization: Bearer <access token>`";
         Self::new(StatusCode::UNAUTHORIZED, "bearer_token_missing", message)

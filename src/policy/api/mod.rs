@@ -8,12 +8,16 @@
 //! | `/stores/{store}/check`, `batch-check` | `check` |
 //! | `/stores/{store}/list-objects`, `streamed-list-objects`, `list-users` | `lists` |
 //! | `/stores/{store}/expand` | `expand` |
+//! | `/stores/{store}/assertions/{model}` | `assertions` |
+//! | `/access/v1`, the same in OpenID AuthZEN | `authzen` |
 //!
 //! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
 //! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older.
 
 mod access;
+mod assertions;
+mod authzen;
 mod body;
 mod check;
 mod error;
@@ -39,4 +43,6 @@ pub fn router() -> Router<Arc<App>> {
         .merge(check::router())
         .merge(lists::router())
         .merge(expand::router())
+        .merge(assertions::router())
+        .merge(authzen::router())
 }

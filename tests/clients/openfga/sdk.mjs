@@ -184,6 +184,16 @@ await test("a relation is expanded to a tree", async () => {
   assert.equal(subtract.leaf.computed.userset, "document:plan#blocked");
 });
 
+await test("assertions of a model are kept", async () => {
+  const assertions = [{ ...owner, expectation: true }];
+  await fga.writeAssertions(assertions, { authorizationModelId: modelId });
+  const read = await fga.readAssertions({ authorizationModelId: modelId });
+  assert.equal(read.authorization_model_id, modelId);
+  assert.equal(read.assertions.length, 1);
+  assert.equal(read.assertions[0].tuple_key.user, owner.user);
+  assert.equal(read.assertions[0].expectation, true);
+});
+
 await test("changes are listed", async () => {
   const { changes } = await fga.readChanges({ type: "document" });
   assert.ok(changes.length >= 4);

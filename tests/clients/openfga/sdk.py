@@ -10,6 +10,7 @@ import traceback
 
 from openfga_sdk.client import ClientConfiguration
 from openfga_sdk.client.models import (
+    ClientAssertion,
     ClientBatchCheckItem,
     ClientBatchCheckRequest,
     ClientCheckRequest,
@@ -160,6 +161,15 @@ def a_relation_is_expanded_to_a_tree():
     assert direct.leaf.users.users == ["user:anne"]
     assert inherited.leaf.tuple_to_userset.tupleset == "document:plan#parent"
     assert [one.userset for one in inherited.leaf.tuple_to_userset.computed] == ["folder:shared#viewer"]
+
+
+@test
+def assertions_of_a_model_are_kept():
+    model_id = fga.read_latest_authorization_model().authorization_model.id
+    options = {"authorization_model_id": model_id}
+    fga.write_assertions([ClientAssertion(user="user:anne", relation="viewer", object="document:plan", expectation=True)], options)
+    read = fga.read_assertions(options)
+    assert [(one.tuple_key.user, one.expectation) for one in read.assertions] == [("user:anne", True)]
 
 
 @test

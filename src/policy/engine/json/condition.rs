@@ -103,7 +103,15 @@ fn emit(name: &str, condition: &Condition) -> Value {
 fn emit_type(kind: &ParameterType) -> Value {
     let inner: Vec<Value> = match kind {
         ParameterType::List(inner) | ParameterType::Map(inner) => vec![emit_type(inner)],
-        _ => Vec::new(),
+        ParameterType::Bool
+        | ParameterType::String
+        | ParameterType::Int
+        | ParameterType::Uint
+        | ParameterType::Double
+        | ParameterType::Duration
+        | ParameterType::Timestamp
+        | ParameterType::IpAddress
+        | ParameterType::Any => Vec::new(),
     };
     let name = kind.name().to_ascii_uppercase();
     json!({"type_name": format!("{PREFIX}{name}"), "generic_types": inner})

@@ -1,6 +1,7 @@
 //! Whether the conditions of a model keep to the limits and have plain names.
 
 use super::ModelError;
+use crate::policy::engine::condition::{CompiledCondition, ConditionFault};
 use crate::policy::engine::model::{Condition, Model};
 use crate::policy::engine::tuple::is_relation;
 
@@ -28,6 +29,9 @@ pub enum DefinitionFault {
     /// Parameters beyond the limit.
     #[error("it has {0} parameters; at most {PARAMETERS} are allowed")]
     TooManyParameters(usize),
+    /// It does not parse, or its types do not fit.
+    #[error(transparent)]
+    Compile(#[from] ConditionFault),
 }
 
 /// The faults of all conditions, by name.
@@ -60,6 +64,11 @@ fn definition_faults(name: &str, condition: &Condition) -> Vec<DefinitionFault> 
         faults.push(DefinitionFault::TooManyParameters(
             condition.parameters.len(),
         ));
+    }
+    if faults.is_empty()
+        && let Err(fault) = CompiledCondition::compile(name, condition)
+    {
+        faults.push(fault.into());
     }
     faults
 }
@@ -101,6 +110,10 @@ mod tests {
             .map(|n| format!("condition c{n}(x: int) {{ true }}\n"))
             .collect();
         refuses(&many, "the model has 26 conditions");
+        refuses(
+            "condition c(x: int) { x }",
+            "failed to compile expression on condition 'c'",
+        );
         let name = "n".repeat(51);
         refuses(
             &format!("condition {name}(x: int) {{ true }}"),
