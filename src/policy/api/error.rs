@@ -75,6 +75,17 @@ impl ApiError {
         )
     }
 
+    /// Of lists and trees: a contextual tuple that the model does not admit has one code, one with a wrong condition another.
+    /// A check has one for both.
+    pub(super) fn with_contextual(error: PolicyError) -> Self {
+        match &error {
+            PolicyError::NotAdmitted { reason, .. } if !reason.is_about_condition() => {
+                Self::bad("invalid_tuple", &error)
+            }
+            _ => error.into(),
+        }
+    }
+
     /// Whether the fault is the client's.
     pub(super) fn is_clients(&self) -> bool {
         self.status.is_client_error()

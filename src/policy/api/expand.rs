@@ -16,7 +16,6 @@ use super::body::{self, TupleKey, TupleKeys};
 use super::check::contextual;
 use super::error::ApiError;
 use crate::app::App;
-use crate::policy::PolicyError;
 use crate::policy::engine::expand::{Branch, Expanded};
 use crate::policy::engine::tuple::{Object, parse_relation};
 use crate::policy::system::Permission;
@@ -57,10 +56,7 @@ async fn expand(
     let view = app.policy.view(store, model, &freshness, now).await?;
     let tree = view
         .expand(&object, &relation, &contextual)
-        .map_err(|error| match error {
-            PolicyError::NotAdmitted { .. } => ApiError::bad("invalid_tuple", &error),
-            other => other.into(),
-        })?;
+        .map_err(ApiError::with_contextual)?;
     Ok(body::answer(
         &app.policy,
         &view.revision(),

@@ -312,7 +312,6 @@ fn list_error(error: PolicyError) -> ApiError {
         PolicyError::Check(CheckError::UnknownRelation { .. }) => {
             ApiError::bad("relation_not_found", &error)
         }
-        PolicyError::NotAdmitted { .. } => ApiError::bad("invalid_tuple", &error),
-        _ => error.into(),
+        _ => ApiError::with_contextual(error),
     }
 }

@@ -62,6 +62,19 @@ pub enum NotAdmitted {
     Implicit,
 }
 
+impl NotAdmitted {
+    /// Whether the tuple would do without its condition, or with another one.
+    pub const fn is_about_condition(&self) -> bool {
+        matches!(
+            self,
+            Self::ConditionMissing(_)
+                | Self::UndefinedCondition(_)
+                | Self::OtherCondition(_)
+                | Self::Context(_)
+        )
+    }
+}
+
 /// Checks a tuple, with its condition, against a model; what it fixes of the condition's parameters too: [`Program::admit`].
 ///
 /// [`Program::admit`]: super::program::Program::admit

@@ -198,7 +198,7 @@ impl Walk<'_> {
                         .iter()
                         .find(|to| to.type_symbol == parent.type_symbol());
                     if let Some(to) = to
-                        && let Some(reached) = self.over(subjects, parent, &to.gate, reached)
+                        && self.counts(subjects, parent, &to.gate)?
                     {
                         self.frontier.beyond((parent.node(), to.index), reached);
                     }
@@ -246,7 +246,7 @@ impl Walk<'_> {
                 let is_wildcard = Some(subject.node()) == wildcard;
                 let gate = if is_wildcard { wildcards } else { objects };
                 if let Some(gate) = gate.filter(|_| subject.type_symbol() == wanted)
-                    && let Some(reached) = self.over(subjects, subject, gate, reached)
+                    && self.counts(subjects, subject, gate)?
                 {
                     self.meet(subject.node(), reached);
                 }
@@ -255,7 +255,7 @@ impl Walk<'_> {
         for userset in subjects.usersets.iter().map(SubjectId::from_set) {
             self.step()?;
             if let Some(to) = relation.admits_userset(userset)
-                && let Some(reached) = self.over(subjects, userset, &to.gate, reached)
+                && self.counts(subjects, userset, &to.gate)?
             {
                 self.frontier.beyond((userset.node(), to.index), reached);
             }
@@ -263,19 +263,16 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What is reached over a tuple; nothing if the tuple does not count. Where that cannot be told the check decides.
-    fn over(
+    /// Whether a tuple counts. Where that cannot be told there is no list, even if checks would find another way to everyone
+    /// behind the tuple: whether a list can be had must not depend on who happens to stand there. OpenFGA answers the same.
+    fn counts(
         &self,
         subjects: &Subjects,
         subject: SubjectId,
         gate: &Gate,
-        reached: Reached,
-    ) -> Option<Reached> {
+    ) -> Result<bool, CheckError> {
         let limits = subjects.limits(subject);
-        match counts(self.program, self.circumstances, limits, gate) {
-            Ok(counts) => counts.then_some(reached),
-            Err(_) => Some(doubtful(reached)),
-        }
+        Ok(counts(self.program, self.circumstances, limits, gate)?)
     }
 
     fn meet(&mut self, node: NodeId, reached: Reached) {
