@@ -112,14 +112,14 @@ async fn objects(
     let view = request.common.view(&app, &store, &headers, now).await?;
     let size = request.common.size()?;
     let page = request.list(&app, &view, size)?;
-    let shown = page
+    let shown: Vec<Value> = page
         .entries
         .iter()
         .map(|object| json!(object.to_string()))
         .collect();
     Ok(request
         .common
-        .answer(&app, &view, "objects", shown, &page.token))
+        .answer((&app, &view), "objects", &shown, &page.token))
 }
 
 /// The same as lines, without a bound on their number.
@@ -155,10 +155,10 @@ async fn users(
     let request: ListUsers = body::parse(&body)?;
     let view = request.common.view(&app, &store, &headers, now).await?;
     let page = request.list(&app, &view)?;
-    let shown = page.entries.iter().map(user).collect();
+    let shown: Vec<Value> = page.entries.iter().map(user).collect();
     Ok(request
         .common
-        .answer(&app, &view, "users", shown, &page.token))
+        .answer((&app, &view), "users", &shown, &page.token))
 }
 
 impl Common {
@@ -197,10 +197,9 @@ impl Common {
 
     fn answer(
         &self,
-        app: &App,
-        view: &View,
+        (app, view): (&App, &View),
         name: &str,
-        entries: Vec<Value>,
+        entries: &[Value],
         token: &str,
     ) -> Response {
         let is_paged = self.page_size.is_some() || !self.continuation_token.is_empty();

@@ -274,13 +274,18 @@ fn compare(seed: u64, tally: &mut Tally) {
     }
 }
 
+/// How many random cases: as many as `TESSERA_ORACLE_SEEDS` says.
+fn seeds(default: u64) -> u64 {
+    std::env::var("TESSERA_ORACLE_SEEDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}
+
 #[test]
 fn the_engine_agrees_with_the_oracle() {
     // SECURITY row 59. `TESSERA_ORACLE_SEEDS` runs more.
-    let seeds = std::env::var("TESSERA_ORACLE_SEEDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(2_500);
+    let seeds = seeds(2_500);
     let mut tally = Tally::default();
     for seed in 0..seeds {
         compare(seed, &mut tally);
