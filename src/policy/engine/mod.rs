@@ -8,6 +8,7 @@
 //! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
 //! | the model against the graph's numbers | [`program`] |
 //! | may this subject do that | [`check`] |
+//! | why, and what would change it | [`explain`], [`what_if`] |
 //!
 //! A new operator is a variant of [`model::Rewrite`]; the exhaustive matches list the rest.
 
@@ -15,6 +16,7 @@ pub mod admit;
 pub mod check;
 pub mod condition;
 pub mod dsl;
+pub mod explain;
 pub mod graph;
 pub mod json;
 pub mod model;
@@ -22,6 +24,7 @@ pub mod program;
 pub mod relationship;
 pub mod tuple;
 pub mod validate;
+pub mod what_if;
 
 mod lexer;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The oracle knows tuples as a plain set, evaluates along paths without remembering anything, and cuts a path that comes
 //! back to itself (`None`: unknown). Nothing of `program`, `graph` or `check` is in it.
 
+mod explain;
+
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -439,6 +441,7 @@ fn compare(seed: u64, tally: &mut Tally) {
             super::dsl::print(&model),
             list.join("\n"),
         );
+        explain::compare(&program, &graph, &contextual, question, found.allowed);
     }
 }
 
