@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
 use crate::base::time::Clock;
 use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
@@ -10,6 +13,9 @@ use crate::oauth::keys::{Keys, KeysError};
 use crate::policy::{Policy, PolicyError};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
+
+/// Live streams that may be open at once.
+const WATCHERS: usize = 256;
 
 /// The state of the running server. Handlers take it as `State<Arc<App>>`.
 #[derive(Debug)]
@@ -30,6 +36,10 @@ pub struct App {
     pub hasher: Hasher,
     /// What this process counts.
     pub metrics: Metrics,
+    /// Cancelled when the server begins to stop: streams end.
+    pub stopping: CancellationToken,
+    /// Places for live streams.
+    pub watchers: Arc<Semaphore>,
 }
 
 /// Why the server could not be built.
@@ -79,6 +89,8 @@ impl App {
             keys,
             hasher,
             metrics,
+            stopping: CancellationToken::new(),
+            watchers: Arc::new(Semaphore::new(WATCHERS)),
         }))
     }
 }

@@ -56,6 +56,9 @@ pub enum PolicyError {
         /// Why.
         reason: Box<NotAdmitted>,
     },
+    /// The model does not know the subject of a list.
+    #[error("invalid 'user' value: {0}")]
+    UnknownSubject(Box<NotAdmitted>),
     /// Neither a write nor a delete.
     #[error("Invalid input. Make sure you provide at least one write, or at least one delete")]
     NothingToWrite,

@@ -20,6 +20,8 @@ pub mod token;
 mod change;
 mod error;
 mod expiry;
+mod explain;
+mod lists;
 mod models;
 mod read;
 mod replica;
@@ -29,6 +31,7 @@ mod write;
 
 pub use change::{Change, Changes, OnConflict, Precondition};
 pub use error::PolicyError;
+pub use lists::{LIST_ENTRIES, ListPage, ListQuery};
 pub use models::{StoredModel, read_model, write_model};
 pub use read::{ChangePage, ChangesFrom, TuplePage, TupleQuery};
 pub use replica::Consistency;

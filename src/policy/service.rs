@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::change::Changes;
-use super::engine::admit::admit;
 use super::engine::check::{CheckError, Question, check_with};
+use super::engine::graph::Graph;
 use super::engine::program::Program;
 use super::engine::relationship::{Circumstances, Context, Relationship};
 use super::engine::tuple::{Object, Subject};
@@ -294,10 +294,12 @@ impl Policy {
 }
 
 fn admitted(program: &Program, relationship: &Relationship) -> Result<(), PolicyError> {
-    admit(program.model(), relationship).map_err(|reason| PolicyError::NotAdmitted {
-        tuple: Box::new(relationship.tuple.clone()),
-        reason: Box::new(reason),
-    })
+    program
+        .admit(relationship)
+        .map_err(|reason| PolicyError::NotAdmitted {
+            tuple: Box::new(relationship.tuple.clone()),
+            reason: Box::new(reason),
+        })
 }
 
 /// A store as it is to one request.
@@ -313,9 +315,7 @@ pub struct View {
 impl View {
     /// Decides a check. Contextual tuples are held against the model as strictly as written ones.
     pub fn check(&self, request: &CheckRequest<'_>) -> Result<bool, PolicyError> {
-        for relationship in request.contextual {
-            admitted(&self.program, relationship)?;
-        }
+        self.admit_all(request.contextual)?;
         let question = Question {
             object: request.object,
             relation: request.relation,
@@ -326,12 +326,40 @@ impl View {
             &self.snapshot.graph,
             request.contextual,
             question,
-            Circumstances {
-                context: request.context,
-                now: self.now,
-            },
+            self.circumstances(request.context),
         );
         Ok(decision?.allowed)
+    }
+
+    /// Holds contextual tuples against the model.
+    pub(super) fn admit_all(&self, contextual: &[Relationship]) -> Result<(), PolicyError> {
+        contextual
+            .iter()
+            .try_for_each(|relationship| admitted(&self.program, relationship))
+    }
+
+    /// What tuples are held against: the values of a request, and its instant.
+    pub fn circumstances<'a>(&self, context: &'a Context) -> Circumstances<'a> {
+        Circumstances {
+            context,
+            now: self.now,
+        }
+    }
+
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn store_id(&self) -> &str {
+        &self.store_id
+    }
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.snapshot.graph
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.program
     }
 
     /// The revision it is at.

@@ -191,6 +191,7 @@ impl Server {
 
     /// Stops accepting, lets the requests in flight finish for a bounded time, and closes the database.
     pub async fn stop(self) {
+        self.app.stopping.cancel();
         self.handle
             .graceful_shutdown(Some(Duration::from_secs(DRAIN_SECONDS)));
         if let Ok(Err(error)) = self.task.await {

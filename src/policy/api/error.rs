@@ -55,6 +55,10 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "forbidden", error)
     }
 
+    pub(super) fn busy(message: &str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "resource_exhausted", message)
+    }
+
     /// A fault of ours: the log knows the cause, the client the request's id only.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a permission request failed");
@@ -106,9 +110,10 @@ impl From<PolicyError> for ApiError {
             PolicyError::ModelTooLarge { .. } | PolicyError::TooManyChanges { .. } => {
                 Self::bad("exceeded_entity_limit", &error)
             }
-            PolicyError::StoreName | PolicyError::Tuple(_) | PolicyError::NotAdmitted { .. } => {
-                Self::invalid(&error)
-            }
+            PolicyError::StoreName
+            | PolicyError::Tuple(_)
+            | PolicyError::NotAdmitted { .. }
+            | PolicyError::UnknownSubject(_) => Self::invalid(&error),
             PolicyError::NothingToWrite => Self::bad("invalid_write_input", &error),
             PolicyError::Duplicate(_) => {
                 Self::bad("cannot_allow_duplicate_tuples_in_one_request", &error)

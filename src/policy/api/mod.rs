@@ -4,20 +4,27 @@
 //! |---|---|
 //! | `/stores` | `stores` |
 //! | `/stores/{store}/authorization-models` | `models` |
-//! | `/stores/{store}/write`, `read`, `changes` | `tuples` |
+//! | `/stores/{store}/write`, `read`, `changes` | `tuples`; a live stream of changes: `watch` |
 //! | `/stores/{store}/check`, `batch-check` | `check` |
+//! | `/stores/{store}/list-objects`, `streamed-list-objects`, `list-users` | `lists` |
+//! | `/stores/{store}/expand` | `expand` |
+//! | `/stores/{store}/what-if` | `what_if` |
 //!
 //! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
-//! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older.
+//! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older. A check with `explain` says why; `what-if` is Tessera's own.
 
 mod access;
 mod body;
 mod check;
 mod error;
+mod expand;
+mod lists;
 mod models;
 mod stores;
 mod tuples;
+mod watch;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -32,4 +39,7 @@ pub fn router() -> Router<Arc<App>> {
         .merge(models::router())
         .merge(tuples::router())
         .merge(check::router())
+        .merge(lists::router())
+        .merge(expand::router())
+        .merge(what_if::router())
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::access::let_in;
 use super::body::{self, TupleKey, TupleKeys};
 use super::error::ApiError;
+use super::watch;
 use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::policy::engine::relationship::{Limits, Relationship};
@@ -199,37 +200,45 @@ async fn changes(
     headers: HeaderMap,
     Path(store): Path<String>,
     Query(query): Query<ListChanges>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let now = let_in(&app, &headers, Permission::ReadStores).await?;
     let store = body::store_id(&store)?;
-    let from = match (query.continuation_token.as_str(), query.start_time.as_str()) {
+    let is_stream = watch::is_asked(&headers);
+    let last_id = watch::last_event_id(&headers).filter(|_| is_stream);
+    let token = last_id.unwrap_or(&query.continuation_token);
+    let from = match (token, query.start_time.as_str()) {
         ("", "") => ChangesFrom::Beginning,
         ("", text) => ChangesFrom::Time(start_time(text, now)?),
         (token, _) => ChangesFrom::Token(token),
     };
+    if is_stream {
+        let of = (store, query.r#type.as_str());
+        return watch::open(app, headers.clone(), of, from).await;
+    }
     let size = body::page_size(query.page_size)?;
     let page = app.policy.changes(store, &query.r#type, size, from).await?;
     let changes: Vec<Value> = page
         .changes
         .iter()
-        .filter_map(|(change, at)| {
-            let (key, operation) = match change {
-                Change::Write(Relationship { tuple, limits }) => {
-                    (body::shown(tuple, limits), "TUPLE_OPERATION_WRITE")
-                }
-                Change::Delete(tuple) => (
-                    body::shown(tuple, &Limits::default()),
-                    "TUPLE_OPERATION_DELETE",
-                ),
-                Change::Model(_) => return None,
-            };
-            let at = at.rfc3339();
-            Some(json!({"tuple_key": key, "operation": operation, "timestamp": at}))
-        })
+        .filter_map(|(change, at)| shown_change(change, *at))
         .collect();
-    Ok(Json(
-        json!({"changes": changes, "continuation_token": page.token}),
-    ))
+    let shown = json!({"changes": changes, "continuation_token": page.token});
+    Ok(Json(shown).into_response())
+}
+
+/// A change of a tuple as JSON; changes of models are not shown.
+pub(super) fn shown_change(change: &Change, at: Timestamp) -> Option<Value> {
+    let (key, operation) = match change {
+        Change::Write(Relationship { tuple, limits }) => {
+            (body::shown(tuple, limits), "TUPLE_OPERATION_WRITE")
+        }
+        Change::Delete(tuple) => (
+            body::shown(tuple, &Limits::default()),
+            "TUPLE_OPERATION_DELETE",
+        ),
+        Change::Model(_) => return None,
+    };
+    Some(json!({"tuple_key": key, "operation": operation, "timestamp": at.rfc3339()}))
 }
 
 fn start_time(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {

@@ -12,10 +12,14 @@
 //! INVARIANT: past a bound (depth, steps) the answer is an error, never an allow and never a deny.
 
 pub(super) mod asked;
+mod several;
 mod value;
 mod written;
 
 use rustc_hash::FxHashMap;
+
+pub(super) use self::several::{Checker, Numbered, introduce, named, object_type};
+pub(super) use self::written::counts;
 
 use self::asked::{Asked, Who, relation_of, type_of};
 use self::value::Value;
@@ -173,7 +177,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn decide(mut self, node: NodeId, relation: RelationIndex) -> Result<Decision, CheckError> {
+    fn decide(&mut self, node: NodeId, relation: RelationIndex) -> Result<Decision, CheckError> {
         loop {
             self.learned = 0;
             let allowed = match self.relation(node, relation, 0)? {
@@ -183,7 +187,7 @@ impl<'a> Run<'a> {
                 // A pass that learned nothing would be followed by its own repetition: the fixpoint is reached.
                 Value::Unknown if self.learned == 0 => false,
                 Value::Failed if self.learned == 0 => {
-                    return match self.failure {
+                    return match self.failure.take() {
                         Some(failure) => Err(failure.into()),
                         None => Err(CheckError::TooDeep),
                     };

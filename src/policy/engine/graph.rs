@@ -67,6 +67,8 @@ pub struct Graph {
     subjects: Trie<Subjects>,
     objects: Trie<Set>,
     tuples: usize,
+    /// Tuples that do not count always were here.
+    has_limits: bool,
 }
 
 /// The objects whose names hash alike: nearly always one.
@@ -141,7 +143,13 @@ impl Graph {
             subjects: Trie::default(),
             objects: Trie::default(),
             tuples: 0,
+            has_limits: false,
         }
+    }
+
+    /// Whether some tuple may not count always.
+    pub(super) const fn has_limits(&self) -> bool {
+        self.has_limits
     }
 
     /// The table of names, to compile models against.
@@ -165,6 +173,7 @@ impl Graph {
         let node = self.intern(&tuple.object)?;
         let relation = self.symbols.intern(&tuple.relation)?;
         let subject = self.intern_subject(&tuple.subject)?;
+        self.has_limits |= !relationship.limits.is_empty();
         let key = edge(node, relation);
         if self.subjects.get(key).is_none() {
             self.subjects.insert(key, Subjects::default());
@@ -317,6 +326,11 @@ impl Graph {
     /// Where a subject stands: objects with a relation, as [`edge_parts`] takes them apart.
     pub(super) fn objects(&self, subject: SubjectId) -> &Set {
         self.objects.get(subject.0).unwrap_or(&Set::Empty)
+    }
+
+    /// The id of an object within its type.
+    pub(super) fn id_of(&self, node: NodeId) -> Option<&str> {
+        self.nodes.get(u64::from(node.0)).map(|node| &*node.id)
     }
 
     /// The type of an object.

@@ -6,9 +6,12 @@
 //! | whether the model makes sense | [`validate`] |
 //! | a relationship tuple; whether a model admits it | [mod@tuple], [`admit`] |
 //! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
+//! | whether a condition holds | [`condition`] |
 //! | the model against the graph's numbers | [`program`] |
 //! | may this subject do that | [`check`] |
-//! | why, and what would change it | [`explain`], [`what_if`] |
+//! | on what, and who | [`list`] |
+//! | why: the relation as a tree | [`expand`] |
+//! | why a check allows or denies, and what would change it | [`explain`], [`what_if`] |
 //!
 //! A new operator is a variant of [`model::Rewrite`]; the exhaustive matches list the rest.
 
@@ -16,9 +19,11 @@ pub mod admit;
 pub mod check;
 pub mod condition;
 pub mod dsl;
+pub mod expand;
 pub mod explain;
 pub mod graph;
 pub mod json;
+pub mod list;
 pub mod model;
 pub mod program;
 pub mod relationship;

@@ -4,6 +4,7 @@
 //! back to itself (`None`: unknown). Nothing of `program`, `graph` or `check` is in it.
 
 mod explain;
+mod lists;
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ use super::model::{
     Model, Origin, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition,
 };
 use super::program::Program;
-use super::relationship::{Circumstances, Context, Relationship};
+use super::relationship::{Circumstances, Context, Limits, Relationship};
 use super::tuple::{Object, Subject, Tuple};
 use super::validate::validate;
 use crate::base::time::Timestamp;
@@ -370,6 +371,45 @@ fn random_tuples(random: &mut Random, model: &Model, count: usize) -> Vec<Tuple>
     tuples
 }
 
+const NOW_MS: i64 = 1_000;
+
+fn at_now(context: &Context) -> Circumstances<'_> {
+    Circumstances {
+        context,
+        now: Timestamp::from_ms(NOW_MS),
+    }
+}
+
+/// Puts the tuples that are not contextual into the graph, some with an end; those that count, now.
+fn store(
+    graph: &mut Graph,
+    random: &mut Random,
+    tuples: Vec<Tuple>,
+    contextual: &[Relationship],
+) -> Vec<Tuple> {
+    let mut counting = Vec::new();
+    for tuple in tuples {
+        if contextual.iter().any(|one| one.tuple == tuple) {
+            counting.push(tuple);
+            continue;
+        }
+        let expires_at = match random.below(6) {
+            0 => Some(Timestamp::from_ms(NOW_MS)),
+            1 => Some(Timestamp::from_ms(NOW_MS + 1)),
+            _ => None,
+        };
+        let limits = Limits {
+            expires_at,
+            ..Limits::default()
+        };
+        if !limits.expired(Timestamp::from_ms(NOW_MS)) {
+            counting.push(tuple.clone());
+        }
+        graph.insert(&Relationship { tuple, limits }).unwrap();
+    }
+    counting
+}
+
 #[derive(Default, Debug)]
 struct Tally {
     compared: u32,
@@ -400,16 +440,8 @@ fn compare(seed: u64, tally: &mut Tally) {
         .map(Relationship::from)
         .filter(|relationship| admit(&model, relationship).is_ok())
         .collect();
-    for tuple in &tuples {
-        if !contextual.iter().any(|one| one.tuple == *tuple) {
-            graph.insert(&tuple.clone().into()).unwrap();
-        }
-    }
+    let tuples = store(&mut graph, &mut random, tuples, &contextual);
     let context = Context::new();
-    let circumstances = Circumstances {
-        context: &context,
-        now: Timestamp::from_ms(0),
-    };
     for _ in 0..20 {
         let subject = random_subject(&mut random);
         let object = Object::parse(&random_object(&mut random)).unwrap();
@@ -429,7 +461,7 @@ fn compare(seed: u64, tally: &mut Tally) {
             relation,
             subject: &subject,
         };
-        let found = check_with(&program, &graph, &contextual, question, circumstances).unwrap();
+        let found = check_with(&program, &graph, &contextual, question, at_now(&context)).unwrap();
         tally.compared += 1;
         tally.allowed += u32::from(found.allowed);
         tally.cyclic += u32::from(expected.is_none());

@@ -1,11 +1,19 @@
 //! A model compiled against a store's numbers: per relation a small program, and who can reach it at all.
 
+mod feeds;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(super) use self::feeds::{Entry, Through};
+
+use self::feeds::Feeds;
+
+use super::admit::{NotAdmitted, admit};
 use super::condition::CompiledCondition;
 use super::graph::{GraphFull, Symbol, Symbols};
 use super::model::{Model, Restriction, Rewrite, SubjectForm};
+use super::relationship::Relationship;
 
 /// A compiled model. Valid for every snapshot of the store whose [`Symbols`] it was compiled with.
 #[derive(Debug)]
@@ -15,6 +23,7 @@ pub struct Program {
     relations: Vec<RelationProgram>,
     by_symbols: HashMap<(Symbol, Symbol), RelationIndex>,
     conditions: HashMap<String, CompiledCondition>,
+    feeds: Feeds,
 }
 
 #[derive(Debug)]
@@ -112,6 +121,7 @@ impl Program {
                     Some((name.clone(), compiled))
                 })
                 .collect(),
+            feeds: Feeds::default(),
             model: Arc::clone(model),
         };
         let mut next = 0_u32;
@@ -148,12 +158,25 @@ impl Program {
             }
         }
         program.compute_reach();
+        program.compute_feeds();
         Ok(program)
     }
 
     /// The model it was compiled from.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
+    }
+
+    /// Checks a tuple against the model, with what it fixes of its condition's parameters.
+    pub fn admit(&self, relationship: &Relationship) -> Result<(), NotAdmitted> {
+        admit(&self.model, relationship)?;
+        if let Some(named) = &relationship.limits.condition {
+            let condition = self
+                .condition(&named.name)
+                .ok_or_else(|| NotAdmitted::UndefinedCondition(named.name.clone()))?;
+            condition.admit_context(&named.context)?;
+        }
+        Ok(())
     }
 
     /// A condition that compiles.

@@ -78,6 +78,14 @@ impl Object {
         }
     }
 
+    /// An object that the graph knows, which holds nothing but parsed parts.
+    pub(super) fn from_parts(type_name: &str, id: &str) -> Self {
+        Self {
+            type_name: type_name.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
     /// The object's type.
     pub fn type_name(&self) -> &str {
         &self.type_name

@@ -128,7 +128,16 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("POST", "/stores/{store}/batch-check", Door::Permission),
     ("GET", "/stores/{store}/changes", Door::Permission),
     ("POST", "/stores/{store}/check", Door::Permission),
+    ("POST", "/stores/{store}/expand", Door::Permission),
+    ("POST", "/stores/{store}/list-objects", Door::Permission),
+    ("POST", "/stores/{store}/list-users", Door::Permission),
     ("POST", "/stores/{store}/read", Door::Permission),
+    (
+        "POST",
+        "/stores/{store}/streamed-list-objects",
+        Door::Permission,
+    ),
+    ("POST", "/stores/{store}/what-if", Door::Permission),
     ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/consent", Door::Form),

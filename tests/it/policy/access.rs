@@ -29,11 +29,29 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/changes"),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/check"),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/batch-check"),
+    ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/expand"),
+    ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/what-if"),
+    ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/list-objects"),
+    ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/list-users"),
+    (
+        "POST",
+        "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/streamed-list-objects",
+    ),
 ];
 
 /// The routes that an auditor may use.
 fn reads(method: &str, path: &str) -> bool {
-    method == "GET" || path.ends_with("/read") || path.ends_with("check")
+    method == "GET"
+        || [
+            "/read",
+            "check",
+            "/expand",
+            "/what-if",
+            "list-objects",
+            "list-users",
+        ]
+        .iter()
+        .any(|end| path.ends_with(end))
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 mod access;
 mod api;
 mod cases;
+mod explain;
 mod freshness;
 mod limits;
+mod lists;
 mod pages;
 
 use std::sync::Arc;
@@ -78,6 +80,22 @@ impl Api {
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {
         self.call("POST", path, &body).await
+    }
+
+    /// A live stream of changes, taken up after an event's id.
+    pub async fn watch(&self, path: &str, last_id: Option<&str>) -> reqwest::Response {
+        let mut request = self
+            .http
+            .get(format!("{}{path}", self.t.url))
+            .bearer_auth(&self.token)
+            .header("accept", "text/event-stream");
+        if let Some(id) = last_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        response
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -134,3 +134,48 @@ async fn the_change_log_is_read_in_pages_and_its_token_stays_at_the_end() {
         assert_eq!(page["changes"].as_array().unwrap().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn changes_arrive_on_a_live_stream_that_can_be_taken_up_again() {
+    for engine in engines() {
+        let api = Api::start(engine).await;
+        let store = api.store(DOCS).await;
+        api.write(&store, &[OWNER]).await;
+        let path = format!("{store}/changes");
+        let mut stream = api.watch(&path, None).await;
+        let (first, id) = next_event(&mut stream).await;
+        assert_eq!(first["tuple_key"]["user"], "user:alice");
+        assert!(!id.is_empty());
+        // What is written while the stream is open.
+        api.write(&store, &[("user:bob", "viewer", "doc:plan")])
+            .await;
+        let (second, _) = next_event(&mut stream).await;
+        assert_eq!(second["tuple_key"]["user"], "user:bob");
+        assert_eq!(second["operation"], "TUPLE_OPERATION_WRITE");
+        drop(stream);
+        let mut again = api.watch(&path, Some(&id)).await;
+        let (missed, _) = next_event(&mut again).await;
+        assert_eq!(missed, second);
+        // The server stops without waiting for its readers.
+        let stopping = api.t.app.stopping.clone();
+        stopping.cancel();
+        let rest = async { while again.chunk().await.unwrap().is_some() {} };
+        tokio::time::timeout(std::time::Duration::from_secs(5), rest)
+            .await
+            .expect("the stream ends");
+    }
+}
+
+/// The data and the id of the next event.
+async fn next_event(stream: &mut reqwest::Response) -> (Value, String) {
+    let mut text = String::new();
+    loop {
+        let chunk = stream.chunk().await.unwrap().expect("the stream goes on");
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+        let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+        if let Some(data) = line("data:").filter(|_| text.ends_with("\n\n")) {
+            let id = line("id:").unwrap_or_default().trim().to_owned();
+            return (serde_json::from_str(data.trim()).unwrap(), id);
+        }
+    }
+}

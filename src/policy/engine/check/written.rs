@@ -2,8 +2,10 @@
 
 use super::value::Value;
 use super::{CheckError, DEPTH_HOPS, Frame, Run};
+use crate::policy::engine::condition::ConditionError;
 use crate::policy::engine::graph::{Set, SubjectId, Subjects, edge_parts};
-use crate::policy::engine::program::{Admitted, Gate, Op, RelationProgram};
+use crate::policy::engine::program::{Admitted, Gate, Op, Program, RelationProgram};
+use crate::policy::engine::relationship::{Circumstances, Limits};
 
 /// From so many usersets on, the subject's own memberships are looked at first.
 const WIDE_USERSETS: usize = 8;
@@ -51,28 +53,15 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a tuple counts: admitted by the model, not expired, its condition met.
+    /// Whether a tuple counts.
     fn counts(&mut self, subjects: &Subjects, subject: SubjectId, gate: &Gate) -> Value {
-        let Some(limits) = subjects.limits(subject) else {
-            return Value::known(gate.plain);
-        };
-        if limits.expired(self.circumstances.now) {
-            return Value::False;
-        }
-        let Some(named) = &limits.condition else {
-            return Value::known(gate.plain);
-        };
-        let Some(condition) = self
-            .program
-            .condition(&named.name)
-            .filter(|_| gate.conditions.contains(&named.name))
-        else {
-            return Value::False;
-        };
-        match condition.evaluate(&named.context, self.circumstances.context) {
-            Ok(holds) => Value::known(holds),
-            // The model has changed under the tuple: it is not admitted any more.
-            Err(_) if condition.admit_context(&named.context).is_err() => Value::False,
+        match counts(
+            self.program,
+            self.circumstances,
+            subjects.limits(subject),
+            gate,
+        ) {
+            Ok(counts) => Value::known(counts),
             Err(error) => {
                 self.failure.get_or_insert(error);
                 Value::Failed
@@ -171,9 +160,48 @@ impl Run<'_> {
     }
 }
 
+/// Whether a tuple counts: admitted by the model, not expired, its condition met.
+pub(in crate::policy::engine) fn counts(
+    program: &Program,
+    circumstances: Circumstances<'_>,
+    limits: Option<&Limits>,
+    gate: &Gate,
+) -> Result<bool, ConditionError> {
+    let Some(limits) = limits else {
+        return Ok(gate.plain);
+    };
+    if limits.expired(circumstances.now) {
+        return Ok(false);
+    }
+    let Some(named) = &limits.condition else {
+        return Ok(gate.plain);
+    };
+    let Some(condition) = program
+        .condition(&named.name)
+        .filter(|_| gate.conditions.contains(&named.name))
+    else {
+        return Ok(false);
+    };
+    match condition.evaluate(&named.context, circumstances.context) {
+        // The model has changed under the tuple: it is not admitted any more.
+        Err(_) if condition.admit_context(&named.context).is_err() => Ok(false),
+        result => result,
+    }
+}
+
+impl Gate {
+    /// Whether a tuple is known to count without asking anything else.
+    pub(in crate::policy::engine) fn is_open(&self, limits: Option<&Limits>) -> bool {
+        self.plain && limits.is_none()
+    }
+}
+
 impl RelationProgram {
     /// The relation that a userset asks, when the model allows it here.
-    fn admits_userset(&self, userset: SubjectId) -> Option<&Admitted> {
+    pub(in crate::policy::engine) fn admits_userset(
+        &self,
+        userset: SubjectId,
+    ) -> Option<&Admitted> {
         self.direct
             .usersets
             .iter()

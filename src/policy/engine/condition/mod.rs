@@ -1,40 +1,223 @@
-//! Conditions on tuples. None compiles yet, so no model has one and every tuple that names one is refused.
+//! Conditions: expressions in CEL over typed parameters that must hold for a tuple to count.
+//!
+//! | Step | File |
+//! |---|---|
+//! | the types of an expression, before any value is seen | `typing`, `overloads` |
+//! | a context's JSON as typed values | `convert`, `number`, `duration`, `instant`, `ip` |
+//! | the expression on these values | `eval`, `functions`, `operators`, `value` |
+//!
+//! The `cel` crate parses; types and evaluation are done here, because a permission check needs what an
+//! interpreter made for trusted text does not give: a bound on every evaluation, no panic on any value, the
+//! static types of OpenFGA's conditions, and its addresses.
+//!
+//! Left out of CEL, and refused when a condition is compiled: bytes, messages, types as values, and names of time zones.
 
-use super::model::Condition;
+mod convert;
+mod duration;
+mod error;
+mod eval;
+mod functions;
+mod instant;
+mod ip;
+mod number;
+mod operators;
+mod overloads;
+#[cfg(test)]
+mod tests;
+mod typing;
+mod value;
+
+use std::collections::BTreeMap;
+
+use cel::common::ast::IdedExpr;
+use regex::Regex;
+
+pub use self::error::{ConditionError, ConditionFault, ContextError};
+use self::eval::{Evaluation, Failure};
+use self::value::Value;
+use super::model::{Condition, ParameterType};
 use super::relationship::Context;
 
-/// A condition that compiled.
+/// The longest expression.
+const EXPRESSION_LIMIT_BYTES: usize = 512;
+/// The most parameters of one condition.
+const PARAMETER_LIMIT: usize = 25;
+/// The most lists and maps in each other in a parameter's type.
+const NESTING_LIMIT: usize = 5;
+/// The most levels of an expression.
+const EXPRESSION_DEPTH_LIMIT: u16 = 48;
+/// The most steps of one evaluation, counted as cel-go does.
+const COST_LIMIT: u64 = 100;
+/// The stack of the thread that parses. The parser recurses once a level of the text, with large frames.
+const PARSER_STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// A condition that parses and whose types fit.
 #[derive(Debug)]
-pub struct CompiledCondition(std::convert::Infallible);
-
-/// Why a condition does not compile.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("condition `{0}` cannot be compiled")]
-pub struct ConditionFault(String);
-
-/// Why what a tuple fixes does not fit.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the context does not fit the condition")]
-pub struct ContextError;
-
-/// Why a condition could not be evaluated.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the condition could not be evaluated")]
-pub struct ConditionError;
+pub struct CompiledCondition {
+    name: String,
+    parameters: BTreeMap<String, ParameterType>,
+    expression: IdedExpr,
+    /// The patterns that the text itself names, made once.
+    patterns: BTreeMap<String, Regex>,
+}
 
 impl CompiledCondition {
-    /// Compiles a condition.
-    pub fn compile(name: &str, _: &Condition) -> Result<Self, ConditionFault> {
-        Err(ConditionFault(name.to_owned()))
+    /// Parses the condition, and checks its size, its names and its types.
+    pub fn compile(name: &str, condition: &Condition) -> Result<Self, ConditionFault> {
+        check_limits(name, condition)?;
+        let expression = parse(&condition.expression).map_err(|reason| ConditionFault::Syntax {
+            condition: name.to_owned(),
+            reason,
+        })?;
+        let fault = |reason| ConditionFault::Type {
+            condition: name.to_owned(),
+            reason,
+        };
+        let found = typing::check(&expression, &condition.parameters).map_err(fault)?;
+        if found != typing::Type::Bool {
+            return Err(ConditionFault::NotBool {
+                condition: name.to_owned(),
+                found: found.to_string(),
+            });
+        }
+        let patterns = functions::check_literals(&expression).map_err(fault)?;
+        Ok(Self {
+            name: name.to_owned(),
+            parameters: condition.parameters.clone(),
+            expression,
+            patterns,
+        })
     }
 
-    /// Whether a tuple's values fit.
-    pub fn admit_context(&self, _: &Context) -> Result<(), ContextError> {
-        match self.0 {}
+    /// Whether a tuple may carry this context: only declared parameters, each of its type.
+    pub fn admit_context(&self, stored: &Context) -> Result<(), ContextError> {
+        for (parameter, value) in stored {
+            let Some(kind) = self.parameters.get(parameter) else {
+                return Err(ContextError::Unknown {
+                    parameter: parameter.clone(),
+                });
+            };
+            convert::convert(kind, value).map_err(|reason| ContextError::Type {
+                condition: self.name.clone(),
+                parameter: parameter.clone(),
+                reason,
+            })?;
+        }
+        Ok(())
     }
 
-    /// Whether it holds.
-    pub fn evaluate(&self, _: &Context, _: &Context) -> Result<bool, ConditionError> {
-        match self.0 {}
+    /// Whether the condition holds. What the tuple stores wins over what the request says, and what neither
+    /// gives is an error even where the expression could be decided without it.
+    pub fn evaluate(&self, stored: &Context, request: &Context) -> Result<bool, ConditionError> {
+        let values = self.values(stored, request)?;
+        let outcome = Evaluation::new(&values, &self.patterns, COST_LIMIT).run(&self.expression);
+        match outcome {
+            Ok(Value::Bool(holds)) => Ok(holds),
+            Ok(other) => Err(self.failed(format!(
+                "expected a bool condition expression output, but got '{}'",
+                other.type_name()
+            ))),
+            Err(Failure::Fault(reason)) => Err(self.failed(reason)),
+            Err(Failure::CostLimit) => Err(ConditionError::CostLimit {
+                condition: self.name.clone(),
+            }),
+        }
     }
+
+    fn failed(&self, reason: String) -> ConditionError {
+        ConditionError::Evaluation {
+            condition: self.name.clone(),
+            reason,
+        }
+    }
+
+    fn values(
+        &self,
+        stored: &Context,
+        request: &Context,
+    ) -> Result<BTreeMap<&str, Value>, ConditionError> {
+        let mut values = BTreeMap::new();
+        let mut missing = Vec::new();
+        for (parameter, kind) in &self.parameters {
+            match stored.get(parameter).or_else(|| request.get(parameter)) {
+                None => missing.push(parameter.clone()),
+                Some(json) => {
+                    let value =
+                        convert::convert(kind, json).map_err(|reason| ConditionError::Type {
+                            condition: self.name.clone(),
+                            parameter: parameter.clone(),
+                            reason,
+                        })?;
+                    values.insert(parameter.as_str(), value);
+                }
+            }
+        }
+        if missing.is_empty() {
+            Ok(values)
+        } else {
+            Err(ConditionError::Missing {
+                condition: self.name.clone(),
+                parameters: missing,
+            })
+        }
+    }
+}
+
+fn check_limits(name: &str, condition: &Condition) -> Result<(), ConditionFault> {
+    if condition.expression.len() > EXPRESSION_LIMIT_BYTES {
+        return Err(ConditionFault::TooLong {
+            condition: name.to_owned(),
+            bytes: condition.expression.len(),
+        });
+    }
+    if condition.parameters.len() > PARAMETER_LIMIT {
+        return Err(ConditionFault::TooManyParameters {
+            condition: name.to_owned(),
+            found: condition.parameters.len(),
+        });
+    }
+    for (parameter, kind) in &condition.parameters {
+        if nesting(kind) > NESTING_LIMIT {
+            return Err(ConditionFault::Nested {
+                condition: name.to_owned(),
+                parameter: parameter.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn nesting(mut kind: &ParameterType) -> usize {
+    let mut levels = 0;
+    while let ParameterType::List(inner) | ParameterType::Map(inner) = kind {
+        levels += 1;
+        kind = inner;
+    }
+    levels
+}
+
+/// Parses on a thread of its own: the caller's stack may be nearly used up, and a panic of the generated parser
+/// ends that thread alone.
+fn parse(text: &str) -> Result<IdedExpr, String> {
+    let owned = text.to_owned();
+    let parser = std::thread::Builder::new()
+        .name("cel-parser".to_owned())
+        .stack_size(PARSER_STACK_BYTES)
+        .spawn(move || {
+            cel::parser::Parser::new()
+                .max_recursion_depth(EXPRESSION_DEPTH_LIMIT)
+                .parse(&owned)
+                .map_err(|errors| {
+                    errors
+                        .errors
+                        .iter()
+                        .map(|error| format!("{}:{}: {}", error.pos.0, error.pos.1, error.msg))
+                        .collect::<Vec<_>>()
+                        .join("; ")
+                })
+        })
+        .map_err(|error| format!("the parser could not be started: {error}"))?;
+    parser
+        .join()
+        .unwrap_or_else(|_| Err("the expression cannot be parsed".to_owned()))
 }

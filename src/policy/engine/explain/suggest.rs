@@ -3,7 +3,7 @@
 use super::SUGGESTIONS;
 use super::gather::Node;
 use crate::policy::engine::check::asked::Asked;
-use crate::policy::engine::check::{Question, check_with};
+use crate::policy::engine::check::{Question, STEPS, check_with};
 use crate::policy::engine::graph::Graph;
 use crate::policy::engine::program::{Op, Program, RelationProgram};
 use crate::policy::engine::relationship::{Circumstances, Relationship};
@@ -33,7 +33,7 @@ pub(super) fn candidates(
         .collect()
 }
 
-/// Those that flip the answer.
+/// Those that flip the answer, as far as the steps of one more question reach.
 pub(super) fn verified(
     program: &Program,
     graph: &Graph,
@@ -41,15 +41,25 @@ pub(super) fn verified(
     question: Question<'_>,
     circumstances: Circumstances<'_>,
 ) -> Vec<Tuple> {
-    candidates
-        .into_iter()
-        .filter(|tuple| {
-            let added = [Relationship::from(tuple.clone())];
-            check_with(program, graph, &added, question, circumstances)
-                .is_ok_and(|decision| decision.allowed)
-        })
-        .take(SUGGESTIONS)
-        .collect()
+    let mut found = Vec::new();
+    let mut steps = 0_u32;
+    for tuple in candidates {
+        let added = [Relationship::from(tuple.clone())];
+        // How many steps an error took is not told: ten of them are enough.
+        match check_with(program, graph, &added, question, circumstances) {
+            Ok(decision) => {
+                steps = steps.saturating_add(decision.steps);
+                if decision.allowed {
+                    found.push(tuple);
+                }
+            }
+            Err(_) => steps = steps.saturating_add(STEPS / 10),
+        }
+        if steps >= STEPS || found.len() >= SUGGESTIONS {
+            break;
+        }
+    }
+    found
 }
 
 /// Whether the model takes the subject directly, without a condition.
