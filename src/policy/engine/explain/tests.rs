@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::draw::draw;
 use super::*;
 use crate::policy::engine::dsl;
-use crate::policy::engine::relationship::{Context, Relationship};
+use crate::policy::engine::relationship::{Context, Relationship, TupleCondition};
 use crate::policy::engine::what_if::{Difference, Hypothesis, what_if};
 
 const DOCS: &str = "model
@@ -225,6 +225,70 @@ fn an_expired_tuple_says_when_and_renewing_it_is_suggested() {
         draw(&told)
     );
     assert_eq!(told.would_allow, [lapsed.tuple]);
+}
+
+#[test]
+fn conditions_that_end_a_branch_are_named() {
+    let model = "model
+  schema 1.1
+type user
+type doc
+  relations
+define banned: [user with limit]
+define viewer: [user, user with limit]
+define reader: viewer but not banned
+condition limit(used: int) {
+  used < 5
+}
+";
+    let model = Arc::new(dsl::parse(model).unwrap());
+    let mut graph = Graph::default();
+    let program = Program::compile(&model, graph.symbols()).unwrap();
+    for text in ["doc:1#viewer@user:anne", "doc:2#banned@user:anne"] {
+        let mut limited = Relationship::from(tuple(text));
+        limited.limits.condition = Some(TupleCondition {
+            name: "limit".to_owned(),
+            context: Context::new(),
+        });
+        graph.insert(&limited).unwrap();
+    }
+    graph
+        .insert(&tuple("doc:2#viewer@user:anne").into())
+        .unwrap();
+    let tell = |asked: &str, used: Option<i64>| {
+        let context: Context = used
+            .map(|used| ("used".to_owned(), used.into()))
+            .into_iter()
+            .collect();
+        let asked = tuple(asked);
+        explain(&program, &graph, question(&asked), now(&context))
+    };
+    let met = tell("doc:1#reader@user:anne", Some(1)).unwrap();
+    assert_eq!(met.tuples, [tuple("doc:1#viewer@user:anne")]);
+    let unmet = tell("doc:1#reader@user:anne", Some(7)).unwrap();
+    assert!(
+        draw(&unmet).contains("✗ tuple doc:1#viewer@user:anne: condition `limit` not met"),
+        "{}",
+        draw(&unmet)
+    );
+    assert_eq!(
+        unmet.would_allow,
+        [tuple("doc:1#viewer@user:anne")],
+        "without the condition"
+    );
+    assert!(matches!(
+        tell("doc:1#reader@user:anne", None),
+        Err(CheckError::Condition(_))
+    ));
+    // A condition that cannot be evaluated loses to an answer found elsewhere, and is told all the same.
+    assert!(tell("doc:2#viewer@user:anne", None).unwrap().allowed);
+    let excluded = tell("doc:2#reader@user:anne", Some(1)).unwrap();
+    assert!(!excluded.allowed);
+    assert_eq!(
+        excluded.root.outcome,
+        Outcome::Fails(Reason::Excluded("doc:2#banned".to_owned()))
+    );
+    assert!(tell("doc:2#reader@user:anne", Some(7)).unwrap().allowed);
 }
 
 #[test]
