@@ -70,6 +70,8 @@ pub(super) enum Kind {
     Path(Field<PathBuf>),
     /// A file that may be absent.
     OptionalPath(Field<Option<PathBuf>>),
+    /// A text that may be absent.
+    OptionalText(Field<Option<String>>),
     /// An issuer identifier.
     Issuer(Field<Option<String>>),
     /// A database URL, which may hold a password.
@@ -324,5 +326,10 @@ pub static KEYS: &[Key] = &[
         "policy.max_staleness_seconds",
         Kind::Seconds(|d| &mut d.config.policy_max_staleness_seconds, 1, HOUR),
         "How long this node may hear nothing of the permission data's changes before it refuses to answer from memory.",
+    ),
+    key(
+        "policy.default_store",
+        Kind::OptionalText(|d| &mut d.config.policy_default_store),
+        "Id or name of the store that the AuthZEN endpoints at the root, such as /access/v1/evaluation, ask. Without it they answer 404; those under /stores/{store} work always.",
     ),
 ];

@@ -58,6 +58,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// How stale the in-memory permission graph may be before it refuses to answer.
     pub policy_max_staleness_seconds: Seconds,
+    /// Id or name of the store that the AuthZEN endpoints at the root ask.
+    pub policy_default_store: Option<String>,
 }
 
 /// PEM files for rustls.
@@ -216,6 +218,7 @@ impl Default for Config {
             },
             passwords: Passwords { min_chars: 15 },
             policy_max_staleness_seconds: Seconds::new(5),
+            policy_default_store: None,
         }
     }
 }

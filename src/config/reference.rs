@@ -86,6 +86,7 @@ fn range(key: &Key) -> Option<String> {
         | Kind::Networks(_)
         | Kind::Path(_)
         | Kind::OptionalPath(_)
+        | Kind::OptionalText(_)
         | Kind::Issuer(_)
         | Kind::DatabaseUrl(_)
         | Kind::SecretText(_)

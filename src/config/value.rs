@@ -59,6 +59,11 @@ impl Key {
             Kind::Networks(field) => *field(draft) = networks(given)?,
             Kind::Path(field) => *field(draft) = path(given)?,
             Kind::OptionalPath(field) => *field(draft) = Some(path(given)?),
+            Kind::OptionalText(field) => {
+                let text = given.text().filter(|text| !text.trim().is_empty());
+                let text = text.ok_or_else(|| given.is_not("a text"))?;
+                *field(draft) = Some(text.to_owned());
+            }
             Kind::Issuer(field) => {
                 let text = given.text().ok_or_else(|| given.is_not("a text"))?;
                 issuer_fault(text).map_or(Ok(()), |fault| Err(format!("`{text}` {fault}")))?;
@@ -104,6 +109,7 @@ impl Key {
             }
             Kind::Path(field) => quote(&field(draft).to_string_lossy()),
             Kind::OptionalPath(field) => quote(&field(draft).as_ref()?.to_string_lossy()),
+            Kind::OptionalText(field) => quote(field(draft).as_ref()?),
             Kind::Issuer(field) => quote(field(draft).as_ref()?),
             Kind::DatabaseUrl(field) => {
                 let url = field(draft).as_ref()?.expose();
@@ -276,6 +282,8 @@ mod tests {
             Err("`all` is not a network"),
         );
         check("data", "", Err("is not a path"));
+        check("policy.default_store", "docs", Ok("\"docs\""));
+        check("policy.default_store", " ", Err("is not a text"));
     }
 
     #[test]

@@ -139,10 +139,7 @@ impl View {
         contextual: &[Relationship],
     ) -> Result<Expanded, PolicyError> {
         self.admit_all(contextual)?;
-        let mut graph = self.graph().clone();
-        for relationship in contextual {
-            graph.insert(relationship)?;
-        }
+        let graph = self.graph().with(contextual)?;
         let asked = (object, relation);
         Ok(expand(self.program(), &graph, asked, self.now())?)
     }

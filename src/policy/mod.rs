@@ -17,6 +17,7 @@ pub mod engine;
 pub mod system;
 pub mod token;
 
+mod assertions;
 mod change;
 mod error;
 mod expiry;
@@ -29,6 +30,7 @@ mod service;
 mod stores;
 mod write;
 
+pub use assertions::Assertion;
 pub use change::{Change, Changes, OnConflict, Precondition};
 pub use error::PolicyError;
 pub use lists::{LIST_ENTRIES, ListPage, ListQuery};

@@ -51,6 +51,21 @@ impl Policy {
             .ok_or_else(|| PolicyError::StoreNotFound(id.to_owned()))
     }
 
+    /// The id of the one store that has this id or name; `None` when there is none, or more than one of the name.
+    pub async fn find_store(&self, id_or_name: &str) -> Result<Option<String>, PolicyError> {
+        let mut conn = self.db().read().await?;
+        if let Some(store) = policy_stores::find(&mut conn, id_or_name).await? {
+            return Ok(Some(store.id));
+        }
+        let filter = StoreFilter {
+            name: Some(id_or_name),
+            after: "",
+        };
+        let mut named = policy_stores::list(&mut conn, filter, 2).await?;
+        let one = named.pop().filter(|_| named.is_empty());
+        Ok(one.map(|store| store.id))
+    }
+
     /// Stores, oldest first, and the token of the next page (empty at the end).
     pub async fn stores(
         &self,

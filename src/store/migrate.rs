@@ -15,6 +15,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0001_foundation.sql"),
     ),
     (
+        2,
+        "policy_assertions",
+        include_str!("../../migrations/0002_policy_assertions.sql"),
+    ),
+    (
         3,
         "tuple_expiry",
         include_str!("../../migrations/0003_tuple_expiry.sql"),

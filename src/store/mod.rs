@@ -22,6 +22,7 @@ pub mod consents;
 pub mod events;
 pub mod grants;
 pub mod meta;
+pub mod policy_assertions;
 pub mod policy_changes;
 pub mod policy_models;
 pub mod policy_stores;

@@ -20,7 +20,8 @@ use crate::policy::{Consistency, Policy};
 pub(super) const REVISION: HeaderName = HeaderName::from_static("tessera-revision");
 /// Asks for an answer no older than a revision.
 const AT_LEAST: HeaderName = HeaderName::from_static("tessera-at-least");
-const MODEL_ID: HeaderName = HeaderName::from_static("openfga-authorization-model-id");
+/// Names the model that decided; on AuthZEN requests, the one that shall.
+pub(super) const MODEL_ID: HeaderName = HeaderName::from_static("openfga-authorization-model-id");
 /// Most that a tuple may fix of a condition's parameters, in bytes of JSON.
 const CONTEXT_BYTES: usize = 32 * 1024;
 const DEFAULT_PAGE: u32 = 50;

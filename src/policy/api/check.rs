@@ -201,16 +201,10 @@ pub(super) fn contextual(keys: &[TupleKey]) -> Result<Vec<Relationship>, ApiErro
             "contextual_tuples: at most {CONTEXTUAL_TUPLES} are allowed"
         )));
     }
-    let given = keys
-        .iter()
+    keys.iter()
         .map(TupleKey::relationship)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| ApiError::bad("invalid_tuple", &error.message))?;
-    let mut seen = HashSet::new();
-    match given.iter().find(|one| !seen.insert(&one.tuple)) {
-        None => Ok(given),
-        Some(twice) => Err(PolicyError::Duplicate(Box::new(twice.tuple.clone())).into()),
-    }
+        .map_err(|error| ApiError::bad("invalid_tuple", &error.message))
 }
 
 /// The number of checks, and their correlation ids: `^[\w\d-]{1,36}$`, each once.

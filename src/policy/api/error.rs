@@ -41,6 +41,11 @@ impl ApiError {
         Self::bad("validation_error", message)
     }
 
+    /// 404: nothing answers at this place.
+    pub(super) fn not_found(message: &(impl Display + ?Sized)) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "undefined_endpoint", message)
+    }
+
     pub(super) fn missing_token() -> Self {
         let message = "missing bearer token; send `Authorization: Bearer <access token>`";
         Self::new(StatusCode::UNAUTHORIZED, "bearer_token_missing", message)
@@ -113,7 +118,8 @@ impl From<PolicyError> for ApiError {
             PolicyError::StoreName
             | PolicyError::Tuple(_)
             | PolicyError::NotAdmitted { .. }
-            | PolicyError::UnknownSubject(_) => Self::invalid(&error),
+            | PolicyError::UnknownSubject(_)
+            | PolicyError::Token(TokenError::Revision) => Self::invalid(&error),
             PolicyError::NothingToWrite => Self::bad("invalid_write_input", &error),
             PolicyError::Duplicate(_) => {
                 Self::bad("cannot_allow_duplicate_tuples_in_one_request", &error)
@@ -127,7 +133,6 @@ impl From<PolicyError> for ApiError {
             PolicyError::Token(TokenError::PageOfOtherType) => {
                 Self::bad("query_string_type_continuation_token_mismatch", &error)
             }
-            PolicyError::Token(TokenError::Revision) => Self::invalid(&error),
             PolicyError::RevisionNotThere | PolicyError::Precondition { .. } => {
                 Self::new(StatusCode::CONFLICT, "failed_precondition", &error)
             }

@@ -9,12 +9,17 @@
 //! | `/stores/{store}/list-objects`, `streamed-list-objects`, `list-users` | `lists` |
 //! | `/stores/{store}/expand` | `expand` |
 //! | `/stores/{store}/what-if` | `what_if` |
+//! | `/stores/{store}/assertions/{model}` | `assertions` |
+//! | `/access/v1`, the same in OpenID AuthZEN | `authzen` |
 //!
 //! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
-//! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older. A check with `explain` says why; `what-if` is Tessera's own.
+//! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older.
+//! A check with `explain` says why, and `what-if` tells what a change would change: those are Tessera's own.
 
 mod access;
+mod assertions;
+mod authzen;
 mod body;
 mod check;
 mod error;
@@ -42,4 +47,6 @@ pub fn router() -> Router<Arc<App>> {
         .merge(lists::router())
         .merge(expand::router())
         .merge(what_if::router())
+        .merge(assertions::router())
+        .merge(authzen::router())
 }

@@ -125,11 +125,7 @@ pub fn check_with(
     if contextual.is_empty() {
         return check(program, graph, question, circumstances);
     }
-    let mut graph = graph.clone();
-    for relationship in contextual {
-        graph.insert(relationship)?;
-    }
-    check(program, &graph, question, circumstances)
+    check(program, &graph.with(contextual)?, question, circumstances)
 }
 
 #[derive(Clone, Copy, Debug)]

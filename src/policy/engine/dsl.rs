@@ -1,11 +1,14 @@
 //! The model language's text form: OpenFGA's DSL, schema 1.1 and 1.2.
 //!
 //! Parsing keeps to the form: whether names exist is `validate`'s business. Errors carry line and column and say what would
-//! be right. `and`, `or` and `but not` are not mixed without brackets. Modules and conditions are refused by name.
+//! be right. `and`, `or` and `but not` are not mixed without brackets. Modules are refused by name.
 
+mod condition;
 mod print;
 
 pub use print::print;
+
+use std::collections::BTreeMap;
 
 use super::lexer::{Spanned, Token, lex, place};
 use super::model::{
@@ -68,22 +71,23 @@ impl<'a> Parser<'a> {
         })?;
         self.end_of_line()?;
         let mut types = Vec::new();
+        let mut conditions = BTreeMap::new();
         loop {
             self.skip_lines();
-            if self.peek() == Token::End {
-                return Ok(Model {
-                    schema,
-                    types,
-                    conditions: std::collections::BTreeMap::new(),
-                });
+            match self.peek() {
+                Token::End => {
+                    return Ok(Model {
+                        schema,
+                        types,
+                        conditions,
+                    });
+                }
+                Token::Word("condition") => self.condition(&mut conditions)?,
+                _ => {
+                    self.refuse_modules()?;
+                    types.push(self.type_definition()?);
+                }
             }
-            if self.peek() == Token::Word("condition") {
-                return Err(self.fault(
-                    "conditions are not supported yet; leave out `condition` and `with`".to_owned(),
-                ));
-            }
-            self.refuse_modules()?;
-            types.push(self.type_definition()?);
         }
     }
 
@@ -103,7 +107,7 @@ impl<'a> Parser<'a> {
         self.skip_lines();
         let mut definition = TypeDefinition {
             name,
-            relations: std::collections::BTreeMap::new(),
+            relations: BTreeMap::new(),
             origin: Origin::default(),
         };
         if self.peek() != Token::Word("relations") {
@@ -260,16 +264,15 @@ impl<'a> Parser<'a> {
                 }
                 _ => SubjectForm::Object,
             };
+            let mut condition = None;
             if self.peek() == Token::Word("with") {
-                return Err(self.fault(
-                    "conditions are not supported yet; leave out `with` and the condition's name"
-                        .to_owned(),
-                ));
+                self.advance();
+                condition = Some(self.word("a condition's name after `with`")?.to_owned());
             }
             list.push(Restriction {
                 type_name,
                 form,
-                condition: None,
+                condition,
             });
             self.skip_lines();
             if self.peek() != Token::Mark(',') {
@@ -333,7 +336,9 @@ impl<'a> Parser<'a> {
                 self.advance();
                 Ok(())
             }
-            Token::Word(_) | Token::Mark(_) => Err(self.expected("the end of the line")),
+            Token::Word(_) | Token::Mark(_) | Token::Braces(_) => {
+                Err(self.expected("the end of the line"))
+            }
         }
     }
 
@@ -341,6 +346,7 @@ impl<'a> Parser<'a> {
         let found = match self.peek() {
             Token::Word(word) => format!("`{word}`"),
             Token::Mark(mark) => format!("`{}`", mark.escape_debug()),
+            Token::Braces(_) => "`{`".to_owned(),
             Token::Line => "the end of the line".to_owned(),
             Token::End => "the end of the text".to_owned(),
         };
@@ -373,121 +379,4 @@ impl<'a> Parser<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DRIVE: &str = "model
-  schema 1.1
-
-type user
-
-type group
-  relations
-    define member: [user, user:*, group#member]
-
-type doc
-  relations
-    define allowed: (viewer and (member from group)) or (owner but not blocked)
-    define blocked: [user]
-    define group: [group]
-    define owner: [user]
-    define viewer: [user, group#member] or owner
-";
-
-    #[test]
-    fn printing_is_stable() {
-        let model = parse(DRIVE).unwrap();
-        let printed = print(&model);
-        assert_eq!(parse(&printed).unwrap(), model);
-        assert_eq!(print(&parse(&printed).unwrap()), printed);
-        assert!(
-            printed.contains(
-                "define allowed: (viewer and member from group) or (owner but not blocked)"
-            ),
-            "{printed}"
-        );
-    }
-
-    #[test]
-    fn comments_and_lists_over_several_lines_are_read() {
-        let text = "# a model\r\nmodel # of\n  schema 1.2 # newer\ntype user\n\ntype doc # docs\n  relations\n    define viewer: [ # who\n      user,\n      doc#viewer\n    ] or (\n      editor )\n    define editor: [user]";
-        let model = parse(text).unwrap();
-        let viewer = model.find_relation("doc", "viewer").unwrap();
-        assert_eq!(viewer.restrictions.len(), 2);
-        assert_eq!(
-            viewer.rewrite,
-            Rewrite::Union(vec![Rewrite::This, Rewrite::Computed("editor".to_owned())])
-        );
-    }
-
-    #[track_caller]
-    fn refuses(body: &str, place: (usize, usize), message: &str) {
-        let error = parse(&format!("model\n  schema 1.1\n{body}")).unwrap_err();
-        assert_eq!((error.line, error.column), place, "{error}");
-        assert!(error.message.contains(message), "{error}");
-    }
-
-    #[test]
-    fn errors_say_where_and_what_would_be_right() {
-        refuses("typ user", (3, 1), "expected `type`, found `typ`");
-        refuses("type", (3, 5), "expected the type's name");
-        refuses("type a b", (3, 8), "expected the end of the line");
-        refuses(
-            "type a\n  relations\n    define x [a]",
-            (5, 14),
-            "expected `:`, found `[`",
-        );
-        refuses("type a\n  relations\ntype b", (5, 1), "expected `define");
-        refuses(
-            "type a\n  relations\n    define x: [a:b]",
-            (5, 18),
-            "expected `*`",
-        );
-        refuses(
-            "type a\n  relations\n    define x: [a",
-            (5, 17),
-            "expected `]`, found the end of the text",
-        );
-        refuses(
-            "type a\n  relations\n    define x: a or b and c",
-            (5, 22),
-            "put brackets",
-        );
-        refuses(
-            "type a\n  relations\n    define x: a but not b but not c",
-            (5, 31),
-            "put brackets",
-        );
-        refuses(
-            "type a\n  relations\n    define x: a but b",
-            (5, 21),
-            "expected `not`",
-        );
-        refuses(
-            "type a\n  relations\n    define x: [a] or [b]",
-            (5, 22),
-            "one list",
-        );
-        refuses(
-            "type a\n  relations\n    define x: [a]\n    define x: [a]",
-            (6, 12),
-            "twice",
-        );
-        refuses(
-            "type a\n  relations\n    define x: [a with c]",
-            (5, 18),
-            "conditions are not supported yet",
-        );
-        refuses(
-            "condition c(x: int) { x > 1 }",
-            (3, 1),
-            "conditions are not supported yet",
-        );
-        refuses("extend type a", (3, 1), "modular");
-        let deep = format!("type a\n  relations\n    define x: {}b", "(".repeat(40));
-        refuses(&deep, (5, 15 + NESTED_BRACKETS), "brackets in one another");
-        let error = parse("model\n  schema 1.0\n").unwrap_err();
-        assert_eq!((error.line, error.column), (2, 10));
-        assert!(parse("").is_err());
-    }
-}
+mod tests;

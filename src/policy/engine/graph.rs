@@ -194,6 +194,15 @@ impl Graph {
         Ok(fresh)
     }
 
+    /// These tuples and others besides, which shadow stored ones. Of two others that are the same tuple the first counts.
+    pub fn with(&self, others: &[Relationship]) -> Result<Self, GraphFull> {
+        let mut graph = self.clone();
+        for other in others.iter().rev() {
+            graph.insert(other)?;
+        }
+        Ok(graph)
+    }
+
     /// Takes a tuple out; whether it was there.
     pub fn remove(&mut self, tuple: &Tuple) -> bool {
         let Some((node, relation, subject)) = self.locate(tuple) else {
@@ -223,27 +232,6 @@ impl Graph {
     pub fn is_wasteful(&self) -> bool {
         const SLACK: usize = 10_000;
         self.nodes.len() > self.tuples.saturating_mul(4).saturating_add(SLACK)
-    }
-
-    fn locate(&self, tuple: &Tuple) -> Option<(NodeId, Symbol, SubjectId)> {
-        let node = self.find(
-            self.symbols.find(tuple.object.type_name())?,
-            tuple.object.id(),
-        )?;
-        let relation = self.symbols.find(&tuple.relation)?;
-        let type_symbol = self.symbols.find(tuple.subject.type_name())?;
-        let subject = match &tuple.subject {
-            Subject::Object(object) => {
-                SubjectId::object(self.find(type_symbol, object.id())?, type_symbol)
-            }
-            Subject::Wildcard(_) => SubjectId::object(self.find(type_symbol, "*")?, type_symbol),
-            Subject::Userset(object, relation) => SubjectId::userset(
-                self.find(type_symbol, object.id())?,
-                type_symbol,
-                self.symbols.find(relation)?,
-            ),
-        };
-        Some((node, relation, subject))
     }
 
     /// The number of an object that some tuple names.

@@ -1,7 +1,9 @@
 //! The model language's JSON form, as OpenFGA's API takes and gives it.
 //!
 //! Names are read in `snake_case` and lowerCamelCase and written as OpenFGA writes them. Unknown fields are ignored, as
-//! protobuf JSON does. Conditions are refused by name.
+//! protobuf JSON does.
+
+mod condition;
 
 use std::collections::BTreeMap;
 
@@ -32,11 +34,7 @@ pub fn parse(value: &Value) -> Result<Model, JsonError> {
     let version = text(value, "schema_version", "schemaVersion").unwrap_or_default();
     let schema =
         Schema::parse(version).ok_or_else(|| wrong("schema_version", "must be `1.1` or `1.2`"))?;
-    if field(value, "conditions", "conditions")
-        .is_some_and(|conditions| conditions.as_object().is_none_or(|map| !map.is_empty()))
-    {
-        return Err(wrong("conditions", NO_CONDITIONS));
-    }
+    let conditions = condition::parse_all(field(value, "conditions", "conditions"))?;
     let list = match field(value, "type_definitions", "typeDefinitions") {
         Some(Value::Array(list)) if !list.is_empty() => list,
         None | Some(Value::Array(_)) => return Err(JsonError::NoTypes),
@@ -50,7 +48,7 @@ pub fn parse(value: &Value) -> Result<Model, JsonError> {
     Ok(Model {
         schema,
         types,
-        conditions: BTreeMap::new(),
+        conditions,
     })
 }
 
@@ -70,10 +68,12 @@ pub fn emit(model: &Model) -> Value {
                 .iter()
                 .map(|(name, relation)| (name.clone(), emit_metadata(relation)))
                 .collect();
-            let metadata = if metadata.is_empty() {
+            let metadata = if metadata.is_empty() && definition.origin.is_empty() {
                 Value::Null
             } else {
-                json!({"relations": metadata, "module": "", "source_info": null})
+                let mut all = emit_origin(&definition.origin);
+                all.insert("relations".to_owned(), Value::Object(metadata));
+                Value::Object(all)
             };
             json!({"type": definition.name, "relations": relations, "metadata": metadata})
         })
@@ -81,27 +81,62 @@ pub fn emit(model: &Model) -> Value {
     json!({
         "schema_version": model.schema.as_str(),
         "type_definitions": types,
-        "conditions": {},
+        "conditions": condition::emit_all(&model.conditions),
     })
 }
 
-const NO_CONDITIONS: &str = "conditions are not supported yet; leave them out";
+/// The fields of metadata that say where something was written.
+fn emit_origin(origin: &Origin) -> Map<String, Value> {
+    let source = if origin.file.is_empty() {
+        Value::Null
+    } else {
+        json!({"file": origin.file})
+    };
+    Map::from_iter([
+        ("module".to_owned(), json!(origin.module)),
+        ("source_info".to_owned(), source),
+    ])
+}
+
+/// Where something was written, from its metadata.
+fn origin(metadata: Option<&Value>) -> Origin {
+    let module = metadata.and_then(|metadata| text(metadata, "module", "module"));
+    let file = metadata
+        .and_then(|metadata| field(metadata, "source_info", "sourceInfo"))
+        .and_then(|source| text(source, "file", "file"));
+    Origin {
+        module: module.unwrap_or_default().to_owned(),
+        file: file.unwrap_or_default().to_owned(),
+    }
+}
 
 fn emit_metadata(relation: &Relation) -> Value {
     let types: Vec<Value> = relation
         .restrictions
         .iter()
-        .map(|restriction| match &restriction.form {
-            SubjectForm::Object => json!({"type": restriction.type_name, "condition": ""}),
-            SubjectForm::Wildcard => {
-                json!({"type": restriction.type_name, "wildcard": {}, "condition": ""})
+        .map(|restriction| {
+            let condition = restriction.condition.as_deref().unwrap_or_default();
+            let mut entry = json!({"type": restriction.type_name, "condition": condition});
+            match &restriction.form {
+                SubjectForm::Object => {}
+                SubjectForm::Wildcard => merge(&mut entry, "wildcard", json!({})),
+                SubjectForm::Userset(relation) => merge(&mut entry, "relation", json!(relation)),
             }
-            SubjectForm::Userset(relation) => {
-                json!({"type": restriction.type_name, "relation": relation, "condition": ""})
-            }
+            entry
         })
         .collect();
-    json!({"directly_related_user_types": types, "module": "", "source_info": null})
+    let mut all = emit_origin(&relation.origin);
+    all.insert(
+        "directly_related_user_types".to_owned(),
+        Value::Array(types),
+    );
+    Value::Object(all)
+}
+
+fn merge(entry: &mut Value, name: &str, value: Value) {
+    if let Value::Object(map) = entry {
+        map.insert(name.to_owned(), value);
+    }
 }
 
 fn emit_rewrite(rewrite: &Rewrite) -> Value {
@@ -127,24 +162,25 @@ fn emit_rewrite(rewrite: &Rewrite) -> Value {
 fn type_definition(value: &Value, path: &str) -> Result<TypeDefinition, JsonError> {
     let name = text(value, "type", "type")
         .ok_or_else(|| wrong(path, "needs a `type`, the type's name"))?;
-    let mut restrictions = metadata(value, path)?;
+    let mut metadata = metadata(value, path)?;
     let mut relations = BTreeMap::new();
     match field(value, "relations", "relations") {
         None => {}
         Some(Value::Object(map)) => {
             for (name, rewrite) in map {
                 let path = format!("{path}.relations.{name}");
+                let (restrictions, origin) = metadata.remove(name).unwrap_or_default();
                 let relation = Relation {
                     rewrite: self::rewrite(rewrite, &path)?,
-                    restrictions: restrictions.remove(name).unwrap_or_default(),
-                    origin: Origin::default(),
+                    restrictions,
+                    origin,
                 };
                 relations.insert(name.clone(), relation);
             }
         }
         Some(_) => return Err(wrong(&format!("{path}.relations"), "must be an object")),
     }
-    if let Some(name) = restrictions.keys().next() {
+    if let Some(name) = metadata.keys().next() {
         return Err(wrong(
             &format!("{path}.metadata.relations.{name}"),
             "names a relation that `relations` does not define",
@@ -153,11 +189,14 @@ fn type_definition(value: &Value, path: &str) -> Result<TypeDefinition, JsonErro
     Ok(TypeDefinition {
         name: name.to_owned(),
         relations,
-        origin: Origin::default(),
+        origin: origin(field(value, "metadata", "metadata")),
     })
 }
 
-fn metadata(value: &Value, path: &str) -> Result<BTreeMap<String, Vec<Restriction>>, JsonError> {
+/// What metadata says of each relation: who may be written into it, and where it was written.
+type RelationMetadata = BTreeMap<String, (Vec<Restriction>, Origin)>;
+
+fn metadata(value: &Value, path: &str) -> Result<RelationMetadata, JsonError> {
     let mut all = BTreeMap::new();
     let Some(Value::Object(map)) = field(value, "metadata", "metadata")
         .and_then(|metadata| field(metadata, "relations", "relations"))
@@ -172,7 +211,7 @@ fn metadata(value: &Value, path: &str) -> Result<BTreeMap<String, Vec<Restrictio
             "directlyRelatedUserTypes",
         );
         let list = match types {
-            None => continue,
+            None => [].as_slice(),
             Some(Value::Array(list)) => list,
             Some(_) => return Err(wrong(&path, "must be a list")),
         };
@@ -181,15 +220,19 @@ fn metadata(value: &Value, path: &str) -> Result<BTreeMap<String, Vec<Restrictio
             .enumerate()
             .map(|(at, entry)| restriction(entry, &format!("{path}[{at}]")))
             .collect::<Result<_, _>>()?;
-        all.insert(name.clone(), list);
+        let origin = origin(Some(entry));
+        // Nothing is said of it, as if it were not listed.
+        if types.is_some() || !origin.is_empty() {
+            all.insert(name.clone(), (list, origin));
+        }
     }
     Ok(all)
 }
 
 fn restriction(value: &Value, path: &str) -> Result<Restriction, JsonError> {
-    if text(value, "condition", "condition").is_some_and(|name| !name.is_empty()) {
-        return Err(wrong(path, NO_CONDITIONS));
-    }
+    let condition = text(value, "condition", "condition")
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned);
     let type_name = text(value, "type", "type")
         .ok_or_else(|| wrong(path, "needs a `type`"))?
         .to_owned();
@@ -205,7 +248,7 @@ fn restriction(value: &Value, path: &str) -> Result<Restriction, JsonError> {
     Ok(Restriction {
         type_name,
         form,
-        condition: None,
+        condition,
     })
 }
 
@@ -302,80 +345,4 @@ fn wrong(path: &str, message: &str) -> JsonError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::dsl;
-    use super::*;
-
-    const TEXT: &str = "model
-  schema 1.1
-type user
-type group
-  relations
-    define member: [user, user:*, group#member]
-type doc
-  relations
-    define blocked: [user]
-    define parent: [doc]
-    define viewer: ([user] or viewer from parent) but not blocked
-    define both: viewer and blocked
-";
-
-    #[test]
-    fn both_forms_are_the_same_model() {
-        let model = dsl::parse(TEXT).unwrap();
-        assert_eq!(parse(&emit(&model)).unwrap(), model);
-    }
-
-    #[test]
-    fn both_spellings_are_read_and_nulls_are_absent() {
-        let snake = json!({"schema_version": "1.1", "conditions": {}, "type_definitions": [
-            {"type": "user", "metadata": null},
-            {"type": "doc", "relations": {
-                "parent": {"this": {}},
-                "viewer": {"tuple_to_userset": {"tupleset": {"relation": "parent"}, "computed_userset": {"relation": "viewer"}}},
-            }, "metadata": {"relations": {"parent": {"directly_related_user_types": [{"type": "doc", "relation": "", "condition": ""}]}}}},
-        ]});
-        let camel = json!({"schemaVersion": "1.1", "typeDefinitions": [
-            {"type": "user", "relations": {}},
-            {"type": "doc", "relations": {
-                "parent": {"this": {}},
-                "viewer": {"tupleToUserset": {"tupleset": {"relation": "parent"}, "computedUserset": {"relation": "viewer"}}},
-            }, "metadata": {"relations": {"parent": {"directlyRelatedUserTypes": [{"type": "doc"}]}, "viewer": {}}}},
-        ]});
-        assert_eq!(parse(&snake).unwrap(), parse(&camel).unwrap());
-    }
-
-    #[track_caller]
-    fn refuses(value: &Value, message: &str) {
-        let error = parse(value).unwrap_err().to_string();
-        assert!(error.contains(message), "{error}");
-    }
-
-    #[test]
-    fn faults_name_their_place() {
-        refuses(&json!({}), "schema_version: must be `1.1` or `1.2`");
-        refuses(&json!({"schema_version": "1.1"}), "at least 1 item");
-        let with = |relation: Value| json!({"schema_version": "1.1", "type_definitions": [{"type": "a", "relations": {"r": relation}}]});
-        refuses(
-            &with(json!({})),
-            "type_definitions[0].relations.r: needs exactly one of",
-        );
-        refuses(&with(json!({"this": {}, "union": {}})), "exactly one of");
-        refuses(
-            &with(json!({"union": {"child": [{}]}})),
-            "relations.r.union.child[0]",
-        );
-        refuses(
-            &with(json!({"difference": {"base": {"this": {}}}})),
-            "difference.subtract: is missing",
-        );
-        refuses(
-            &json!({"schema_version": "1.1", "type_definitions": [{"type": "a"}], "conditions": {"c": {}}}),
-            "conditions are not supported yet",
-        );
-        refuses(
-            &json!({"schema_version": "1.1", "type_definitions": [{"type": "a", "metadata": {"relations": {"x": {"directly_related_user_types": []}}}}]}),
-            "does not define",
-        );
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use winnow::ascii::line_ending;
 use winnow::combinator::{alt, repeat};
 use winnow::error::ContextError;
 use winnow::stream::{LocatingSlice, Location as _};
-use winnow::token::{take_till, take_while};
+use winnow::token::{take, take_till, take_while};
 
 /// A word or mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// One of `: , # ( ) [ ] *`, or any other character that no name contains.
     Mark(char),
+    /// What stands between `{` and the `}` that closes it. A `{` that is not closed is a [`Token::Mark`].
+    Braces(&'a str),
     /// The end of a line.
     Line,
     /// The end of the text.
@@ -36,9 +38,14 @@ pub(super) fn lex(text: &str) -> Vec<Spanned<'_>> {
     loop {
         skip_blank(&mut input, text);
         let at = input.current_token_start();
-        match token(&mut input) {
+        let token = token(&mut input);
+        // Nothing after a `{` that is never closed can be understood.
+        match token {
             Some(token) => tokens.push(Spanned { token, at }),
             None => break,
+        }
+        if token == Some(Token::Mark('{')) {
+            break;
         }
     }
     tokens.push(Spanned {
@@ -74,7 +81,68 @@ fn token<'a>(input: &mut Input<'a>) -> Option<Token<'a>> {
     let word = take_while::<_, _, ContextError>(1.., is_word).map(Token::Word);
     let line = line_ending::<_, ContextError>.value(Token::Line);
     let mark = winnow::token::any::<_, ContextError>.map(Token::Mark);
-    alt((word, line, mark)).parse_next(input).ok()
+    alt((word, line, braces.map(Token::Braces), mark))
+        .parse_next(input)
+        .ok()
+}
+
+fn braces<'a>(input: &mut Input<'a>) -> Result<&'a str, ContextError> {
+    let rest: &str = input;
+    let end = rest
+        .strip_prefix('{')
+        .and_then(closing)
+        .ok_or_else(ContextError::new)?;
+    let between = take(end);
+    ('{', between, '}')
+        .map(|(_, between, _)| between)
+        .parse_next(input)
+}
+
+/// Where the `}` stands that closes a `{` before `text`. Braces in texts and comments of CEL do not count.
+fn closing(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    let mut before = ' ';
+    let mut at = 0;
+    while let Some(rest) = text.get(at..)
+        && let Some(c) = rest.chars().next()
+    {
+        match c {
+            '{' => open += 1,
+            '}' if open == 0 => return text.get(..at).map(|between| between.chars().count()),
+            '}' => open -= 1,
+            _ => {}
+        }
+        at += match c {
+            '"' | '\'' => quoted(rest, c, matches!(before, 'r' | 'R'))?,
+            '/' if rest.starts_with("//") => rest.find('\n')?,
+            _ => c.len_utf8(),
+        };
+        before = c;
+    }
+    None
+}
+
+/// The bytes of the CEL text that `text` begins with, its quotes included.
+fn quoted(text: &str, quote: char, is_raw: bool) -> Option<usize> {
+    let three = String::from_iter([quote; 3]);
+    let end = if text.starts_with(&three) {
+        three
+    } else {
+        quote.to_string()
+    };
+    let mut at = end.len();
+    loop {
+        let rest = text.get(at..)?;
+        if rest.starts_with(&end) {
+            return Some(at + end.len());
+        }
+        let mut chars = rest.chars();
+        let c = chars.next()?;
+        at += c.len_utf8();
+        if c == '\\' && !is_raw {
+            at += chars.next()?.len_utf8();
+        }
+    }
 }
 
 fn is_word(c: char) -> bool {
@@ -110,6 +178,20 @@ mod tests {
         );
         assert_eq!(tokens("a:*"), [Word("a"), Mark(':'), Mark('*'), End]);
         assert_eq!(tokens(""), [End]);
+    }
+
+    #[test]
+    fn braces_are_taken_up_to_the_one_that_closes_them() {
+        use Token::{Braces, End, Mark, Word};
+        assert_eq!(tokens("{ {a} } b"), [Braces(" {a} "), Word("b"), End]);
+        assert_eq!(tokens(r"{'\'}'}"), [Braces(r"'\'}'"), End]);
+        assert_eq!(tokens(r"{r'\'}"), [Braces(r"r'\'"), End]);
+        assert_eq!(
+            tokens("{\"\"\"a\"}\"\"\"}"),
+            [Braces("\"\"\"a\"}\"\"\""), End]
+        );
+        assert_eq!(tokens("{ä // }\n}"), [Braces("ä // }\n"), End]);
+        assert_eq!(tokens("{ a"), [Mark('{'), End]);
     }
 
     #[test]

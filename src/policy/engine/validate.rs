@@ -3,9 +3,12 @@
 //! Names that exist, direct relations with types, relations behind `from` that lead to objects, no relation that nobody can
 //! ever enter, no relation that is computed from itself, and limits.
 
+mod conditions;
 mod entrypoints;
 
 use std::collections::HashSet;
+
+pub use conditions::{CONDITIONS, DefinitionFault, EXPRESSION_BYTES, PARAMETERS};
 
 use super::model::{Model, Relation, Rewrite, SubjectForm, TypeDefinition};
 use super::tuple::{is_relation, is_type};
@@ -40,6 +43,14 @@ pub enum ModelError {
     /// Two types have one name.
     #[error("type '{0}' is defined twice; keep one")]
     DuplicateType(String),
+    /// A fault in one condition.
+    #[error("the definition of condition '{condition}' is invalid: {fault}")]
+    Condition {
+        /// The condition.
+        condition: String,
+        /// What is wrong with it.
+        fault: DefinitionFault,
+    },
     /// A fault in one relation.
     #[error(
         "the definition of relation '{relation}' in object type '{type_name}' is invalid: {fault}"
@@ -68,6 +79,9 @@ pub enum RelationFault {
         /// The relation it lacks.
         relation: String,
     },
+    /// A restriction names a condition that the model lacks.
+    #[error("condition '{0}' is not defined; define it or leave `with` out")]
+    UndefinedCondition(String),
     /// `[]`
     #[error("a directly assignable relation needs at least one type, such as `[user]`")]
     NoTypes,
@@ -118,6 +132,7 @@ pub fn validate(model: &Model) -> Result<(), Vec<ModelError>> {
     for (what, found, limit) in [
         ("types", model.types.len(), TYPES),
         ("relations", relations, RELATIONS),
+        ("conditions", model.conditions.len(), CONDITIONS),
     ] {
         if found > limit {
             return Err(vec![ModelError::TooMany { what, found, limit }]);
@@ -143,6 +158,7 @@ pub fn validate(model: &Model) -> Result<(), Vec<ModelError>> {
             );
         }
     }
+    faults.extend(conditions::faults(model));
     if faults.is_empty() {
         faults = entrypoints::faults(model);
     }
@@ -214,6 +230,11 @@ fn restriction_faults(model: &Model, relation: &Relation, assignable: bool) -> V
     for restriction in &relation.restrictions {
         if !seen.insert(restriction.to_string()) {
             faults.push(RelationFault::DuplicateRestriction(restriction.to_string()));
+        }
+        if let Some(name) = &restriction.condition
+            && !model.conditions.contains_key(name)
+        {
+            faults.push(RelationFault::UndefinedCondition(name.clone()));
         }
         match (model.find_type(&restriction.type_name), &restriction.form) {
             (None, _) => faults.push(RelationFault::UndefinedType(restriction.type_name.clone())),
@@ -314,6 +335,13 @@ mod tests {
         refuses(
             &format!("{DOC}    define a: [user, user]"),
             "`user` is listed twice",
+        );
+        accepts(&format!(
+            "{DOC}    define a: [user, user with c]\ncondition c(x: int) {{ x > 1 }}"
+        ));
+        refuses(
+            &format!("{DOC}    define a: [user with c]"),
+            "condition 'c' is not defined",
         );
     }
 

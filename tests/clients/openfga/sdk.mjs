@@ -142,6 +142,58 @@ await test("a batch of checks", async () => {
   assert.ok(by.three.error);
 });
 
+await test("objects are listed and streamed", async () => {
+  const asked = { user: "user:bob", relation: "viewer", type: "document" };
+  assert.deepEqual((await fga.listObjects(asked)).objects, ["document:plan"]);
+  const contextualTuples = [{ user: "user:bob", relation: "owner", object: "document:draft" }];
+  const more = await fga.listObjects({ ...asked, contextualTuples });
+  assert.deepEqual(more.objects, ["document:draft", "document:plan"]);
+  const streamed = [];
+  for await (const { object } of fga.streamedListObjects(asked)) streamed.push(object);
+  assert.deepEqual(streamed, ["document:plan"]);
+  await assert.rejects(fga.listObjects({ ...asked, type: "file" }), (error) => {
+    assert.ok(error instanceof FgaApiValidationError);
+    assert.equal(error.apiErrorCode, "type_not_found");
+    return true;
+  });
+});
+
+await test("users are listed in their forms", async () => {
+  const object = { type: "document", id: "plan" };
+  const list = async (filter, more) =>
+    (await fga.listUsers({ object, relation: "viewer", user_filters: [filter], ...more })).users;
+  const named = (id) => ({ object: { type: "user", id } });
+  assert.deepEqual(await list({ type: "user" }), [named("anne"), named("bob")]);
+  assert.deepEqual(await list({ type: "group", relation: "member" }), [
+    { userset: { type: "group", id: "eng", relation: "member" } },
+  ]);
+  const contextualTuples = [{ user: "user:*", relation: "viewer", object: "document:plan" }];
+  assert.deepEqual(await list({ type: "user" }, { contextualTuples }), [
+    { wildcard: { type: "user" } },
+    named("anne"),
+    named("bob"),
+  ]);
+});
+
+await test("a relation is expanded to a tree", async () => {
+  const { tree } = await fga.expand({ relation: "viewer", object: "document:plan" });
+  assert.equal(tree.root.name, "document:plan#viewer");
+  const { base, subtract } = tree.root.difference;
+  assert.deepEqual(base.union.nodes[0].leaf.users.users, ["group:eng#member"]);
+  assert.equal(base.union.nodes[1].leaf.computed.userset, "document:plan#owner");
+  assert.equal(subtract.leaf.computed.userset, "document:plan#blocked");
+});
+
+await test("assertions of a model are kept", async () => {
+  const assertions = [{ ...owner, expectation: true }];
+  await fga.writeAssertions(assertions, { authorizationModelId: modelId });
+  const read = await fga.readAssertions({ authorizationModelId: modelId });
+  assert.equal(read.authorization_model_id, modelId);
+  assert.equal(read.assertions.length, 1);
+  assert.equal(read.assertions[0].tuple_key.user, owner.user);
+  assert.equal(read.assertions[0].expectation, true);
+});
+
 await test("changes are listed", async () => {
   const { changes } = await fga.readChanges({ type: "document" });
   assert.ok(changes.length >= 4);

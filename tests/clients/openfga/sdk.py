@@ -10,15 +10,19 @@ import traceback
 
 from openfga_sdk.client import ClientConfiguration
 from openfga_sdk.client.models import (
+    ClientAssertion,
     ClientBatchCheckItem,
     ClientBatchCheckRequest,
     ClientCheckRequest,
+    ClientExpandRequest,
+    ClientListObjectsRequest,
+    ClientListUsersRequest,
     ClientTuple,
     ClientWriteRequest,
 )
 from openfga_sdk.credentials import CredentialConfiguration, Credentials
 from openfga_sdk.exceptions import NotFoundException, UnauthorizedException, ValidationException
-from openfga_sdk.models import CreateStoreRequest, ReadRequestTupleKey
+from openfga_sdk.models import CreateStoreRequest, FgaObject, ReadRequestTupleKey, UserTypeFilter
 from openfga_sdk.sync import OpenFgaClient
 
 MODEL = {
@@ -127,6 +131,45 @@ def a_batch_of_checks():
     ]
     answers = fga.batch_check(ClientBatchCheckRequest(checks=checks)).result
     assert {one.correlation_id: one.allowed for one in answers} == {"anne": True, "carl": False}
+
+
+@test
+def objects_are_listed_and_streamed():
+    asked = ClientListObjectsRequest(user="user:bob", relation="viewer", type="document")
+    assert fga.list_objects(asked).objects == ["document:plan"]
+    assert [one.object for one in fga.streamed_list_objects(asked)] == ["document:plan"]
+    unknown = ClientListObjectsRequest(user="user:bob", relation="boss", type="document")
+    refuses(ValidationException, lambda: fga.list_objects(unknown))
+
+
+@test
+def users_are_listed():
+    asked = ClientListUsersRequest(
+        object=FgaObject(type="document", id="plan"),
+        relation="viewer",
+        user_filters=[UserTypeFilter(type="user")],
+    )
+    assert [one.object.id for one in fga.list_users(asked).users] == ["anne", "bob"]
+    asked.contextual_tuples = [ClientTuple(user="user:*", relation="viewer", object="folder:shared")]
+    assert fga.list_users(asked).users[0].wildcard.type == "user"
+
+
+@test
+def a_relation_is_expanded_to_a_tree():
+    root = fga.expand(ClientExpandRequest(relation="viewer", object="document:plan")).tree.root
+    direct, inherited = root.union.nodes
+    assert direct.leaf.users.users == ["user:anne"]
+    assert inherited.leaf.tuple_to_userset.tupleset == "document:plan#parent"
+    assert [one.userset for one in inherited.leaf.tuple_to_userset.computed] == ["folder:shared#viewer"]
+
+
+@test
+def assertions_of_a_model_are_kept():
+    model_id = fga.read_latest_authorization_model().authorization_model.id
+    options = {"authorization_model_id": model_id}
+    fga.write_assertions([ClientAssertion(user="user:anne", relation="viewer", object="document:plan", expectation=True)], options)
+    read = fga.read_assertions(options)
+    assert [(one.tuple_key.user, one.expectation) for one in read.assertions] == [("user:anne", True)]
 
 
 @test

@@ -40,6 +40,17 @@ const ROUTES: &[(&str, &str, Door)] = &[
         "/.well-known/oauth-authorization-server/{*path}",
         Door::Public,
     ),
+    ("GET", "/.well-known/authzen-configuration", Door::Public),
+    (
+        "GET",
+        "/.well-known/authzen-configuration/stores/{store}",
+        Door::Public,
+    ),
+    (
+        "GET",
+        "/stores/{store}/.well-known/authzen-configuration",
+        Door::Public,
+    ),
     ("GET", "/.well-known/openid-configuration", Door::Public),
     ("GET", "/authorize", Door::Public),
     ("POST", "/authorize", Door::Public),
@@ -106,10 +117,32 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("PUT", "/admin/api/users/{id}/password", Door::Permission),
     ("POST", "/admin/api/users/{id}/unlock", Door::Permission),
     // Permission data: whoever has the permission in the system store.
+    ("POST", "/access/v1/evaluation", Door::Permission),
+    ("POST", "/access/v1/evaluations", Door::Permission),
+    (
+        "POST",
+        "/stores/{store}/access/v1/evaluation",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/stores/{store}/access/v1/evaluations",
+        Door::Permission,
+    ),
     ("GET", "/stores", Door::Permission),
     ("POST", "/stores", Door::Permission),
     ("GET", "/stores/{store}", Door::Permission),
     ("DELETE", "/stores/{store}", Door::Permission),
+    (
+        "GET",
+        "/stores/{store}/assertions/{model}",
+        Door::Permission,
+    ),
+    (
+        "PUT",
+        "/stores/{store}/assertions/{model}",
+        Door::Permission,
+    ),
     (
         "GET",
         "/stores/{store}/authorization-models",

@@ -2,6 +2,8 @@
 
 mod access;
 mod api;
+mod assertions;
+mod authzen;
 mod cases;
 mod explain;
 mod freshness;
@@ -12,6 +14,7 @@ mod pages;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tessera::config::Config;
 use tessera::oauth::client::{NewClient, register};
 use tessera::policy::system::{self, Role};
 
@@ -36,7 +39,12 @@ pub struct Reply {
 impl Api {
     /// A server with a client that may manage stores.
     pub async fn start(engine: Engine) -> Self {
-        let t = TestApp::start(engine).await;
+        Self::start_with(engine, |_| {}).await
+    }
+
+    /// The same, after `change` had its way with the configuration.
+    pub async fn start_with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        let t = TestApp::start_with(engine, change).await;
         let token = token_with(&t, "policy", Some(Role::PolicyManager)).await;
         Self {
             t,
@@ -164,9 +172,11 @@ pub fn keys(tuples: &[(&str, &str, &str)]) -> Vec<Value> {
     tuples.iter().map(|tuple| key(*tuple)).collect()
 }
 
+/// The secret of every client made here.
+const SECRET: &str = "a-secret-of-the-tests-long-enough-to-be-one";
+
 /// Registers a client, gives it a role, and gets an access token for it by its own credentials.
 pub async fn token_with(t: &TestApp, name: &str, role: Option<Role>) -> String {
-    const SECRET: &str = "a-secret-of-the-tests-long-enough-to-be-one";
     let app = Arc::clone(&t.app);
     let now = app.clock.now();
     let new = NewClient {

@@ -17,6 +17,18 @@ pub fn print(model: &Model) -> String {
             out.push_str(&format_args!("    define {name}: {rewrite}\n").to_string());
         }
     }
+    for (name, condition) in &model.conditions {
+        let parameters: Vec<String> = condition
+            .parameters
+            .iter()
+            .map(|(name, kind)| format!("{name}: {kind}"))
+            .collect();
+        let parameters = parameters.join(", ");
+        let expression = &condition.expression;
+        out.push_str(
+            &format_args!("\ncondition {name}({parameters}) {{\n  {expression}\n}}\n").to_string(),
+        );
+    }
     out
 }
 

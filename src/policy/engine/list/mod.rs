@@ -11,8 +11,6 @@ mod objects;
 mod users;
 
 use super::check::CheckError;
-use super::graph::{Graph, GraphFull};
-use super::relationship::Relationship;
 
 pub use objects::{ObjectsQuestion, list_objects};
 pub use users::{UsersFilter, UsersQuestion, list_users};
@@ -35,15 +33,6 @@ pub struct Listed<T> {
     pub has_more: bool,
     /// Relations and tuples looked at.
     pub steps: u32,
-}
-
-/// The graph with tuples that exist for this request only.
-fn with_contextual(graph: &Graph, contextual: &[Relationship]) -> Result<Graph, GraphFull> {
-    let mut graph = graph.clone();
-    for relationship in contextual {
-        graph.insert(relationship)?;
-    }
-    Ok(graph)
 }
 
 /// Takes from sorted candidates what the window wants: those that are certain, and those that the check confirms.

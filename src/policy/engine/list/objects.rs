@@ -4,7 +4,7 @@
 //! the program's feeds, which end at the relation asked for.
 
 use super::frontier::{Frontier, Place, Reached};
-use super::{Listed, Window, take, with_contextual};
+use super::{Listed, Window, take};
 use crate::policy::engine::check::{CheckError, Checker, Numbered, introduce, named};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Symbol, edge_parts};
 use crate::policy::engine::program::{
@@ -43,7 +43,7 @@ pub fn list_objects(
     {
         return collect(checker, program, graph, target, question, window);
     }
-    let mut graph = with_contextual(graph, contextual)?;
+    let mut graph = graph.with(contextual)?;
     introduce(program, &mut graph, question.subject)?;
     match Checker::new(program, &graph, who, 0)? {
         Some(checker) => collect(checker, program, &graph, target, question, window),

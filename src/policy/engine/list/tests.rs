@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::base::time::Timestamp;
 use crate::policy::engine::dsl;
+use crate::policy::engine::graph::Graph;
 use crate::policy::engine::program::Program;
 use crate::policy::engine::relationship::{Circumstances, Context};
 use crate::policy::engine::tuple::{Object, Subject, Tuple};

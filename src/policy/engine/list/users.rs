@@ -8,7 +8,7 @@
 use rustc_hash::FxHashMap;
 
 use super::frontier::{Frontier, Place, Reached};
-use super::{Listed, Window, take, with_contextual};
+use super::{Listed, Window, take};
 use crate::policy::engine::check::{CheckError, Checker, STEPS, counts, named, object_type};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Subjects, Symbol};
 use crate::policy::engine::program::{Gate, Op, Program, RelationIndex, RelationProgram, Shape};
@@ -53,7 +53,7 @@ pub fn list_users(
     if let (Some(node), []) = (found, contextual) {
         return collect(program, graph, filter, (node, target), question, window);
     }
-    let mut graph = with_contextual(graph, contextual)?;
+    let mut graph = graph.with(contextual)?;
     let node = graph.intern_node(type_symbol, question.object.id())?;
     collect(program, &graph, filter, (node, target), question, window)
 }

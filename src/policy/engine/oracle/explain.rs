@@ -1,12 +1,12 @@
 //! What explanations promise, on the random cases of the oracle.
 
-use crate::base::time::Timestamp;
+use super::at_now;
 use crate::policy::engine::check::{Question, check, check_with};
 use crate::policy::engine::explain::explain;
 use crate::policy::engine::graph::Graph;
 use crate::policy::engine::model::Rewrite;
 use crate::policy::engine::program::Program;
-use crate::policy::engine::relationship::{Circumstances, Context, Relationship};
+use crate::policy::engine::relationship::{Context, Relationship};
 use crate::policy::engine::tuple::Tuple;
 
 /// The verdict is that of `check`; the tuples of an allow suffice, and fewer do not; every suggestion flips a deny.
@@ -18,10 +18,7 @@ pub(super) fn compare(
     allowed: bool,
 ) {
     let context = Context::new();
-    let circumstances = Circumstances {
-        context: &context,
-        now: Timestamp::from_ms(0),
-    };
+    let circumstances = at_now(&context);
     let mut whole = graph.clone();
     for relationship in contextual {
         whole.insert(relationship).unwrap();
@@ -44,7 +41,7 @@ pub(super) fn compare(
     let suffice = |tuples: &[&Tuple]| {
         let mut graph = Graph::new(std::sync::Arc::clone(whole.symbols()));
         for tuple in tuples {
-            graph.insert(&(*tuple).clone().into()).unwrap();
+            graph.insert(&stored(&whole, tuple)).unwrap();
         }
         check(program, &graph, question, circumstances)
             .unwrap()
@@ -59,6 +56,16 @@ pub(super) fn compare(
         let mut fewer = tuples.clone();
         fewer.remove(left_out);
         assert!(!suffice(&fewer), "{fewer:?} suffice for {question:?}");
+    }
+}
+
+/// The tuple with what limits it.
+fn stored(graph: &Graph, tuple: &Tuple) -> Relationship {
+    let (node, relation, subject) = graph.locate(tuple).unwrap();
+    let subjects = graph.subjects(node, relation).unwrap();
+    Relationship {
+        tuple: tuple.clone(),
+        limits: subjects.limits(subject).cloned().unwrap_or_default(),
     }
 }
 

@@ -32,7 +32,7 @@ fn case(random: &mut Random) -> Option<Case> {
         .map(Relationship::from)
         .filter(|relationship| admit(&model, relationship).is_ok())
         .collect();
-    let tuples = store(&mut graph, random, tuples, &contextual);
+    let tuples = store(&mut graph, (random, &model), tuples, &contextual);
     Some(Case {
         model,
         program,
@@ -268,7 +268,7 @@ fn the_lists_agree_with_the_oracle() {
     println!("objects {objects:?}, users {users:?}");
     for tally in [objects, users] {
         assert!(tally.compared >= 5_000, "{tally:?}");
-        assert!(tally.entries > 3_000, "the cases say something: {tally:?}");
+        assert!(tally.entries > 2_000, "the cases say something: {tally:?}");
         assert!(tally.given_up < tally.compared / 20, "{tally:?}");
     }
 }

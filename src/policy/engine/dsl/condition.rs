@@ -1,0 +1,97 @@
+//! Conditions in the text form: `condition name(parameter: type) { expression }`.
+//!
+//! The expression is taken as it stands, without the blanks around it; whether it is CEL is decided elsewhere.
+
+use std::collections::BTreeMap;
+
+use super::{DslError, Parser};
+use crate::policy::engine::lexer::Token;
+use crate::policy::engine::model::{Condition, Origin, ParameterType};
+
+impl Parser<'_> {
+    /// Reads a condition into `conditions`.
+    pub(super) fn condition(
+        &mut self,
+        conditions: &mut BTreeMap<String, Condition>,
+    ) -> Result<(), DslError> {
+        self.keyword("condition")?;
+        let name = self.word("the condition's name")?;
+        if conditions.contains_key(name) {
+            return Err(self.fault_before(format!("condition `{name}` is defined twice; keep one")));
+        }
+        let parameters = self.parameters()?;
+        self.skip_lines();
+        let expression = match self.peek() {
+            Token::Braces(expression) => expression.trim(),
+            Token::Mark('{') => {
+                return Err(self.fault("the expression's `{` is not closed by `}`".to_owned()));
+            }
+            _ => return Err(self.expected("the condition's expression in braces, `{ .. }`")),
+        };
+        if expression.is_empty() {
+            return Err(self.fault(format!(
+                "the expression of condition `{name}` is empty; write one, such as `x > 1`"
+            )));
+        }
+        self.advance();
+        self.end_of_line()?;
+        let condition = Condition {
+            parameters,
+            expression: expression.to_owned(),
+            origin: Origin::default(),
+        };
+        conditions.insert(name.to_owned(), condition);
+        Ok(())
+    }
+
+    fn parameters(&mut self) -> Result<BTreeMap<String, ParameterType>, DslError> {
+        self.mark('(')?;
+        let mut parameters = BTreeMap::new();
+        loop {
+            self.skip_lines();
+            let name = self.word("a parameter's name")?;
+            if parameters.contains_key(name) {
+                return Err(
+                    self.fault_before(format!("parameter `{name}` is defined twice; keep one"))
+                );
+            }
+            self.mark(':')?;
+            parameters.insert(name.to_owned(), self.parameter_type()?);
+            self.skip_lines();
+            if self.peek() != Token::Mark(',') {
+                self.mark(')')?;
+                return Ok(parameters);
+            }
+            self.advance();
+        }
+    }
+
+    fn parameter_type(&mut self) -> Result<ParameterType, DslError> {
+        let at = self.current().at;
+        let name = self.word("the parameter's type")?;
+        let mut inner = None;
+        if self.peek() == Token::Mark('<') {
+            self.advance();
+            let at = self.current().at;
+            let name = self.word("the type of what is in it")?;
+            // A list of lists cannot be said in the text form of OpenFGA, which has one level.
+            inner = Some(ParameterType::parse(name, None).ok_or_else(|| {
+                self.fault_at(
+                    at,
+                    format!(
+                        "a list or map cannot hold `{name}`; write a plain type, such as `string`"
+                    ),
+                )
+            })?);
+            self.mark('>')?;
+        }
+        ParameterType::parse(name, inner).ok_or_else(|| {
+            self.fault_at(
+                at,
+                format!(
+                    "`{name}` is no type here; write `bool`, `string`, `int`, `uint`, `double`, `duration`, `timestamp`, `ipaddress`, `any`, `list<..>` or `map<..>`"
+                ),
+            )
+        })
+    }
+}
