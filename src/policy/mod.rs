@@ -21,6 +21,7 @@ mod assertions;
 mod change;
 mod error;
 mod expiry;
+mod explain;
 mod lists;
 mod models;
 mod read;

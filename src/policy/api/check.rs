@@ -55,6 +55,9 @@ struct Item {
     correlation_id: String,
     #[serde(default)]
     context: Option<Context>,
+    /// Beyond OpenFGA: the answer says why.
+    #[serde(default)]
+    explain: bool,
 }
 
 #[derive(Deserialize)]
@@ -79,13 +82,13 @@ async fn check(
     let model = body::model_id(&request.authorization_model_id)?;
     let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
     let view = app.policy.view(store, model, &freshness, now).await?;
-    let allowed = request.item.decide(&app, &view)?;
-    let shown = Json(json!({"allowed": allowed, "resolution": ""}));
+    let mut shown = request.item.decide(&app, &view)?.shown();
+    shown.insert("resolution".to_owned(), "".into());
     Ok(body::answer(
         &app.policy,
         &view.revision(),
         Some(view.model_id()),
-        shown,
+        Json(shown),
     ))
 }
 
@@ -105,7 +108,7 @@ async fn batch(
     let mut result = Map::new();
     for item in &request.checks {
         let shown = match item.decide(&app, &view) {
-            Ok(allowed) => json!({"allowed": allowed}),
+            Ok(decided) => decided.shown().into(),
             Err(error) => item_error(&error),
         };
         result.insert(item.correlation_id.clone(), shown);
@@ -120,19 +123,36 @@ async fn batch(
     ))
 }
 
+/// An answer, with why if that was asked.
+struct Decided {
+    allowed: bool,
+    explanation: Option<Value>,
+}
+
+impl Decided {
+    fn shown(self) -> Map<String, Value> {
+        let mut shown = Map::new();
+        shown.insert("allowed".to_owned(), self.allowed.into());
+        if let Some(explanation) = self.explanation {
+            shown.insert("explanation".to_owned(), explanation);
+        }
+        shown
+    }
+}
+
 impl Item {
     /// The answer, counted.
-    fn decide(&self, app: &App, view: &View) -> Result<bool, ApiError> {
+    fn decide(&self, app: &App, view: &View) -> Result<Decided, ApiError> {
         let answer = self.ask(view);
-        app.metrics.count_check(match answer {
-            Ok(true) => "allowed",
-            Ok(false) => "denied",
+        app.metrics.count_check(match &answer {
+            Ok(decided) if decided.allowed => "allowed",
+            Ok(_) => "denied",
             Err(_) => "error",
         });
         answer
     }
 
-    fn ask(&self, view: &View) -> Result<bool, ApiError> {
+    fn ask(&self, view: &View) -> Result<Decided, ApiError> {
         let key = self.tuple_key.as_ref().ok_or_else(|| {
             ApiError::bad(
                 "tuple_key_value_not_specified",
@@ -150,7 +170,18 @@ impl Item {
             contextual: &contextual,
             context: &context,
         };
-        view.check(&request).map_err(|error| match error {
+        let decided = if self.explain {
+            view.explain(&request).map(|explanation| Decided {
+                allowed: explanation.allowed,
+                explanation: Some(explanation.to_json()),
+            })
+        } else {
+            view.check(&request).map(|allowed| Decided {
+                allowed,
+                explanation: None,
+            })
+        };
+        decided.map_err(|error| match error {
             PolicyError::NotAdmitted { .. } => ApiError::bad("invalid_tuple", &error),
             other => other.into(),
         })

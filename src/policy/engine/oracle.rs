@@ -3,6 +3,7 @@
 //! The oracle knows tuples as a plain set, evaluates along paths without remembering anything, and cuts a path that comes
 //! back to itself (`None`: unknown). Nothing of `program`, `graph` or `check` is in it.
 
+mod explain;
 mod lists;
 mod random;
 
@@ -271,6 +272,7 @@ fn compare(seed: u64, tally: &mut Tally) {
             super::dsl::print(&model),
             list.join("\n"),
         );
+        explain::compare(&program, &graph, &contextual, question, found.allowed);
     }
 }
 

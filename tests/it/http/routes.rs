@@ -188,6 +188,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
         "/stores/{store}/streamed-list-objects",
         Door::Permission,
     ),
+    ("POST", "/stores/{store}/what-if", Door::Permission),
     ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/consent", Door::Form),

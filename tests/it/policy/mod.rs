@@ -5,6 +5,7 @@ mod api;
 mod assertions;
 mod authzen;
 mod cases;
+mod explain;
 mod freshness;
 mod limits;
 mod lists;
