@@ -7,7 +7,8 @@
 //! | `/stores/{store}/write`, `read`, `changes` | `tuples` |
 //! | `/stores/{store}/check`, `batch-check` | `check` |
 //!
-//! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
+//! Callers bring an access token of Tessera; what they may do, in all stores or in one, is decided by
+//! Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
 //! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older.
 
