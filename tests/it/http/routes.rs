@@ -98,11 +98,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
         Door::Permission,
     ),
     ("GET", "/admin/api/roles", Door::Permission),
-    (
-        "GET",
-        "/admin/api/stores/{store}/rights",
-        Door::Permission,
-    ),
+    ("GET", "/admin/api/stores/{store}/rights", Door::Permission),
     (
         "PUT",
         "/admin/api/stores/{store}/rights/{right}/{subject}",

@@ -6,6 +6,7 @@ mod cases;
 mod freshness;
 mod limits;
 mod pages;
+mod rights;
 
 use std::sync::Arc;
 
