@@ -120,7 +120,9 @@ async fn only_who_gives_roles_gives_rights_or_takes_over_who_has_one() {
         let rights = format!("/stores/{}/rights", store(&t).await);
         assert_eq!(manager.get(&rights).await.status, StatusCode::OK);
         for (name, right) in [("web", "owner"), ("app", "tuple_writer")] {
-            Operator::with(&t, name, &[]).await;
+            let new = json!({ "client_id": name, "grant_types": ["client_credentials"] });
+            let answer = manager.post("/clients", &new).await;
+            assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
             let part = if right == "owner" {
                 ""
             } else {
