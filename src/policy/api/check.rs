@@ -12,12 +12,12 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body::{self, TupleKey, TupleKeys};
 use super::error::ApiError;
 use crate::app::App;
 use crate::policy::engine::relationship::{Context, Relationship};
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 use crate::policy::{CheckRequest, PolicyError, View};
 
 /// Tuples that one check may bring along.
@@ -76,9 +76,13 @@ async fn check(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let store = body::store_id(&store)?;
     let request: Check = body::parse(&body)?;
+    if request.item.explain {
+        // An explanation shows tuples.
+        let_in_store(&app, &headers, store, StorePermission::Read).await?;
+    }
     let model = body::model_id(&request.authorization_model_id)?;
     let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
     let view = app.policy.view(store, model, &freshness, now).await?;
@@ -98,9 +102,12 @@ async fn batch(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let store = body::store_id(&store)?;
     let request: Batch = body::parse(&body)?;
+    if request.checks.iter().any(|item| item.explain) {
+        let_in_store(&app, &headers, store, StorePermission::Read).await?;
+    }
     let model = body::model_id(&request.authorization_model_id)?;
     well_formed(&request.checks)?;
     let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;

@@ -17,7 +17,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body::{self, TupleKey, TupleKeys};
 use super::check::contextual;
 use super::error::ApiError;
@@ -27,7 +27,7 @@ use crate::policy::engine::check::CheckError;
 use crate::policy::engine::list::{ObjectsQuestion, UsersFilter, UsersQuestion};
 use crate::policy::engine::relationship::Context;
 use crate::policy::engine::tuple::{Object, Subject, is_type, parse_relation};
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 use crate::policy::{LIST_ENTRIES, ListPage, ListQuery, PolicyError, View};
 
 /// Says that an answer without pages holds the first entries only.
@@ -107,7 +107,7 @@ async fn objects(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListObjects = body::parse(&body)?;
     let view = request.common.view(&app, &store, &headers, now).await?;
     let size = request.common.size()?;
@@ -129,7 +129,7 @@ async fn streamed(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListObjects = body::parse(&body)?;
     let view = request.common.view(&app, &store, &headers, now).await?;
     let page = request.list(&app, &view, usize::MAX)?;
@@ -151,7 +151,7 @@ async fn users(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListUsers = body::parse(&body)?;
     let view = request.common.view(&app, &store, &headers, now).await?;
     let page = request.list(&app, &view)?;

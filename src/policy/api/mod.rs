@@ -12,7 +12,8 @@
 //! | `/stores/{store}/assertions/{model}` | `assertions` |
 //! | `/access/v1`, the same in OpenID AuthZEN | `authzen` |
 //!
-//! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
+//! Callers bring an access token of Tessera; what they may do, in all stores or in one, is decided by
+//! Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
 //! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older.
 //! A check with `explain` says why, and `what-if` tells what a change would change: those are Tessera's own.

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body::{self, TupleKey, TupleKeys};
 use super::error::ApiError;
 use crate::app::App;
@@ -19,7 +19,7 @@ use crate::policy::CheckRequest;
 use crate::policy::engine::relationship::Context;
 use crate::policy::engine::tuple::Tuple;
 use crate::policy::engine::what_if::{Difference, Hypothesis};
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 
 /// Tuples that a change may add and delete together, as in a write.
 const TUPLES: usize = 100;
@@ -59,7 +59,7 @@ async fn what_if(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     let store = body::store_id(&store)?;
     let request: WhatIf = body::parse(&body)?;
     let model = body::model_id(&request.authorization_model_id)?;

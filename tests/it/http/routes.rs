@@ -109,6 +109,17 @@ const ROUTES: &[(&str, &str, Door)] = &[
         Door::Permission,
     ),
     ("GET", "/admin/api/roles", Door::Permission),
+    ("GET", "/admin/api/stores/{store}/rights", Door::Permission),
+    (
+        "PUT",
+        "/admin/api/stores/{store}/rights/{right}/{subject}",
+        Door::Permission,
+    ),
+    (
+        "DELETE",
+        "/admin/api/stores/{store}/rights/{right}/{subject}",
+        Door::Permission,
+    ),
     ("GET", "/admin/api/users", Door::Permission),
     ("POST", "/admin/api/users", Door::Permission),
     ("GET", "/admin/api/users/{id}", Door::Permission),

@@ -10,6 +10,7 @@ mod freshness;
 mod limits;
 mod lists;
 mod pages;
+mod rights;
 
 use std::sync::Arc;
 
