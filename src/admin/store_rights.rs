@@ -109,14 +109,13 @@ fn parse_place(text: &str) -> Result<PlacedRight, Problem> {
     let mut parts = text.splitn(3, ':');
     if let (Some(right), Some(object_type), Some(subject)) =
         (parts.next(), parts.next(), parts.next())
+        && let Some(right) = StoreRight::parse(right)
     {
-        if let Some(right) = StoreRight::parse(right) {
-            return Ok(PlacedRight {
-                right,
-                object_type: Some(object_type.to_owned()).filter(|text| !text.is_empty()),
-                subject: subject.to_owned(),
-            });
-        }
+        return Ok(PlacedRight {
+            right,
+            object_type: Some(object_type.to_owned()).filter(|text| !text.is_empty()),
+            subject: subject.to_owned(),
+        });
     }
     Err(Problem::new(
         StatusCode::BAD_REQUEST,

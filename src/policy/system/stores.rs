@@ -323,7 +323,7 @@ mod tests {
             .relations
             .iter()
             .filter(|(_, relation)| relation.restrictions.is_empty() != assignable)
-            .map(|(name, _)| name.to_string())
+            .map(|(name, _)| name.clone())
             .collect();
         names.sort_unstable();
         names
