@@ -18,8 +18,8 @@ mod written;
 
 use rustc_hash::FxHashMap;
 
-pub(super) use self::written::counts;
 pub(super) use self::several::{Checker, Numbered, introduce, named, object_type};
+pub(super) use self::written::counts;
 
 use self::asked::{Asked, Who, relation_of, type_of};
 use self::value::Value;

@@ -175,16 +175,15 @@ async fn a_page_goes_on_with_its_own_question_only() {
         rest,
         json!({"objects": ["doc:b", "doc:c"], "continuation_token": ""})
     );
-    let contextual = json!({"contextual_tuples": {"tuple_keys": keys(&[("user:x", "viewer", "doc:x")])}});
+    let contextual =
+        json!({"contextual_tuples": {"tuple_keys": keys(&[("user:x", "viewer", "doc:x")])}});
     for other in [
         objects_of("user:bob"),
         with(objects_of("user:anne"), &json!({"relation": "banned"})),
         with(objects_of("user:anne"), &json!({"context": {"x": 1}})),
         with(objects_of("user:anne"), &contextual),
     ] {
-        ask(other)
-            .await
-            .is_error(400, "invalid_continuation_token");
+        ask(other).await.is_error(400, "invalid_continuation_token");
     }
     let users = with(users_of("c", &json!({"type": "user"})), &next);
     api.post(&format!("{store}/list-users"), users)
@@ -284,14 +283,19 @@ async fn what_a_list_does_not_understand_is_an_error_with_openfgas_code() {
         (json!({"page_size": 0}), "page_size_invalid"),
         (json!({"page_size": 1_001}), "page_size_invalid"),
         (json!({"consistency": "MAYBE"}), "validation_error"),
-        (json!({"continuation_token": "x"}), "invalid_continuation_token"),
+        (
+            json!({"continuation_token": "x"}),
+            "invalid_continuation_token",
+        ),
         (
             json!({"contextual_tuples": {"tuple_keys": wrong_tuple}}),
             "invalid_tuple",
         ),
     ] {
         let body = with(objects_of("user:anne"), &more);
-        let reply = api.post(&format!("{store}/list-objects"), body.clone()).await;
+        let reply = api
+            .post(&format!("{store}/list-objects"), body.clone())
+            .await;
         reply.is_error(400, code);
         if more.get("page_size").is_none() {
             let path = format!("{store}/streamed-list-objects");
@@ -300,15 +304,27 @@ async fn what_a_list_does_not_understand_is_an_error_with_openfgas_code() {
     }
     let user = json!({"type": "user"});
     for (more, code) in [
-        (json!({"object": {"type": "file", "id": "1"}}), "type_not_found"),
-        (json!({"object": {"type": "doc", "id": ""}}), "validation_error"),
-        (json!({"object": {"type": "doc", "id": "*"}}), "validation_error"),
+        (
+            json!({"object": {"type": "file", "id": "1"}}),
+            "type_not_found",
+        ),
+        (
+            json!({"object": {"type": "doc", "id": ""}}),
+            "validation_error",
+        ),
+        (
+            json!({"object": {"type": "doc", "id": "*"}}),
+            "validation_error",
+        ),
         (json!({"relation": "boss"}), "relation_not_found"),
         (json!({"relation": ""}), "validation_error"),
         (json!({"user_filters": []}), "validation_error"),
         (json!({"user_filters": [user, user]}), "validation_error"),
         (json!({"user_filters": [{"type": ""}]}), "validation_error"),
-        (json!({"user_filters": [{"type": "robot"}]}), "type_not_found"),
+        (
+            json!({"user_filters": [{"type": "robot"}]}),
+            "type_not_found",
+        ),
         (
             json!({"user_filters": [{"type": "group", "relation": "boss"}]}),
             "relation_not_found",

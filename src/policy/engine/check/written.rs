@@ -2,8 +2,8 @@
 
 use super::value::Value;
 use super::{CheckError, DEPTH_HOPS, Frame, Run};
-use crate::policy::engine::graph::{Set, SubjectId, Subjects, edge_parts};
 use crate::policy::engine::condition::ConditionError;
+use crate::policy::engine::graph::{Set, SubjectId, Subjects, edge_parts};
 use crate::policy::engine::program::{Admitted, Gate, Op, Program, RelationProgram};
 use crate::policy::engine::relationship::{Circumstances, Limits};
 
@@ -55,7 +55,12 @@ impl Run<'_> {
 
     /// Whether a tuple counts.
     fn counts(&mut self, subjects: &Subjects, subject: SubjectId, gate: &Gate) -> Value {
-        match counts(self.program, self.circumstances, subjects.limits(subject), gate) {
+        match counts(
+            self.program,
+            self.circumstances,
+            subjects.limits(subject),
+            gate,
+        ) {
             Ok(counts) => Value::known(counts),
             Err(error) => {
                 self.failure.get_or_insert(error);
