@@ -171,8 +171,11 @@ fn run_text(file: &str, text: &str, base: &Path, now: Timestamp) -> Result<Repor
         ..Report::default()
     };
     for (at, test) in given.tests.iter().enumerate() {
+        let mut earlier = given.tests.iter().take(at);
         let name = if test.name.is_empty() {
             format!("test {}", at + 1)
+        } else if earlier.any(|other| other.name == test.name) {
+            format!("{} (test {})", test.name, at + 1)
         } else {
             test.name.clone()
         };
