@@ -279,8 +279,11 @@ fn key_of(record: &BTreeMap<String, String>) -> Result<TupleKey, String> {
     })
 }
 
+/// The line that a record starts on, and its fields.
+type Record = (usize, Vec<String>);
+
 /// The records of a CSV text (RFC 4180), each with the line it starts on; blank lines are none.
-fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, (usize, String)> {
+fn records(text: &str) -> Result<Vec<Record>, (usize, String)> {
     let (mut records, mut fields, mut field) = (Vec::new(), Vec::new(), String::new());
     let (mut line, mut start, mut quoted) = (1, 1, false);
     let mut letters = text.chars().peekable();

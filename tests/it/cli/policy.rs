@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tessera::policy::tuple_file::Format;
+
 use super::process::Place;
 use crate::harness::server::client;
 
@@ -321,10 +323,10 @@ fn questions_that_make_no_sense_say_what_to_do() {
 #[test]
 fn a_refused_batch_names_its_lines_and_how_to_go_on() {
     let (place, id) = with_store();
-    let mut text = String::from(TUPLES);
-    for n in 0..120 {
-        text.push_str(&format!("user,u{n},,editor,doc,plan,,\n"));
-    }
+    let more: Vec<String> = (0..120)
+        .map(|n| format!("user,u{n},,editor,doc,plan,,\n"))
+        .collect();
+    let text = format!("{TUPLES}{}", more.concat());
     write(
         &place,
         "long.csv",
@@ -399,7 +401,7 @@ fn every_store_test_of_this_repository_passes() {
     for directory in ["policies", "policies/examples", "tests/policies"] {
         let entries = std::fs::read_dir(root.join(directory)).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path().display().to_string());
-        files.extend(paths.filter(|path| path.ends_with(".yaml")));
+        files.extend(paths.filter(|path| Format::of(Path::new(path)) == Ok(Format::Yaml)));
     }
     assert!(files.len() >= 8, "{files:?}");
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
@@ -410,8 +412,8 @@ fn every_store_test_of_this_repository_passes() {
 #[test]
 fn a_failing_test_says_what_was_expected_and_found() {
     let place = place();
-    let test = "model_file: docs.fga\ntuple_file: docs.csv\ntests:\n  - name: bob\n    check:\n      - {user: 'user:bob', object: 'doc:plan', assertions: {viewer: false}}\n    list_objects:\n      - {user: 'user:bob', type: doc, assertions: {viewer: ['doc:plan']}}\n";
-    write(&place, "docs.fga.yaml", test);
+    let cases = "model_file: docs.fga\ntuple_file: docs.csv\ntests:\n  - name: bob\n    check:\n      - {user: 'user:bob', object: 'doc:plan', assertions: {viewer: false}}\n    list_objects:\n      - {user: 'user:bob', type: doc, assertions: {viewer: ['doc:plan']}}\n";
+    write(&place, "docs.fga.yaml", cases);
     let output = place.run(&["policy", "test", "docs.fga.yaml"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(
