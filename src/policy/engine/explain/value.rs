@@ -8,7 +8,7 @@ pub(super) type Cost = (u32, u32);
 
 /// The values and costs of the gathered questions.
 pub(super) struct Values {
-    values: Vec<Option<bool>>,
+    held: Vec<Option<bool>>,
     costs: Vec<Option<Cost>>,
     steps: u32,
 }
@@ -17,7 +17,7 @@ impl Values {
     /// Computes both. `None` as a value is unknown: a cycle, the depth, or a condition that cannot be evaluated.
     pub(super) fn of(nodes: &[Node]) -> Result<Self, CheckError> {
         let mut values = Self {
-            values: vec![None; nodes.len()],
+            held: vec![None; nodes.len()],
             costs: vec![None; nodes.len()],
             steps: 0,
         };
@@ -25,7 +25,7 @@ impl Values {
         values.settle(nodes, |values, at, node| {
             let value = values.part(&node.part);
             let changed = value.is_some() && values.question(at).is_none();
-            if let Some(slot) = values.values.get_mut(at).filter(|_| changed) {
+            if let Some(slot) = values.held.get_mut(at).filter(|_| changed) {
                 *slot = value;
             }
             changed
@@ -68,7 +68,7 @@ impl Values {
 
     /// Whether a question holds.
     pub(super) fn question(&self, at: usize) -> Option<bool> {
-        self.values.get(at).copied().flatten()
+        self.held.get(at).copied().flatten()
     }
 
     /// Whether a part holds.
