@@ -109,8 +109,7 @@ impl Key {
             }
             Kind::Path(field) => quote(&field(draft).to_string_lossy()),
             Kind::OptionalPath(field) => quote(&field(draft).as_ref()?.to_string_lossy()),
-            Kind::OptionalText(field) => quote(field(draft).as_ref()?),
-            Kind::Issuer(field) => quote(field(draft).as_ref()?),
+            Kind::Issuer(field) | Kind::OptionalText(field) => quote(field(draft).as_ref()?),
             Kind::DatabaseUrl(field) => {
                 let url = field(draft).as_ref()?.expose();
                 let shown = without_password(url);

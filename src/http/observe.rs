@@ -51,9 +51,9 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Ne
             "answered"
         );
     });
-    // Base64url is always a header value.
+    // Base64url is always a header value. An API that promises the caller's own id back has set it already.
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(X_REQUEST_ID, value);
+        response.headers_mut().entry(X_REQUEST_ID).or_insert(value);
     }
     response
 }

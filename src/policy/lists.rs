@@ -3,6 +3,7 @@
 //! A page's token holds the last entry and a digest of everything that was asked, so it goes on with the same question
 //! only. The pages of one list may come from different revisions: an entry that stays in the list is seen once.
 
+use super::engine::actions::actions_of;
 use super::engine::admit::known;
 use super::engine::check::CheckError;
 use super::engine::expand::{Expanded, expand};
@@ -35,7 +36,7 @@ pub struct ListQuery<'a> {
 }
 
 /// A page of a list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ListPage<T> {
     /// The entries, sorted by their text.
     pub entries: Vec<T>,
@@ -119,10 +120,8 @@ impl Policy {
             after: after.as_deref(),
             limit: query.size,
         })?;
-        let last = listed.entries.last().filter(|_| listed.has_more);
-        let token = last.map_or_else(String::new, |last| {
-            self.tokens().page(&name, &[&text(last)])
-        });
+        let end = listed.entries.last().filter(|_| listed.has_more);
+        let token = end.map_or_else(String::new, |end| self.tokens().page(&name, &[&text(end)]));
         Ok(ListPage {
             entries: listed.entries,
             token,
@@ -131,6 +130,12 @@ impl Policy {
 }
 
 impl View {
+    /// The relations of a type that are actions, sorted; none for a type that the model does not have.
+    pub fn actions_of(&self, type_name: &str) -> Vec<String> {
+        let actions = actions_of(self.program().model(), type_name);
+        actions.into_iter().map(str::to_owned).collect()
+    }
+
     /// A relation of an object as a tree. Contextual tuples are held against the model as strictly as written ones.
     pub fn expand(
         &self,

@@ -159,10 +159,12 @@ impl View<'_> {
             Some(_) => &subjects.usersets,
             None => &subjects.direct,
         };
+        // Of a restriction are the tuples with its condition, or without one if it has none.
         let counts = |subject: &SubjectId| {
-            subjects
-                .limits(*subject)
-                .is_none_or(|limits| !limits.expired(self.now))
+            let limits = subjects.limits(*subject);
+            let condition = limits.and_then(|limits| limits.condition.as_ref());
+            limits.is_none_or(|limits| !limits.expired(self.now))
+                && condition.map(|named| &named.name) == restriction.condition.as_ref()
         };
         for subject in side.iter().map(SubjectId::from_set).filter(counts) {
             let Some(id) = self
@@ -189,6 +191,7 @@ mod tests {
 
     use super::*;
     use crate::policy::engine::dsl;
+    use crate::policy::engine::relationship::{Context, Relationship, TupleCondition};
     use crate::policy::engine::tuple::Tuple;
 
     const MODEL: &str = "model
@@ -284,6 +287,42 @@ define banned: [user] and owner
             shown(&[], "doc:none", "owner").value,
             Branch::Users(Vec::new())
         );
+    }
+
+    #[test]
+    fn what_has_expired_or_has_another_condition_is_left_out() {
+        let text = "model
+  schema 1.1
+type user
+type doc
+  relations
+define owner: [user with early]
+condition early(hour: int) {
+  hour < 9
+}
+";
+        let mut graph = Graph::default();
+        let model = Arc::new(dsl::parse(text).unwrap());
+        let program = Program::compile(&model, graph.symbols()).unwrap();
+        for (user, condition, end) in [
+            ("user:gone", Some("early"), 1_000),
+            ("user:here", Some("early"), 1_001),
+            ("user:plain", None, 1_001),
+            ("user:other", Some("late"), 1_001),
+        ] {
+            let tuple = Tuple::parse("doc:1", "owner", user).unwrap();
+            let mut relationship = Relationship::from(tuple);
+            relationship.limits.expires_at = Some(Timestamp::from_ms(end));
+            relationship.limits.condition = condition.map(|name| TupleCondition {
+                name: name.to_owned(),
+                context: Context::new(),
+            });
+            graph.insert(&relationship).unwrap();
+        }
+        let doc = Object::parse("doc:1").unwrap();
+        let now = Timestamp::from_ms(1_000);
+        let found = expand(&program, &graph, (&doc, "owner"), now).unwrap();
+        assert_eq!(found.value, Branch::Users(vec!["user:here".to_owned()]));
     }
 
     #[test]

@@ -9,16 +9,20 @@
 //! | whether a condition holds | [`condition`] |
 //! | the model against the graph's numbers | [`program`] |
 //! | may this subject do that | [`check`] |
+//! | which relations are actions | [`actions`] |
 //! | on what, and who | [`list`] |
 //! | why: the relation as a tree | [`expand`] |
+//! | why a check allows or denies, and what would change it | [`explain`], [`what_if`] |
 //!
 //! A new operator is a variant of [`model::Rewrite`]; the exhaustive matches list the rest.
 
+pub mod actions;
 pub mod admit;
 pub mod check;
 pub mod condition;
 pub mod dsl;
 pub mod expand;
+pub mod explain;
 pub mod graph;
 pub mod json;
 pub mod list;
@@ -27,6 +31,7 @@ pub mod program;
 pub mod relationship;
 pub mod tuple;
 pub mod validate;
+pub mod what_if;
 
 mod lexer;
 #[cfg(test)]

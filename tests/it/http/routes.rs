@@ -109,6 +109,17 @@ const ROUTES: &[(&str, &str, Door)] = &[
         Door::Permission,
     ),
     ("GET", "/admin/api/roles", Door::Permission),
+    ("GET", "/admin/api/stores/{store}/rights", Door::Permission),
+    (
+        "PUT",
+        "/admin/api/stores/{store}/rights/{right}/{subject}",
+        Door::Permission,
+    ),
+    (
+        "DELETE",
+        "/admin/api/stores/{store}/rights/{right}/{subject}",
+        Door::Permission,
+    ),
     ("GET", "/admin/api/users", Door::Permission),
     ("POST", "/admin/api/users", Door::Permission),
     ("GET", "/admin/api/users/{id}", Door::Permission),
@@ -119,6 +130,24 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // Permission data: whoever has the permission in the system store.
     ("POST", "/access/v1/evaluation", Door::Permission),
     ("POST", "/access/v1/evaluations", Door::Permission),
+    ("POST", "/access/v1/search/action", Door::Permission),
+    ("POST", "/access/v1/search/resource", Door::Permission),
+    ("POST", "/access/v1/search/subject", Door::Permission),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/action",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/resource",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/stores/{store}/access/v1/search/subject",
+        Door::Permission,
+    ),
     (
         "POST",
         "/stores/{store}/access/v1/evaluation",
@@ -170,6 +199,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
         "/stores/{store}/streamed-list-objects",
         Door::Permission,
     ),
+    ("POST", "/stores/{store}/what-if", Door::Permission),
     ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/consent", Door::Form),

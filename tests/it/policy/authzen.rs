@@ -1,5 +1,7 @@
 //! OpenID AuthZEN Authorization API 1.0, rule by rule of its certification.
 
+mod search;
+
 use serde_json::{Value, json};
 use tessera::base::time::Seconds;
 

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::policy::engine::relationship::Context;
@@ -171,14 +172,23 @@ fn encoded(id: &str) -> String {
     text
 }
 
+/// The id that became this id of a tuple. `%2A` stays: `*` alone would stand for everybody. So does what was written as a
+/// tuple in another encoding.
+pub(super) fn decoded(id: &str) -> String {
+    let text = percent_decode_str(id).decode_utf8();
+    text.ok()
+        .filter(|text| *text != "*" && encoded(text) == id)
+        .map_or_else(|| id.to_owned(), Into::into)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+    fn map(mut value: Value) -> Map<String, Value> {
+        std::mem::take(value.as_object_mut().unwrap())
     }
 
     fn question() -> Value {
@@ -279,6 +289,13 @@ mod tests {
     }
 
     #[test]
+    fn ids_that_others_encoded_stay_as_they_are() {
+        for id in ["50%", "a%3ab", "%FF", "%41"] {
+            assert_eq!(decoded(id), id);
+        }
+    }
+
+    #[test]
     fn ids_of_any_text_become_ids_of_tuples() {
         for (id, expect) in [
             ("ann@example.com", "ann@example.com"),
@@ -288,6 +305,8 @@ mod tests {
             ("caf\u{e9}\u{a0}\u{0}", "caf\u{e9}%C2%A0%00"),
         ] {
             assert_eq!(encoded(id), expect);
+            let shown = if id == "*" { "%2A" } else { id };
+            assert_eq!(decoded(expect), shown);
             let mut given = question();
             given["subject"]["id"] = id.into();
             let tuple = read(given, json!({})).unwrap().tuple().unwrap();

@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    fn check(&self, item: &Item) -> Result<bool, ApiError> {
+    pub(super) fn check(&self, item: &Item) -> Result<bool, ApiError> {
         let asked = item.tuple().map_err(|error| ApiError::invalid(&error))?;
         let request = CheckRequest {
             model_id: "",

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/access/v1/evaluation` | `evaluation` |
 //! | `/access/v1/evaluations` | `evaluations` |
+//! | `/access/v1/search/subject`, `resource`, `action` | `search` |
 //! | `/.well-known/authzen-configuration` | `metadata` |
 //! | entities, and how they become tuples | `entity` |
 //! | an access token as the subject | `token` |
@@ -15,36 +16,61 @@ mod entity;
 mod evaluation;
 mod evaluations;
 mod metadata;
+mod search;
 mod token;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, Request};
 use axum::http::HeaderMap;
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, extract};
+use http::HeaderName;
 use serde_json::{Map, Value};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body;
 use super::error::ApiError;
 use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::http::is_media_type;
 use crate::policy::View;
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest id of a request that is given back.
+const REQUEST_ID_BYTES: usize = 128;
 
 /// The store in the path; none at the root.
 type InPath = Option<Path<String>>;
 
 /// The routes of this room.
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
+    let access = Router::new()
         .route("/access/v1/evaluation", post(evaluation::answer))
         .route("/access/v1/evaluations", post(evaluations::answer))
+        .route("/access/v1/search/subject", post(search::subject))
+        .route("/access/v1/search/resource", post(search::resource))
+        .route("/access/v1/search/action", post(search::action));
+    let of_store = Router::new()
+        .route(
+            "/stores/{store}/access/v1/search/subject",
+            post(search::subject),
+        )
+        .route(
+            "/stores/{store}/access/v1/search/resource",
+            post(search::resource),
+        )
+        .route(
+            "/stores/{store}/access/v1/search/action",
+            post(search::action),
+        );
+    access
+        .merge(of_store)
         .route(metadata::PATH, get(metadata::of_default))
         .route(
             "/stores/{store}/access/v1/evaluation",
@@ -62,6 +88,19 @@ pub(super) fn router() -> Router<Arc<App>> {
             "/.well-known/authzen-configuration/stores/{store}",
             get(metadata::of_store),
         )
+        .layer(from_fn(echo))
+}
+
+/// Gives the caller's `X-Request-ID` back, and ties it to our own id in the log.
+async fn echo(request: Request, next: Next) -> Response {
+    let given = request.headers().get(X_REQUEST_ID).cloned();
+    let given = given.filter(|id| id.len() <= REQUEST_ID_BYTES);
+    let mut response = next.run(request).await;
+    if let Some(id) = given {
+        tracing::debug!(caller_request_id = ?id, "answered under the caller's id");
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    response
 }
 
 /// A request that was let in: what it says, and the store as it is to it.
@@ -80,17 +119,21 @@ impl Session {
         store: InPath,
         body: &Bytes,
     ) -> Result<Self, ApiError> {
-        let now = let_in(&app, headers, Permission::ReadStores).await?;
+        let store = match store {
+            Some(Path(store)) => Ok(store),
+            None => default_store(&app).await,
+        };
+        // Who may not ask is not told whether there is a default store.
+        let of = store.as_deref().unwrap_or_default();
+        let now = let_in_store(&app, headers, of, StorePermission::Check).await?;
         if !is_media_type(headers, "application/json") {
             return Err(ApiError::invalid(
                 "the body must be JSON; send `Content-Type: application/json`",
             ));
         }
         let request = object(body)?;
-        let store = match &store {
-            Some(Path(store)) => body::store_id(store)?.to_owned(),
-            None => default_store(&app).await?,
-        };
+        let store = store?;
+        let store = body::store_id(&store)?.to_owned();
         let model = headers
             .get(body::MODEL_ID)
             .map_or("", |id| id.to_str().unwrap_or("?"));
