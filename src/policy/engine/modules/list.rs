@@ -21,7 +21,10 @@ pub fn parse_mod(text: &str) -> Result<(Schema, Vec<String>), ModuleFault> {
             file: MOD_FILE.to_owned(),
             line,
             column,
-            message: error.to_string(),
+            // The place is told already.
+            message: error
+                .to_string()
+                .replace(&format!(" at line {line} column {column}"), ""),
         }
     })?;
     Ok((list.schema.0, list.contents.0))
