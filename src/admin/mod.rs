@@ -1,4 +1,4 @@
-//! The admin JSON API: clients, users, role assignments, under `/admin/api`.
+//! The admin JSON API: clients, users, role assignments, rights in stores, under `/admin/api`.
 //!
 //! Deny by default: a route exists only with the permission it needs (`guard::Guarded`), and the permission is a relation of the system
 //! store, checked by the same engine as everybody's, fully consistent. Errors are problem details (RFC 9457).
@@ -7,6 +7,7 @@ mod clients;
 mod guard;
 mod json;
 mod roles;
+mod store_rights;
 mod users;
 
 use std::sync::Arc;
@@ -29,5 +30,6 @@ pub fn doors(app: &Arc<App>) -> Vec<Door> {
 
 fn guarded(app: &Arc<App>) -> guard::Guarded {
     let guarded = guard::Guarded::new(app);
-    roles::routes(users::routes(clients::routes(guarded)))
+    let guarded = users::routes(clients::routes(guarded));
+    store_rights::routes(roles::routes(guarded))
 }

@@ -110,7 +110,7 @@ fn parse_role(name: &str) -> Result<Role, Problem> {
 }
 
 /// A role is given to somebody who exists: a tuple for a mistyped id would wait for whoever gets that id.
-async fn must_exist(tx: &mut Tx, subject: &str) -> Result<(), Problem> {
+pub(super) async fn must_exist(tx: &mut Tx, subject: &str) -> Result<(), Problem> {
     let exists = match subject.split_once(':') {
         Some(("user", id)) => match UserId::parse(id) {
             Ok(id) => users::find(tx, &id).await?.is_some(),

@@ -144,6 +144,12 @@ impl From<KeysError> for Failure {
     }
 }
 
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::new(policy_exit(&error), error)
+    }
+}
+
 const fn open_exit(error: &OpenError) -> Exit {
     match error {
         OpenError::Schema(SchemaError::Newer { .. } | SchemaError::Differs { .. }) => {

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod exit;
 mod keys;
+mod policy;
 pub mod print;
 mod serve;
 mod settings;
@@ -44,6 +45,9 @@ enum Command {
     /// Manage the keys that sign tokens, and make master keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Validate, test, draw and compare models; ask questions; move tuples
+    #[command(subcommand)]
+    Policy(policy::Command),
 }
 
 /// Runs the command that this process was given.
@@ -78,6 +82,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Demo(arguments) => block_on(demo::run(settings, &arguments)),
         Command::Config(arguments) => config::run(settings, &arguments),
         Command::Keys(command) => block_on(keys::run(settings, &command)),
+        Command::Policy(command) => policy::run(settings, &command),
     }
 }
 

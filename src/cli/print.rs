@@ -17,3 +17,8 @@ pub fn out(text: &str) -> Result<(), Failure> {
 pub(super) fn complain(text: &str) {
     drop(writeln!(stderr().lock(), "tessera: {text}"));
 }
+
+/// Prints a line of progress to standard error, where it does not mix with what a command prints.
+pub(super) fn note(text: &str) {
+    drop(writeln!(stderr().lock(), "{text}"));
+}

@@ -120,10 +120,8 @@ impl Policy {
             after: after.as_deref(),
             limit: query.size,
         })?;
-        let last = listed.entries.last().filter(|_| listed.has_more);
-        let token = last.map_or_else(String::new, |last| {
-            self.tokens().page(&name, &[&text(last)])
-        });
+        let end = listed.entries.last().filter(|_| listed.has_more);
+        let token = end.map_or_else(String::new, |end| self.tokens().page(&name, &[&text(end)]));
         Ok(ListPage {
             entries: listed.entries,
             token,

@@ -7,6 +7,7 @@
 //! | keep the graph in memory and fresh | `replica` |
 //! | prove how fresh an answer is | [`token`] |
 //! | ask what somebody may do in Tessera itself | [`system`] |
+//! | read models and tuples from files; run the `fga` tool's store tests | [`model_file`], [`tuple_file`], [`store_test`] |
 //! | speak OpenFGA's HTTP API | [`api`] |
 //!
 //! Every write takes its store's next revision and leaves one entry in the change log; every answer says which revision
@@ -14,19 +15,24 @@
 
 pub mod api;
 pub mod engine;
+pub mod model_file;
+pub mod store_test;
 pub mod system;
 pub mod token;
+pub mod tuple_file;
 
 mod assertions;
 mod change;
 mod error;
 mod expiry;
+mod explain;
 mod lists;
 mod models;
 mod read;
 mod replica;
 mod service;
 mod stores;
+mod world;
 mod write;
 
 pub use assertions::Assertion;
@@ -38,4 +44,5 @@ pub use read::{ChangePage, ChangesFrom, TuplePage, TupleQuery};
 pub use replica::Consistency;
 pub use service::{Answer, CheckRequest, Policy, View};
 pub use stores::{Store, create_store};
+pub use world::{Asked, World, WorldError};
 pub use write::{Written, write};

@@ -358,7 +358,7 @@ impl View {
         &self.snapshot.graph
     }
 
-    pub(super) fn program(&self) -> &Program {
+    pub(super) const fn program(&self) -> &Arc<Program> {
         &self.program
     }
 

@@ -3,6 +3,7 @@
 use super::error::PolicyError;
 use super::models::page_of;
 use super::service::Policy;
+use super::system;
 use crate::base::id::new_ulid;
 use crate::base::time::Timestamp;
 use crate::store::policy_stores::{self, StoreFilter, StoreRow};
@@ -91,8 +92,12 @@ impl Policy {
         self.not_the_system_store(id)?;
         let mut tx = self.db().write().await?;
         policy_stores::delete(&mut tx, id, now).await?;
+        let taken = system::take_all_rights(&mut tx, id, now).await?;
         tx.commit().await?;
         self.forget(id);
+        for written in &taken {
+            self.committed(written, now).await;
+        }
         Ok(())
     }
 

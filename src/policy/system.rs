@@ -1,6 +1,7 @@
 //! Tessera's own administration: a store like any other, with the model `policies/system.fga`.
 //!
-//! Subjects are `user:<UserId>` and `client:<client_id>`; the one object is `system:tessera`. A role is a relation that a
+//! Subjects are `user:<UserId>` and `client:<client_id>`; roles are held on `system:tessera`, rights in one store on
+//! `store:<id>` and `store_type:<id>/<type>` (`stores`). A role is a relation that a
 //! subject is written into; a permission is a relation computed from roles. Decisions are fully consistent: a role that was
 //! taken away is gone with the next request, on every node.
 //!
@@ -107,6 +108,14 @@ relations! {
         ReadEvents = "can_read_events",
     }
 }
+
+mod stores;
+
+pub(super) use stores::take_all_rights;
+pub use stores::{
+    PlacedRight, StorePermission, StoreRight, allows_store, allows_writes, give_right,
+    holds_store_rights, rights_in, take_right,
+};
 
 impl Role {
     /// What the role is for, in words for an administrator.
@@ -238,7 +247,13 @@ pub async fn role_assignments(
         relation: role.as_str().to_owned(),
         subject: subject.to_owned(),
     });
-    let rows = policy_tuples::list(conn, &store, TupleFilter::All, (after.as_ref(), limit)).await?;
+    let filter = TupleFilter::Object {
+        object_type: object.type_name(),
+        object_id: object.id(),
+        relation: None,
+        subject: None,
+    };
+    let rows = policy_tuples::list(conn, &store, filter, (after.as_ref(), limit)).await?;
     Ok(rows
         .into_iter()
         .filter_map(|row| Some((row.parts.subject, Role::parse(&row.parts.relation)?)))

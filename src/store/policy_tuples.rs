@@ -79,6 +79,13 @@ pub enum TupleFilter<'a> {
         /// Only of this subject.
         subject: Option<&'a str>,
     },
+    /// Those on objects of one type whose ids begin alike.
+    Within {
+        /// The objects' type.
+        object_type: &'a str,
+        /// What the ids begin with.
+        prefix: &'a str,
+    },
     /// Those of one subject on objects of one type.
     Subject {
         /// The objects' type.
@@ -262,6 +269,21 @@ pub async fn list(
         .bind(object_id)
         .bind(relation)
         .bind(subject)
+        .bind(limit),
+        // Not by a range of ids: which one is greater depends on the database's collation.
+        TupleFilter::Within {
+            object_type,
+            prefix,
+        } => place(
+            q("SELECT object_type, object_id, relation, subject, created_at, condition, expires_at FROM policy_tuples
+               WHERE store_id = $1 AND (object_type, object_id, relation, subject) > ($2, $3, $4, $5)
+               AND object_type = $6 AND substr(object_id, 1, length($7)) = $7
+               ORDER BY object_type, object_id, relation, subject LIMIT $8"),
+            store_id,
+            after,
+        )
+        .bind(object_type)
+        .bind(prefix)
         .bind(limit),
         TupleFilter::Subject {
             object_type,

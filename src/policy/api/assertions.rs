@@ -11,13 +11,13 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body::{self, TupleKey};
 use super::error::ApiError;
 use crate::app::App;
 use crate::policy::Assertion;
 use crate::policy::engine::relationship::Context;
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 
 /// Assertions of one model.
 const ASSERTIONS: usize = 100;
@@ -55,7 +55,7 @@ async fn write(
     Path((store, model)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
-    let now = let_in(&app, &headers, Permission::ManageStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::WriteModels).await?;
     let store = body::store_id(&store)?;
     let model = body::model_id(&model)?;
     let given: Given = body::parse(&body)?;
@@ -71,7 +71,7 @@ async fn list(
     headers: HeaderMap,
     Path((store, model)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let_in(&app, &headers, Permission::ReadStores).await?;
+    let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     let store = body::store_id(&store)?;
     let model = body::model_id(&model)?;
     let assertions = app.policy.assertions(store, model).await?;

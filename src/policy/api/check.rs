@@ -12,12 +12,12 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body::{self, TupleKey, TupleKeys};
 use super::error::ApiError;
 use crate::app::App;
 use crate::policy::engine::relationship::{Context, Relationship};
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 use crate::policy::{CheckRequest, PolicyError, View};
 
 /// Tuples that one check may bring along.
@@ -55,6 +55,9 @@ struct Item {
     correlation_id: String,
     #[serde(default)]
     context: Option<Context>,
+    /// Beyond OpenFGA: the answer says why.
+    #[serde(default)]
+    explain: bool,
 }
 
 #[derive(Deserialize)]
@@ -73,19 +76,23 @@ async fn check(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let store = body::store_id(&store)?;
     let request: Check = body::parse(&body)?;
+    if request.item.explain {
+        // An explanation shows tuples.
+        let_in_store(&app, &headers, store, StorePermission::Read).await?;
+    }
     let model = body::model_id(&request.authorization_model_id)?;
     let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
     let view = app.policy.view(store, model, &freshness, now).await?;
-    let allowed = request.item.decide(&app, &view)?;
-    let shown = Json(json!({"allowed": allowed, "resolution": ""}));
+    let mut shown = request.item.decide(&app, &view)?.shown();
+    shown.insert("resolution".to_owned(), "".into());
     Ok(body::answer(
         &app.policy,
         &view.revision(),
         Some(view.model_id()),
-        shown,
+        Json(shown),
     ))
 }
 
@@ -95,9 +102,12 @@ async fn batch(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let store = body::store_id(&store)?;
     let request: Batch = body::parse(&body)?;
+    if request.checks.iter().any(|item| item.explain) {
+        let_in_store(&app, &headers, store, StorePermission::Read).await?;
+    }
     let model = body::model_id(&request.authorization_model_id)?;
     well_formed(&request.checks)?;
     let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
@@ -105,7 +115,7 @@ async fn batch(
     let mut result = Map::new();
     for item in &request.checks {
         let shown = match item.decide(&app, &view) {
-            Ok(allowed) => json!({"allowed": allowed}),
+            Ok(decided) => decided.shown().into(),
             Err(error) => item_error(&error),
         };
         result.insert(item.correlation_id.clone(), shown);
@@ -120,19 +130,36 @@ async fn batch(
     ))
 }
 
+/// An answer, with why if that was asked.
+struct Decided {
+    allowed: bool,
+    explanation: Option<Value>,
+}
+
+impl Decided {
+    fn shown(self) -> Map<String, Value> {
+        let mut shown = Map::new();
+        shown.insert("allowed".to_owned(), self.allowed.into());
+        if let Some(explanation) = self.explanation {
+            shown.insert("explanation".to_owned(), explanation);
+        }
+        shown
+    }
+}
+
 impl Item {
     /// The answer, counted.
-    fn decide(&self, app: &App, view: &View) -> Result<bool, ApiError> {
+    fn decide(&self, app: &App, view: &View) -> Result<Decided, ApiError> {
         let answer = self.ask(view);
-        app.metrics.count_check(match answer {
-            Ok(true) => "allowed",
-            Ok(false) => "denied",
+        app.metrics.count_check(match &answer {
+            Ok(decided) if decided.allowed => "allowed",
+            Ok(_) => "denied",
             Err(_) => "error",
         });
         answer
     }
 
-    fn ask(&self, view: &View) -> Result<bool, ApiError> {
+    fn ask(&self, view: &View) -> Result<Decided, ApiError> {
         let key = self.tuple_key.as_ref().ok_or_else(|| {
             ApiError::bad(
                 "tuple_key_value_not_specified",
@@ -150,7 +177,18 @@ impl Item {
             contextual: &contextual,
             context: &context,
         };
-        view.check(&request).map_err(|error| match error {
+        let decided = if self.explain {
+            view.explain(&request).map(|explanation| Decided {
+                allowed: explanation.allowed,
+                explanation: Some(explanation.to_json()),
+            })
+        } else {
+            view.check(&request).map(|allowed| Decided {
+                allowed,
+                explanation: None,
+            })
+        };
+        decided.map_err(|error| match error {
             PolicyError::NotAdmitted { .. } => ApiError::bad("invalid_tuple", &error),
             other => other.into(),
         })

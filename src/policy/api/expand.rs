@@ -11,14 +11,14 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body::{self, TupleKey, TupleKeys};
 use super::check::contextual;
 use super::error::ApiError;
 use crate::app::App;
 use crate::policy::engine::expand::{Branch, Expanded};
 use crate::policy::engine::tuple::{Object, parse_relation};
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 
 /// The routes of this file.
 pub(super) fn router() -> Router<Arc<App>> {
@@ -43,7 +43,7 @@ async fn expand(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     let store = body::store_id(&store)?;
     let request: Expand = body::parse(&body)?;
     let model = body::model_id(&request.authorization_model_id)?;

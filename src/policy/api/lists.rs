@@ -17,7 +17,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body::{self, TupleKey, TupleKeys};
 use super::check::contextual;
 use super::error::ApiError;
@@ -27,7 +27,7 @@ use crate::policy::engine::check::CheckError;
 use crate::policy::engine::list::{ObjectsQuestion, UsersFilter, UsersQuestion};
 use crate::policy::engine::relationship::Context;
 use crate::policy::engine::tuple::{Object, Subject, is_type, parse_relation};
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 use crate::policy::{LIST_ENTRIES, ListPage, ListQuery, PolicyError, View};
 
 /// Says that an answer without pages holds the first entries only.
@@ -107,19 +107,19 @@ async fn objects(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListObjects = body::parse(&body)?;
     let view = request.common.view(&app, &store, &headers, now).await?;
     let size = request.common.size()?;
     let page = request.list(&app, &view, size)?;
-    let shown = page
+    let shown: Vec<Value> = page
         .entries
         .iter()
         .map(|object| json!(object.to_string()))
         .collect();
     Ok(request
         .common
-        .answer(&app, &view, "objects", shown, &page.token))
+        .answer((&app, &view), "objects", &shown, &page.token))
 }
 
 /// The same as lines, without a bound on their number.
@@ -129,7 +129,7 @@ async fn streamed(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListObjects = body::parse(&body)?;
     let view = request.common.view(&app, &store, &headers, now).await?;
     let page = request.list(&app, &view, usize::MAX)?;
@@ -151,14 +151,14 @@ async fn users(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListUsers = body::parse(&body)?;
     let view = request.common.view(&app, &store, &headers, now).await?;
     let page = request.list(&app, &view)?;
-    let shown = page.entries.iter().map(user).collect();
+    let shown: Vec<Value> = page.entries.iter().map(user).collect();
     Ok(request
         .common
-        .answer(&app, &view, "users", shown, &page.token))
+        .answer((&app, &view), "users", &shown, &page.token))
 }
 
 impl Common {
@@ -197,10 +197,9 @@ impl Common {
 
     fn answer(
         &self,
-        app: &App,
-        view: &View,
+        (app, view): (&App, &View),
         name: &str,
-        entries: Vec<Value>,
+        entries: &[Value],
         token: &str,
     ) -> Response {
         let is_paged = self.page_size.is_some() || !self.continuation_token.is_empty();

@@ -8,12 +8,15 @@
 //! | `/stores/{store}/check`, `batch-check` | `check` |
 //! | `/stores/{store}/list-objects`, `streamed-list-objects`, `list-users` | `lists` |
 //! | `/stores/{store}/expand` | `expand` |
+//! | `/stores/{store}/what-if` | `what_if` |
 //! | `/stores/{store}/assertions/{model}` | `assertions` |
 //! | `/access/v1`, the same in OpenID AuthZEN | `authzen` |
 //!
-//! Callers bring an access token of Tessera; what they may do is decided by Tessera's own store (`access`). Errors take
+//! Callers bring an access token of Tessera; what they may do, in all stores or in one, is decided by
+//! Tessera's own store (`access`). Errors take
 //! OpenFGA's form and codes (`error`). Beside OpenFGA, every answer about permission data carries the header
 //! `Tessera-Revision`, and every read takes it back as `Tessera-At-Least`: the answer is then no older.
+//! A check with `explain` says why, and `what-if` tells what a change would change: those are Tessera's own.
 
 mod access;
 mod assertions;
@@ -27,6 +30,7 @@ mod models;
 mod stores;
 mod tuples;
 mod watch;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -43,6 +47,7 @@ pub fn router() -> Router<Arc<App>> {
         .merge(check::router())
         .merge(lists::router())
         .merge(expand::router())
+        .merge(what_if::router())
         .merge(assertions::router())
         .merge(authzen::router())
 }

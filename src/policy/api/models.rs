@@ -11,12 +11,12 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body;
 use super::error::ApiError;
 use crate::app::App;
 use crate::policy::engine::json as model_json;
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 use crate::policy::{PolicyError, StoredModel};
 
 /// The routes of this file.
@@ -42,7 +42,7 @@ async fn write(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ManageStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::WriteModels).await?;
     let store = body::store_id(&store)?;
     let body: Value = body::parse(&body)?;
     let model = model_json::parse(&body).map_err(PolicyError::from)?;
@@ -63,7 +63,7 @@ async fn list(
     Path(store): Path<String>,
     Query(query): Query<ListModels>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let_in(&app, &headers, Permission::ReadStores).await?;
+    let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     let (models, token) = app
         .policy
         .models(
@@ -83,7 +83,7 @@ async fn show(
     headers: HeaderMap,
     Path((store, model)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let_in(&app, &headers, Permission::ReadStores).await?;
+    let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     let store = body::store_id(&store)?;
     let model = app.policy.model(store, body::model_id(&model)?).await?;
     Ok(Json(json!({"authorization_model": shown(&model)})))

@@ -11,12 +11,12 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::let_in;
+use super::access::{let_in, let_in_store};
 use super::body;
 use super::error::ApiError;
 use crate::app::App;
 use crate::policy::Store;
-use crate::policy::system::Permission;
+use crate::policy::system::{Permission, StorePermission};
 
 /// The routes of this file.
 pub(super) fn router() -> Router<Arc<App>> {
@@ -74,7 +74,7 @@ async fn show(
     headers: HeaderMap,
     Path(store): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let_in(&app, &headers, Permission::ReadStores).await?;
+    let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let store = app.policy.store(body::store_id(&store)?).await?;
     Ok(Json(with_deletion(&store)))
 }
@@ -84,7 +84,7 @@ async fn remove(
     headers: HeaderMap,
     Path(store): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let now = let_in(&app, &headers, Permission::ManageStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Manage).await?;
     app.policy
         .delete_store(body::store_id(&store)?, now)
         .await?;

@@ -1,5 +1,6 @@
 //! `/stores/{store}/write`, `/read` and `/changes`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -11,7 +12,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::let_in;
+use super::access::{let_in_store, let_in_to_write};
 use super::body::{self, TupleKey, TupleKeys};
 use super::error::ApiError;
 use super::watch;
@@ -19,7 +20,7 @@ use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::policy::engine::relationship::{Limits, Relationship};
 use crate::policy::engine::tuple::{Object, Subject, is_type, parse_relation};
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 use crate::policy::{Change, Changes, ChangesFrom, OnConflict, Precondition, TupleQuery};
 
 /// The routes of this file.
@@ -30,7 +31,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/stores/{store}/changes", get(changes))
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Write {
     #[serde(default)]
     writes: Option<TupleKeys>,
@@ -68,7 +69,7 @@ async fn write(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ManageStores).await?;
+    let now = let_in_to_write(&app, &headers, &store, || types_in(&body)).await?;
     let store = body::store_id(&store)?;
     let request: Write = body::parse(&body)?;
     let model = body::model_id(&request.authorization_model_id)?;
@@ -90,6 +91,23 @@ async fn write(
         None,
         Json(json!({})),
     ))
+}
+
+/// The types of the objects that a write names anywhere; none when its body is not one.
+fn types_in(body: &Bytes) -> BTreeSet<String> {
+    let request: Write = body::parse(body).unwrap_or_default();
+    let preconditions = request.preconditions.unwrap_or_default();
+    let lists = [
+        request.writes.unwrap_or_default().keys,
+        request.deletes.unwrap_or_default().keys,
+        preconditions.must_exist,
+        preconditions.must_not_exist,
+    ];
+    lists
+        .iter()
+        .flatten()
+        .map(|key| key.object.split(':').next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 fn on_conflict(field: &str, value: &str) -> Result<OnConflict, ApiError> {
@@ -119,7 +137,7 @@ async fn read(
     Path(store): Path<String>,
     body: Bytes,
 ) -> Result<impl IntoResponse, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     let store = body::store_id(&store)?;
     let request: Read = body::parse(&body)?;
     let key = request.tuple_key.unwrap_or_default();
@@ -201,7 +219,7 @@ async fn changes(
     Path(store): Path<String>,
     Query(query): Query<ListChanges>,
 ) -> Result<Response, ApiError> {
-    let now = let_in(&app, &headers, Permission::ReadStores).await?;
+    let now = let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     let store = body::store_id(&store)?;
     let is_stream = watch::is_asked(&headers);
     let last_id = watch::last_event_id(&headers).filter(|_| is_stream);

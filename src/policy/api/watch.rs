@@ -15,12 +15,12 @@ use futures_util::Stream;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::error::ApiError;
 use super::tuples::shown_change;
 use crate::app::App;
 use crate::base::time::{Seconds, Timestamp};
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 use crate::policy::{ChangePage, ChangesFrom};
 
 /// Changes that are read at once.
@@ -104,7 +104,7 @@ impl Watch {
         let app = Arc::clone(&self.app);
         let now = app.clock.now();
         if now >= self.asked_at.plus(RECHECK_SECONDS) {
-            let_in(&app, &self.headers, Permission::ReadStores)
+            let_in_store(&app, &self.headers, &self.store, StorePermission::Read)
                 .await
                 .ok()?;
             self.asked_at = now;

@@ -11,7 +11,7 @@
 //!
 //! INVARIANT: past a bound (depth, steps) the answer is an error, never an allow and never a deny.
 
-mod asked;
+pub(super) mod asked;
 mod several;
 mod value;
 mod written;

@@ -6,6 +6,7 @@
 //! copies a few small nodes, and request-time tuples are written to a clone that is thrown away.
 
 mod set;
+mod text;
 
 use std::hash::BuildHasher as _;
 use std::hash::RandomState;
@@ -46,7 +47,14 @@ pub(super) struct SubjectId(u64);
 
 /// Names of types and relations. Shared by all snapshots of a store and by the programs compiled for them; only grows.
 #[derive(Debug, Default)]
-pub struct Symbols(RwLock<FxHashMap<Box<str>, Symbol>>);
+pub struct Symbols(RwLock<Names>);
+
+#[derive(Debug, Default)]
+struct Names {
+    numbers: FxHashMap<Box<str>, Symbol>,
+    /// The names in the order of their numbers.
+    list: Vec<Box<str>>,
+}
 
 /// A snapshot of all tuples of a store.
 #[derive(Clone, Debug)]
@@ -94,18 +102,26 @@ impl Symbols {
             return Ok(symbol);
         }
         let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(symbol) = names.get(name) {
+        if let Some(symbol) = names.numbers.get(name) {
             return Ok(*symbol);
         }
         // Zero stays free: it means "no relation" in a SubjectId.
-        let next = u16::try_from(names.len() + 1).map_err(|_| GraphFull::Names)?;
-        names.insert(name.into(), Symbol(next));
+        let next = u16::try_from(names.list.len() + 1).map_err(|_| GraphFull::Names)?;
+        names.numbers.insert(name.into(), Symbol(next));
+        names.list.push(name.into());
         Ok(Symbol(next))
+    }
+
+    /// The name that a number was given out for.
+    pub(super) fn name(&self, symbol: Symbol) -> Option<String> {
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let position = usize::from(symbol.0).checked_sub(1)?;
+        names.list.get(position).map(ToString::to_string)
     }
 
     fn find(&self, name: &str) -> Option<Symbol> {
         let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        names.get(name).copied()
+        names.numbers.get(name).copied()
     }
 }
 
@@ -216,27 +232,6 @@ impl Graph {
     pub fn is_wasteful(&self) -> bool {
         const SLACK: usize = 10_000;
         self.nodes.len() > self.tuples.saturating_mul(4).saturating_add(SLACK)
-    }
-
-    fn locate(&self, tuple: &Tuple) -> Option<(NodeId, Symbol, SubjectId)> {
-        let node = self.find(
-            self.symbols.find(tuple.object.type_name())?,
-            tuple.object.id(),
-        )?;
-        let relation = self.symbols.find(&tuple.relation)?;
-        let type_symbol = self.symbols.find(tuple.subject.type_name())?;
-        let subject = match &tuple.subject {
-            Subject::Object(object) => {
-                SubjectId::object(self.find(type_symbol, object.id())?, type_symbol)
-            }
-            Subject::Wildcard(_) => SubjectId::object(self.find(type_symbol, "*")?, type_symbol),
-            Subject::Userset(object, relation) => SubjectId::userset(
-                self.find(type_symbol, object.id())?,
-                type_symbol,
-                self.symbols.find(relation)?,
-            ),
-        };
-        Some((node, relation, subject))
     }
 
     /// The number of an object that some tuple names.

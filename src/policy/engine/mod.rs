@@ -13,6 +13,7 @@
 //! | which relations are actions | [`actions`] |
 //! | on what, and who | [`list`] |
 //! | why: the relation as a tree | [`expand`] |
+//! | why a check allows or denies, and what would change it | [`explain`], [`what_if`] |
 //!
 //! A new operator is a variant of [`model::Rewrite`]; the exhaustive matches list the rest.
 
@@ -22,6 +23,7 @@ pub mod check;
 pub mod condition;
 pub mod dsl;
 pub mod expand;
+pub mod explain;
 pub mod graph;
 pub mod json;
 pub mod list;
@@ -31,6 +33,7 @@ pub mod program;
 pub mod relationship;
 pub mod tuple;
 pub mod validate;
+pub mod what_if;
 
 mod lexer;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The oracle knows tuples as a plain set, evaluates along paths without remembering anything, and cuts a path that comes
 //! back to itself (`None`: unknown). Nothing of `program`, `graph` or `check` is in it.
 
+mod explain;
 mod lists;
 mod random;
 
@@ -271,16 +272,22 @@ fn compare(seed: u64, tally: &mut Tally) {
             super::dsl::print(&model),
             list.join("\n"),
         );
+        explain::compare(&program, &graph, &contextual, question, found.allowed);
     }
+}
+
+/// How many random cases: as many as `TESSERA_ORACLE_SEEDS` says.
+fn seeds(default: u64) -> u64 {
+    std::env::var("TESSERA_ORACLE_SEEDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 #[test]
 fn the_engine_agrees_with_the_oracle() {
     // SECURITY row 59. `TESSERA_ORACLE_SEEDS` runs more.
-    let seeds = std::env::var("TESSERA_ORACLE_SEEDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(2_500);
+    let seeds = seeds(2_500);
     let mut tally = Tally::default();
     for seed in 0..seeds {
         compare(seed, &mut tally);

@@ -2,6 +2,7 @@
 
 mod clients;
 mod roles;
+mod store_rights;
 mod users;
 
 use http::{Method, StatusCode};

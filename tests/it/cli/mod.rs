@@ -3,6 +3,7 @@
 mod apply;
 mod demo;
 mod kill;
+mod policy;
 mod process;
 mod refuse;
 mod start;

@@ -109,6 +109,17 @@ const ROUTES: &[(&str, &str, Door)] = &[
         Door::Permission,
     ),
     ("GET", "/admin/api/roles", Door::Permission),
+    ("GET", "/admin/api/stores/{store}/rights", Door::Permission),
+    (
+        "PUT",
+        "/admin/api/stores/{store}/rights/{right}/{subject}",
+        Door::Permission,
+    ),
+    (
+        "DELETE",
+        "/admin/api/stores/{store}/rights/{right}/{subject}",
+        Door::Permission,
+    ),
     ("GET", "/admin/api/users", Door::Permission),
     ("POST", "/admin/api/users", Door::Permission),
     ("GET", "/admin/api/users/{id}", Door::Permission),
@@ -188,6 +199,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
         "/stores/{store}/streamed-list-objects",
         Door::Permission,
     ),
+    ("POST", "/stores/{store}/what-if", Door::Permission),
     ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
     ("POST", "/consent", Door::Form),

@@ -30,6 +30,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/check"),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/batch-check"),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/expand"),
+    ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/what-if"),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/list-objects"),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/list-users"),
     (
@@ -41,9 +42,16 @@ const ROUTES: &[(&str, &str)] = &[
 /// The routes that an auditor may use.
 fn reads(method: &str, path: &str) -> bool {
     method == "GET"
-        || ["/read", "check", "/expand", "list-objects", "list-users"]
-            .iter()
-            .any(|end| path.ends_with(end))
+        || [
+            "/read",
+            "check",
+            "/expand",
+            "/what-if",
+            "list-objects",
+            "list-users",
+        ]
+        .iter()
+        .any(|end| path.ends_with(end))
 }
 
 #[tokio::test]

@@ -49,6 +49,13 @@ fn users_of(id: &str, filter: &Value) -> Value {
     json!({"object": {"type": "doc", "id": id}, "relation": "viewer", "user_filters": [filter]})
 }
 
+/// A tuple with a condition that the model does not have.
+fn conditional() -> Value {
+    let mut tuples = json!(keys(&[("user:new", "member", "group:eng")]));
+    tuples[0]["condition"] = json!({"name": "sober"});
+    tuples
+}
+
 fn with(mut body: Value, more: &Value) -> Value {
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
@@ -266,6 +273,10 @@ async fn a_relation_is_expanded_to_a_tree() {
         api.post(&path, with(ask("doc:b", "viewer"), &wrong))
             .await
             .is_error(400, "invalid_tuple");
+        let wrong = json!({"contextual_tuples": {"tuple_keys": conditional()}});
+        api.post(&path, with(ask("doc:b", "viewer"), &wrong))
+            .await
+            .is_error(400, "validation_error");
     }
 }
 
@@ -290,6 +301,10 @@ async fn what_a_list_does_not_understand_is_an_error_with_openfgas_code() {
         (
             json!({"contextual_tuples": {"tuple_keys": wrong_tuple}}),
             "invalid_tuple",
+        ),
+        (
+            json!({"contextual_tuples": {"tuple_keys": conditional()}}),
+            "validation_error",
         ),
     ] {
         let body = with(objects_of("user:anne"), &more);
@@ -335,6 +350,10 @@ async fn what_a_list_does_not_understand_is_an_error_with_openfgas_code() {
         ),
         (json!({"page_size": -1}), "page_size_invalid"),
         (json!({"contextual_tuples": wrong_tuple}), "invalid_tuple"),
+        (
+            json!({"contextual_tuples": conditional()}),
+            "validation_error",
+        ),
     ] {
         let body = with(users_of("c", &user), &more);
         let reply = api.post(&format!("{store}/list-users"), body).await;

@@ -5,10 +5,12 @@ mod api;
 mod assertions;
 mod authzen;
 mod cases;
+mod explain;
 mod freshness;
 mod limits;
 mod lists;
 mod pages;
+mod rights;
 
 use std::sync::Arc;
 

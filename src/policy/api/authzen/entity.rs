@@ -187,8 +187,8 @@ mod tests {
 
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+    fn map(mut value: Value) -> Map<String, Value> {
+        std::mem::take(value.as_object_mut().unwrap())
     }
 
     fn question() -> Value {

@@ -32,14 +32,14 @@ use axum::{Json, extract};
 use http::HeaderName;
 use serde_json::{Map, Value};
 
-use super::access::let_in;
+use super::access::let_in_store;
 use super::body;
 use super::error::ApiError;
 use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::http::is_media_type;
 use crate::policy::View;
-use crate::policy::system::Permission;
+use crate::policy::system::StorePermission;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id of a request that is given back.
@@ -119,17 +119,21 @@ impl Session {
         store: InPath,
         body: &Bytes,
     ) -> Result<Self, ApiError> {
-        let now = let_in(&app, headers, Permission::ReadStores).await?;
+        let store = match store {
+            Some(Path(store)) => Ok(store),
+            None => default_store(&app).await,
+        };
+        // Who may not ask is not told whether there is a default store.
+        let of = store.as_deref().unwrap_or_default();
+        let now = let_in_store(&app, headers, of, StorePermission::Check).await?;
         if !is_media_type(headers, "application/json") {
             return Err(ApiError::invalid(
                 "the body must be JSON; send `Content-Type: application/json`",
             ));
         }
         let request = object(body)?;
-        let store = match &store {
-            Some(Path(store)) => body::store_id(store)?.to_owned(),
-            None => default_store(&app).await?,
-        };
+        let store = store?;
+        let store = body::store_id(&store)?.to_owned();
         let model = headers
             .get(body::MODEL_ID)
             .map_or("", |id| id.to_str().unwrap_or("?"));

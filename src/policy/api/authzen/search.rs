@@ -159,7 +159,7 @@ impl Session {
             token => tokens.read_page(&list, token)?.into_iter().next(),
         };
         let mut found = ListPage::default();
-        let mut last = String::new();
+        let mut shown = String::new();
         for name in self.view.actions_of(asked.object.type_name()) {
             if after.as_deref().is_some_and(|after| name.as_str() <= after) {
                 continue;
@@ -170,11 +170,11 @@ impl Session {
                 continue;
             }
             if found.entries.len() == page.limit {
-                found.token = tokens.page(&list, &[&last]);
+                found.token = tokens.page(&list, &[&shown]);
                 break;
             }
             found.entries.push(json!({"name": name}));
-            last = name;
+            shown = name;
             tokio::task::yield_now().await;
         }
         Ok(found)

@@ -6,25 +6,28 @@ use crate::policy::engine::program::{Program, RelationIndex, Shape};
 use crate::policy::engine::tuple::Subject;
 
 /// The subject as the model knows it.
-pub(super) struct Who<'a> {
-    pub(super) type_symbol: Symbol,
-    pub(super) id: &'a str,
-    pub(super) relation: Option<Symbol>,
-    pub(super) is_wildcard: bool,
-    pub(super) shape: Shape,
+pub(in crate::policy::engine) struct Who<'a> {
+    pub(in crate::policy::engine) type_symbol: Symbol,
+    pub(in crate::policy::engine) id: &'a str,
+    pub(in crate::policy::engine) relation: Option<Symbol>,
+    pub(in crate::policy::engine) is_wildcard: bool,
+    pub(in crate::policy::engine) shape: Shape,
 }
 
 /// The subject as the graph knows it.
-pub(super) struct Asked {
-    pub(super) subject: SubjectId,
+pub(in crate::policy::engine) struct Asked {
+    pub(in crate::policy::engine) subject: SubjectId,
     /// The wildcard that covers the subject, if some tuple names it.
-    pub(super) wildcard: Option<SubjectId>,
-    pub(super) is_wildcard: bool,
-    pub(super) shape: Shape,
+    pub(in crate::policy::engine) wildcard: Option<SubjectId>,
+    pub(in crate::policy::engine) is_wildcard: bool,
+    pub(in crate::policy::engine) shape: Shape,
 }
 
 impl<'a> Who<'a> {
-    pub(super) fn of(program: &Program, subject: &'a Subject) -> Result<Self, CheckError> {
+    pub(in crate::policy::engine) fn of(
+        program: &Program,
+        subject: &'a Subject,
+    ) -> Result<Self, CheckError> {
         let type_name = subject.type_name();
         let type_symbol = type_of(program, type_name)?;
         let unknown = || CheckError::UnknownType(type_name.to_owned());
@@ -46,7 +49,7 @@ impl<'a> Who<'a> {
         })
     }
 
-    pub(super) fn asked(&self, graph: &Graph, node: NodeId) -> Asked {
+    pub(in crate::policy::engine) fn asked(&self, graph: &Graph, node: NodeId) -> Asked {
         let object = |node| SubjectId::object(node, self.type_symbol);
         let (subject, wildcard) = match self.relation {
             Some(relation) => (SubjectId::userset(node, self.type_symbol, relation), None),
@@ -62,13 +65,16 @@ impl<'a> Who<'a> {
     }
 }
 
-pub(super) fn type_of(program: &Program, name: &str) -> Result<Symbol, CheckError> {
+pub(in crate::policy::engine) fn type_of(
+    program: &Program,
+    name: &str,
+) -> Result<Symbol, CheckError> {
     program
         .type_symbol(name)
         .ok_or_else(|| CheckError::UnknownType(name.to_owned()))
 }
 
-pub(super) fn relation_of(
+pub(in crate::policy::engine) fn relation_of(
     program: &Program,
     type_name: &str,
     relation: &str,

@@ -41,12 +41,12 @@ pub fn list_objects(
     if contextual.is_empty()
         && let Some(checker) = Checker::new(program, graph, who, 0)?
     {
-        return collect(checker, program, graph, target, question, window);
+        return collect(checker, (program, graph), target, question, window);
     }
     let mut graph = graph.with(contextual)?;
     introduce(program, &mut graph, question.subject)?;
     match Checker::new(program, &graph, who, 0)? {
-        Some(checker) => collect(checker, program, &graph, target, question, window),
+        Some(checker) => collect(checker, (program, &graph), target, question, window),
         None => Err(CheckError::UnknownType(
             question.subject.type_name().to_owned(),
         )),
@@ -55,8 +55,7 @@ pub fn list_objects(
 
 fn collect(
     checker: Checker<'_>,
-    program: &Program,
-    graph: &Graph,
+    (program, graph): (&Program, &Graph),
     target: RelationIndex,
     question: ObjectsQuestion<'_>,
     window: Window<'_>,

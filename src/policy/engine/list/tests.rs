@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 use crate::policy::engine::dsl;
 use crate::policy::engine::graph::Graph;
 use crate::policy::engine::program::Program;
-use crate::policy::engine::relationship::{Circumstances, Context};
+use crate::policy::engine::relationship::{Circumstances, Context, Relationship, TupleCondition};
 use crate::policy::engine::tuple::{Object, Subject, Tuple};
 
 const MODEL: &str = "model
@@ -264,4 +264,49 @@ fn names_that_the_model_lacks_are_errors() {
             expected
         );
     }
+}
+
+#[test]
+fn a_condition_that_cannot_be_evaluated_leaves_no_list_of_users() {
+    let model = "model
+  schema 1.1
+type user
+type folder
+  relations
+define viewer: [user]
+type doc
+  relations
+define parent: [folder, folder with sober]
+define viewer: viewer from parent
+condition sober(is_sober: bool) {
+  is_sober
+}
+";
+    let mut graph = Graph::default();
+    let model = Arc::new(dsl::parse(model).unwrap());
+    let program = Program::compile(&model, graph.symbols()).unwrap();
+    let tuple = |object, relation, user| Tuple::parse(object, relation, user).unwrap();
+    let mut limited = Relationship::from(tuple("doc:1", "parent", "folder:a"));
+    limited.limits.condition = Some(TupleCondition {
+        name: "sober".to_owned(),
+        context: Context::new(),
+    });
+    for relationship in [
+        limited,
+        tuple("doc:1", "parent", "folder:b").into(),
+        tuple("folder:a", "viewer", "user:anne").into(),
+        tuple("folder:b", "viewer", "user:anne").into(),
+    ] {
+        graph.insert(&relationship).unwrap();
+    }
+    let world = World(program, graph);
+    // The check finds anne by the other folder.
+    assert_eq!(
+        texts(objects(&world, "doc", "viewer", "user:anne")),
+        ["doc:1"]
+    );
+    assert!(matches!(
+        users(&world, "doc:1", "viewer", USERS),
+        Err(CheckError::Condition(_))
+    ));
 }

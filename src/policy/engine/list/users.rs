@@ -51,11 +51,11 @@ pub fn list_users(
     let (type_symbol, target) = named(program, question.object.type_name(), question.relation)?;
     let found = graph.find(type_symbol, question.object.id());
     if let (Some(node), []) = (found, contextual) {
-        return collect(program, graph, filter, (node, target), question, window);
+        return collect((program, graph), filter, (node, target), question, window);
     }
     let mut graph = graph.with(contextual)?;
     let node = graph.intern_node(type_symbol, question.object.id())?;
-    collect(program, &graph, filter, (node, target), question, window)
+    collect((program, &graph), filter, (node, target), question, window)
 }
 
 /// The filter in numbers.
@@ -86,8 +86,7 @@ impl Wanted {
 }
 
 fn collect(
-    program: &Program,
-    graph: &Graph,
+    (program, graph): (&Program, &Graph),
     wanted: Wanted,
     start: Place,
     question: UsersQuestion<'_>,

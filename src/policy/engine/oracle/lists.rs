@@ -245,10 +245,7 @@ fn compare_users(case: &Case, random: &mut Random, tally: &mut Lists) -> Result<
 
 #[test]
 fn the_lists_agree_with_the_oracle() {
-    let seeds = std::env::var("TESSERA_ORACLE_SEEDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1_500_u64);
+    let seeds = seeds(1_500);
     let mut objects = Lists::default();
     let mut users = Lists::default();
     for seed in 0..seeds {

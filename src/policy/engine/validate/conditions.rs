@@ -106,10 +106,10 @@ mod tests {
             &format!("condition c({many}) {{ true }}"),
             "it has 26 parameters",
         );
-        let many: String = (0..=CONDITIONS)
-            .map(|n| format!("condition c{n}(x: int) {{ true }}\n"))
+        let many: Vec<String> = (0..=CONDITIONS)
+            .map(|n| format!("condition c{n}(x: int) {{ true }}"))
             .collect();
-        refuses(&many, "the model has 26 conditions");
+        refuses(&many.join("\n"), "the model has 26 conditions");
         refuses(
             "condition c(x: int) { x }",
             "failed to compile expression on condition 'c'",

@@ -1,0 +1,85 @@
+//! What explanations promise, on the random cases of the oracle.
+
+use super::at_now;
+use crate::policy::engine::check::{Question, check, check_with};
+use crate::policy::engine::explain::explain;
+use crate::policy::engine::graph::Graph;
+use crate::policy::engine::model::Rewrite;
+use crate::policy::engine::program::Program;
+use crate::policy::engine::relationship::{Context, Relationship};
+use crate::policy::engine::tuple::Tuple;
+
+/// The verdict is that of `check`; the tuples of an allow suffice, and fewer do not; every suggestion flips a deny.
+pub(super) fn compare(
+    program: &Program,
+    graph: &Graph,
+    contextual: &[Relationship],
+    question: Question<'_>,
+    allowed: bool,
+) {
+    let context = Context::new();
+    let circumstances = at_now(&context);
+    let mut whole = graph.clone();
+    for relationship in contextual {
+        whole.insert(relationship).unwrap();
+    }
+    let told = explain(program, &whole, question, circumstances).unwrap();
+    assert_eq!(told.allowed, allowed, "{question:?}");
+    assert_eq!(told.root.holds(), allowed, "{question:?}");
+    assert!(
+        told.would_allow.is_empty() || !allowed,
+        "an allow needs nothing more"
+    );
+    for tuple in &told.would_allow {
+        let added = [Relationship::from(tuple.clone())];
+        let flipped = check_with(program, &whole, &added, question, circumstances).unwrap();
+        assert!(flipped.allowed, "{tuple} does not flip {question:?}");
+    }
+    if !allowed || !is_union_only(program) {
+        return;
+    }
+    let suffice = |tuples: &[&Tuple]| {
+        let mut graph = Graph::new(std::sync::Arc::clone(whole.symbols()));
+        for tuple in tuples {
+            graph.insert(&stored(&whole, tuple)).unwrap();
+        }
+        check(program, &graph, question, circumstances)
+            .unwrap()
+            .allowed
+    };
+    let tuples: Vec<&Tuple> = told.tuples.iter().collect();
+    assert!(
+        suffice(&tuples),
+        "{tuples:?} do not suffice for {question:?}"
+    );
+    for left_out in 0..tuples.len() {
+        let mut fewer = tuples.clone();
+        fewer.remove(left_out);
+        assert!(!suffice(&fewer), "{fewer:?} suffice for {question:?}");
+    }
+}
+
+/// The tuple with what limits it.
+fn stored(graph: &Graph, tuple: &Tuple) -> Relationship {
+    let (node, relation, subject) = graph.locate(tuple).unwrap();
+    let subjects = graph.subjects(node, relation).unwrap();
+    Relationship {
+        tuple: tuple.clone(),
+        limits: subjects.limits(subject).cloned().unwrap_or_default(),
+    }
+}
+
+fn is_union_only(program: &Program) -> bool {
+    program
+        .model()
+        .types
+        .iter()
+        .flat_map(|definition| definition.relations.values())
+        .flat_map(|relation| relation.rewrite.walk())
+        .all(|rewrite| {
+            !matches!(
+                rewrite,
+                Rewrite::Intersection(_) | Rewrite::Exclusion { .. }
+            )
+        })
+}
