@@ -5,7 +5,7 @@
 //! | a model as a value; its text and JSON forms | [`model`], [`dsl`], [`json`] |
 //! | one model of many files | [`modules`] |
 //! | whether the model makes sense | [`validate`] |
-//! | a relationship tuple; whether a model admits it | [mod@tuple], [`admit`] |
+//! | a relationship tuple, what limits it, whether a model admits it | [mod@tuple], [`relationship`], [`admit`] |
 //! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
 //! | whether a condition holds | [`condition`] |
 //! | the model against the graph's numbers | [`program`] |
