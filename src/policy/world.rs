@@ -72,12 +72,13 @@ impl World {
 
     /// The same with tuples of one test; the model must admit them.
     pub fn with(&self, tuples: &[Relationship]) -> Result<Self, WorldError> {
-        let mut world = self.clone();
         for relationship in tuples {
-            admitted(world.program.model(), relationship)?;
-            world.graph.insert(relationship)?;
+            admitted(self.program.model(), relationship)?;
         }
-        Ok(world)
+        Ok(Self {
+            program: Arc::clone(&self.program),
+            graph: self.graph.with(tuples)?,
+        })
     }
 
     /// The model.
