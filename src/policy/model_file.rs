@@ -74,6 +74,7 @@ pub fn parse(file: &str, text: &str) -> Result<Model, Vec<ModelFault>> {
                 relation,
                 ..
             } => find_relation(text, type_name, relation),
+            ModelError::Condition { condition, .. } => find_condition(text, condition),
         };
         errors
             .iter()
@@ -104,6 +105,17 @@ fn find_relation(text: &str, type_name: &str, relation: &str) -> Option<(usize, 
         }
     }
     None
+}
+
+/// The `condition NAME(`.
+fn find_condition(text: &str, name: &str) -> Option<(usize, usize)> {
+    let mut lines = text.lines().enumerate();
+    let (at, line) = lines.find(|(_, line)| {
+        let rest = line.trim_start().strip_prefix("condition ");
+        rest.and_then(|rest| rest.split_once('('))
+            .is_some_and(|(found, _)| found.trim() == name)
+    })?;
+    Some((at + 1, column(line, name)))
 }
 
 fn find_name(text: &str, name: &str) -> Option<(usize, usize)> {

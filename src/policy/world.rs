@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use super::engine::admit::{NotAdmitted, admit};
+use super::engine::admit::NotAdmitted;
 use super::engine::check::{CheckError, Question, check_with};
 use super::engine::expand::{Expanded, expand};
+use super::engine::explain::{Explanation, explain};
 use super::engine::graph::{Graph, GraphFull};
 use super::engine::list::{
     ObjectsQuestion, UsersFilter, UsersQuestion, Window, list_objects, list_users,
@@ -46,10 +47,11 @@ pub type Asked<'a> = (&'a Object, &'a str);
 impl World {
     /// Puts tuples under a model that must admit each of them.
     pub fn new(model: &Arc<Model>, tuples: &[Relationship]) -> Result<Self, WorldError> {
+        let world = Self::loose(model, tuples)?;
         for relationship in tuples {
-            admitted(model, relationship)?;
+            admitted(&world.program, relationship)?;
         }
-        Self::loose(model, tuples)
+        Ok(world)
     }
 
     /// The same with tuples that the model need not admit: those it does not admit count for nothing.
@@ -73,7 +75,7 @@ impl World {
     /// The same with tuples of one test; the model must admit them.
     pub fn with(&self, tuples: &[Relationship]) -> Result<Self, WorldError> {
         for relationship in tuples {
-            admitted(self.program.model(), relationship)?;
+            admitted(&self.program, relationship)?;
         }
         Ok(Self {
             program: Arc::clone(&self.program),
@@ -100,6 +102,21 @@ impl World {
         };
         let decision = check_with(&self.program, &self.graph, &[], question, circumstances)?;
         Ok(decision.allowed)
+    }
+
+    /// Why the subject has the relation or not.
+    pub fn explain(
+        &self,
+        subject: &Subject,
+        (object, relation): Asked<'_>,
+        circumstances: Circumstances<'_>,
+    ) -> Result<Explanation, CheckError> {
+        let question = Question {
+            object,
+            relation,
+            subject,
+        };
+        explain(&self.program, &self.graph, question, circumstances)
     }
 
     /// Every object of a type that the subject has the relation to.
@@ -151,8 +168,8 @@ const WHOLE: Window<'static> = Window {
     limit: usize::MAX,
 };
 
-fn admitted(model: &Model, relationship: &Relationship) -> Result<(), WorldError> {
-    admit(model, relationship).map_err(|reason| WorldError::NotAdmitted {
+fn admitted(program: &Program, relationship: &Relationship) -> Result<(), WorldError> {
+    program.admit(relationship).map_err(|reason| WorldError::NotAdmitted {
         tuple: Box::new(relationship.tuple.clone()),
         reason: Box::new(reason),
     })

@@ -6,6 +6,7 @@ use super::draw::Tree;
 use super::source::{Source, SourceFlags};
 use super::{Failure, Settings, misused, now, print, refused};
 use crate::policy::engine::expand::{Branch, Expanded};
+use crate::policy::engine::explain::draw::draw;
 use crate::policy::engine::list::UsersFilter;
 use crate::policy::engine::relationship::{Circumstances, Context};
 use crate::policy::engine::tuple::{Object, Subject};
@@ -19,6 +20,9 @@ pub(in crate::cli) struct Check {
     relation: String,
     /// `doc:plan`
     object: String,
+    /// Tell why: the tuples that allow it, or the branches that were tried and what would have allowed it
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -75,6 +79,9 @@ pub(super) async fn check(settings: &Settings, asked: &Check) -> Result<(), Fail
     let object = Object::parse(&asked.object).map_err(misused)?;
     let context = context(asked.common.context.as_deref())?;
     let relation = asked.relation.as_str();
+    if asked.explain {
+        return explain(settings, asked, (&subject, &object), &context).await;
+    }
     let allowed = match asked.common.source.open(settings).await? {
         Source::World(world) => world
             .check(&subject, (&object, relation), circumstances(&context))
@@ -85,6 +92,29 @@ pub(super) async fn check(settings: &Settings, asked: &Check) -> Result<(), Fail
         }
     };
     print::out(if allowed { "allowed\n" } else { "denied\n" })
+}
+
+/// Draws why; a server's explanation is printed as the JSON that it is.
+async fn explain(
+    settings: &Settings,
+    asked: &Check,
+    (subject, object): (&Subject, &Object),
+    context: &Context,
+) -> Result<(), Failure> {
+    let relation = asked.relation.as_str();
+    match asked.common.source.open(settings).await? {
+        Source::World(world) => {
+            let explanation = world
+                .explain(subject, (object, relation), circumstances(context))
+                .map_err(refused)?;
+            print::out(&draw(&explanation))
+        }
+        Source::Remote(remote) => {
+            let on = (relation, asked.object.as_str());
+            let explanation = remote.explain(&asked.user, on, context).await?;
+            print::out(&format!("{explanation:#}\n"))
+        }
+    }
 }
 
 /// Prints one object a line.

@@ -64,6 +64,20 @@ impl Remote {
         allowed.ok_or_else(|| self.strange("check"))
     }
 
+    /// Why the user has the relation or not, as JSON.
+    pub(super) async fn explain(
+        &self,
+        user: &str,
+        (relation, object): (&str, &str),
+        context: &Context,
+    ) -> Result<Value, Failure> {
+        let key = json!({"user": user, "relation": relation, "object": object});
+        let body = json!({"tuple_key": key, "context": context, "explain": true});
+        let mut answer = self.post("check", &body).await?;
+        let explanation = answer.get_mut("explanation").map(Value::take);
+        explanation.ok_or_else(|| self.strange("check"))
+    }
+
     /// Every object of a type that the user has the relation to.
     pub(super) async fn list_objects(
         &self,

@@ -130,6 +130,12 @@ async fn print_all(store: &Store, form: Form) -> Result<(), Failure> {
         is_first = false;
         for relationship in &tuples {
             match form {
+                Form::Csv if relationship.limits.expires_at.is_some() => {
+                    return Err(refused(format!(
+                        "tuple `{}` expires, which CSV has no column for; export with `--format ndjson`",
+                        relationship.tuple
+                    )));
+                }
                 Form::Csv => text.push_str(&tuple_file::to_csv(relationship)),
                 Form::Ndjson => {
                     let key = serde_json::to_string(&TupleKey::from(relationship));

@@ -1,14 +1,15 @@
 //! The model language's text form: OpenFGA's DSL, schema 1.1 and 1.2.
 //!
 //! Parsing keeps to the form: whether names exist is `validate`'s business. Errors carry line and column and say what would
-//! be right. `and`, `or` and `but not` are not mixed without brackets. Modules are refused by name.
+//! be right. `and`, `or` and `but not` are not mixed without brackets. Modules are
+//! refused by name: `modules` merges them.
 
 mod condition;
 mod print;
 
 pub use print::print;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lexer::{Spanned, Token, lex, place};
 use super::model::{
@@ -32,16 +33,17 @@ pub struct DslError {
 
 /// Parses a model's text.
 pub fn parse(text: &str) -> Result<Model, DslError> {
-    let mut parser = Parser {
-        text,
-        tokens: lex(text),
-        next: 0,
-        depth: 0,
-    };
-    parser.model()
+    Parser::new(text).model()
 }
 
-struct Parser<'a> {
+/// A relation with its name and the byte where the name stands.
+pub(super) struct Defined {
+    pub(super) at: usize,
+    pub(super) name: String,
+    pub(super) relation: Relation,
+}
+
+pub(super) struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Spanned<'a>>,
     next: usize,
@@ -57,6 +59,15 @@ enum Operator {
 }
 
 impl<'a> Parser<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            tokens: lex(text),
+            next: 0,
+            depth: 0,
+        }
+    }
+
     fn model(&mut self) -> Result<Model, DslError> {
         self.skip_lines();
         self.refuse_modules()?;
@@ -103,48 +114,62 @@ impl<'a> Parser<'a> {
     fn type_definition(&mut self) -> Result<TypeDefinition, DslError> {
         self.keyword("type")?;
         let name = self.word("the type's name")?.to_owned();
+        let relations = self
+            .relations(&name)?
+            .into_iter()
+            .map(|defined| (defined.name, defined.relation))
+            .collect();
+        Ok(TypeDefinition {
+            name,
+            relations,
+            origin: Origin::default(),
+        })
+    }
+
+    /// What follows a type's name: nothing, or `relations` and at least one of them.
+    pub(super) fn relations(&mut self, type_name: &str) -> Result<Vec<Defined>, DslError> {
         self.end_of_line()?;
         self.skip_lines();
-        let mut definition = TypeDefinition {
-            name,
-            relations: BTreeMap::new(),
-            origin: Origin::default(),
-        };
+        let mut list: Vec<Defined> = Vec::new();
         if self.peek() != Token::Word("relations") {
-            return Ok(definition);
+            return Ok(list);
         }
         self.advance();
         self.end_of_line()?;
+        let mut names = BTreeSet::new();
         loop {
             self.skip_lines();
             if self.peek() != Token::Word("define") {
                 break;
             }
             self.advance();
+            let at = self.current().at;
             let name = self.word("the relation's name")?;
-            if definition.relations.contains_key(name) {
+            if !names.insert(name) {
                 return Err(self.fault_before(format!(
-                    "relation `{name}` is defined twice in type `{}`; keep one",
-                    definition.name
+                    "relation `{name}` is defined twice in type `{type_name}`; keep one"
                 )));
             }
             self.mark(':')?;
             let mut restrictions = None;
             let rewrite = self.rewrite(&mut restrictions)?;
             self.end_of_line()?;
-            let relation = Relation {
-                rewrite,
-                restrictions: restrictions.unwrap_or_default(),
-                origin: Origin::default(),
-            };
-            definition.relations.insert(name.to_owned(), relation);
+            list.push(Defined {
+                at,
+                name: name.to_owned(),
+                relation: Relation {
+                    rewrite,
+                    restrictions: restrictions.unwrap_or_default(),
+                    origin: Origin::default(),
+                },
+            });
         }
-        if definition.relations.is_empty() {
+        if list.is_empty() {
             return Err(self.fault(
                 "expected `define name: ...` after `relations`; leave `relations` out when there are none".to_owned(),
             ));
         }
-        Ok(definition)
+        Ok(list)
     }
 
     fn rewrite(
@@ -283,28 +308,36 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn current(&self) -> Spanned<'a> {
+    pub(super) fn current(&self) -> Spanned<'a> {
         self.tokens.get(self.next).copied().unwrap_or(Spanned {
             token: Token::End,
             at: self.text.len(),
         })
     }
 
-    fn peek(&self) -> Token<'a> {
+    /// The token after the next.
+    pub(super) fn following(&self) -> Spanned<'a> {
+        self.tokens
+            .get(self.next + 1)
+            .copied()
+            .unwrap_or_else(|| self.current())
+    }
+
+    pub(super) fn peek(&self) -> Token<'a> {
         self.current().token
     }
 
-    const fn advance(&mut self) {
+    pub(super) const fn advance(&mut self) {
         self.next += 1;
     }
 
-    fn skip_lines(&mut self) {
+    pub(super) fn skip_lines(&mut self) {
         while self.peek() == Token::Line {
             self.advance();
         }
     }
 
-    fn word(&mut self, what: &str) -> Result<&'a str, DslError> {
+    pub(super) fn word(&mut self, what: &str) -> Result<&'a str, DslError> {
         match self.peek() {
             Token::Word(word) => {
                 self.advance();
@@ -314,7 +347,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn keyword(&mut self, keyword: &str) -> Result<(), DslError> {
+    pub(super) fn keyword(&mut self, keyword: &str) -> Result<(), DslError> {
         if self.peek() != Token::Word(keyword) {
             return Err(self.expected(&format!("`{keyword}`")));
         }
@@ -330,7 +363,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn end_of_line(&mut self) -> Result<(), DslError> {
+    pub(super) fn end_of_line(&mut self) -> Result<(), DslError> {
         match self.peek() {
             Token::Line | Token::End => {
                 self.advance();
@@ -342,7 +375,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn expected(&self, what: &str) -> DslError {
+    pub(super) fn expected(&self, what: &str) -> DslError {
         let found = match self.peek() {
             Token::Word(word) => format!("`{word}`"),
             Token::Mark(mark) => format!("`{}`", mark.escape_debug()),
@@ -359,7 +392,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A fault at the token that was read last.
-    fn fault_before(&self, message: String) -> DslError {
+    pub(super) fn fault_before(&self, message: String) -> DslError {
         let at = self
             .next
             .checked_sub(1)
@@ -368,7 +401,7 @@ impl<'a> Parser<'a> {
         self.fault_at(at, message)
     }
 
-    fn fault_at(&self, at: usize, message: String) -> DslError {
+    pub(super) fn fault_at(&self, at: usize, message: String) -> DslError {
         let (line, column) = place(self.text, at);
         DslError {
             line,

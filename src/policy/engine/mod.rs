@@ -3,6 +3,7 @@
 //! | Step | File |
 //! |---|---|
 //! | a model as a value; its text and JSON forms | [`model`], [`dsl`], [`json`] |
+//! | one model of many files | [`modules`] |
 //! | whether the model makes sense | [`validate`] |
 //! | a relationship tuple; whether a model admits it | [mod@tuple], [`admit`] |
 //! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
@@ -27,6 +28,7 @@ pub mod graph;
 pub mod json;
 pub mod list;
 pub mod model;
+pub mod modules;
 pub mod program;
 pub mod relationship;
 pub mod tuple;

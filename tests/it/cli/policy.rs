@@ -477,3 +477,13 @@ fn diff_tells_which_answers_change() {
         "nowhere.fga: cannot read it",
     );
 }
+
+#[test]
+fn a_check_is_explained() {
+    let place = place();
+    let explained = |user| policy(&place, &["check", "--explain", user, "viewer", "doc:plan"], &FILES);
+    let allowed = explained("user:bob");
+    assert!(allowed.contains("group:eng#member@user:bob"), "{allowed}");
+    let denied = explained("user:carl");
+    assert!(denied.contains("banned"), "{denied}");
+}

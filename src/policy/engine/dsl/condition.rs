@@ -10,7 +10,7 @@ use crate::policy::engine::model::{Condition, Origin, ParameterType};
 
 impl Parser<'_> {
     /// Reads a condition into `conditions`.
-    pub(super) fn condition(
+    pub(in crate::policy::engine) fn condition(
         &mut self,
         conditions: &mut BTreeMap<String, Condition>,
     ) -> Result<(), DslError> {
