@@ -10,12 +10,10 @@ impl View {
     /// Explains a check. Contextual tuples are held against the model as strictly as written ones.
     pub fn explain(&self, request: &CheckRequest<'_>) -> Result<Explanation, PolicyError> {
         self.admit_all(request.contextual)?;
-        let mut graph = self.graph().clone();
-        for relationship in request.contextual {
-            graph
-                .insert(relationship)
-                .map_err(|full| PolicyError::Check(full.into()))?;
-        }
+        let graph = self
+            .graph()
+            .with(request.contextual)
+            .map_err(|full| PolicyError::Check(full.into()))?;
         let circumstances = self.circumstances(request.context);
         Ok(explain(
             self.program(),

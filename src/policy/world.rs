@@ -74,12 +74,13 @@ impl World {
 
     /// The same with tuples of one test; the model must admit them.
     pub fn with(&self, tuples: &[Relationship]) -> Result<Self, WorldError> {
-        let mut world = self.clone();
         for relationship in tuples {
-            admitted(&world.program, relationship)?;
-            world.graph.insert(relationship)?;
+            admitted(&self.program, relationship)?;
         }
-        Ok(world)
+        Ok(Self {
+            program: Arc::clone(&self.program),
+            graph: self.graph.with(tuples)?,
+        })
     }
 
     /// The model.
