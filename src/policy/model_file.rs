@@ -1,9 +1,13 @@
-//! A model's file: the text form, or OpenFGA's JSON when its name ends in `.json`. Faults come with their place.
+//! A model's file: the text form, OpenFGA's JSON when its name ends in `.json`, or `fga.mod` with the files that it lists.
+//! Faults come with their place.
+
+mod modular;
 
 use std::fmt;
 use std::path::Path;
 
 use super::engine::model::Model;
+use super::engine::modules::MOD_FILE;
 use super::engine::validate::{ModelError, validate};
 use super::engine::{dsl, json};
 
@@ -29,15 +33,19 @@ impl fmt::Display for ModelFault {
 
 /// Reads a model's file; every fault of it.
 pub fn read(path: &Path) -> Result<Model, Vec<ModelFault>> {
-    let file = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(&file, &text),
-        Err(error) => Err(vec![ModelFault {
-            file,
-            place: None,
-            message: format!("cannot read it: {error}"),
-        }]),
+    let text = read_text(path).map_err(|fault| vec![fault])?;
+    if path.file_name().is_some_and(|name| name == MOD_FILE) {
+        return modular::parse(path, &text);
     }
+    parse(&path.display().to_string(), &text)
+}
+
+fn read_text(path: &Path) -> Result<String, ModelFault> {
+    std::fs::read_to_string(path).map_err(|error| ModelFault {
+        file: path.display().to_string(),
+        place: None,
+        message: format!("cannot read it: {error}"),
+    })
 }
 
 /// Reads a model's text, by the name of its file.
@@ -63,25 +71,29 @@ pub fn parse(file: &str, text: &str) -> Result<Model, Vec<ModelFault>> {
             .map_err(|error| vec![fault(Some((error.line, error.column)), error.message)])?
     };
     validate(&model).map_err(|errors| {
-        let place = |error: &ModelError| match error {
-            // Names stand nowhere in particular in JSON, whose faults name them.
-            _ if is_json => None,
-            ModelError::TooMany { .. } => None,
-            ModelError::Name(name) => find_name(text, name),
-            ModelError::DuplicateType(name) => find_type(text, name).into_iter().nth(1),
-            ModelError::Relation {
-                type_name,
-                relation,
-                ..
-            } => find_relation(text, type_name, relation),
-            ModelError::Condition { condition, .. } => find_condition(text, condition),
-        };
+        // Names stand nowhere in particular in JSON, whose faults name them.
+        let place = |error| (!is_json).then(|| find(text, error)).flatten();
         errors
             .iter()
             .map(|error| fault(place(error), error.to_string()))
             .collect::<Vec<_>>()
     })?;
     Ok(model)
+}
+
+/// Where a fault of the model is in its text.
+fn find(text: &str, error: &ModelError) -> Option<(usize, usize)> {
+    match error {
+        ModelError::TooMany { .. } => None,
+        ModelError::Name(name) => find_name(text, name),
+        ModelError::DuplicateType(name) => find_type(text, name).into_iter().nth(1),
+        ModelError::Relation {
+            type_name,
+            relation,
+            ..
+        } => find_relation(text, type_name, relation),
+        ModelError::Condition { condition, .. } => find_condition(text, condition),
+    }
 }
 
 /// Every `type NAME` or `extend type NAME`.

@@ -12,7 +12,7 @@ use crate::policy::model_file;
 /// Arguments of `validate`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Arguments {
-    /// Models: `.fga`, or OpenFGA's `.json`
+    /// Models: `.fga`, OpenFGA's `.json`, or `fga.mod` with the files it lists
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }

@@ -9,6 +9,7 @@ mod explain;
 mod freshness;
 mod limits;
 mod lists;
+mod modules;
 mod pages;
 mod rights;
 
