@@ -169,10 +169,12 @@ const WHOLE: Window<'static> = Window {
 };
 
 fn admitted(program: &Program, relationship: &Relationship) -> Result<(), WorldError> {
-    program.admit(relationship).map_err(|reason| WorldError::NotAdmitted {
-        tuple: Box::new(relationship.tuple.clone()),
-        reason: Box::new(reason),
-    })
+    program
+        .admit(relationship)
+        .map_err(|reason| WorldError::NotAdmitted {
+            tuple: Box::new(relationship.tuple.clone()),
+            reason: Box::new(reason),
+        })
 }
 
 #[cfg(test)]

@@ -481,7 +481,13 @@ fn diff_tells_which_answers_change() {
 #[test]
 fn a_check_is_explained() {
     let place = place();
-    let explained = |user| policy(&place, &["check", "--explain", user, "viewer", "doc:plan"], &FILES);
+    let explained = |user| {
+        policy(
+            &place,
+            &["check", "--explain", user, "viewer", "doc:plan"],
+            &FILES,
+        )
+    };
     let allowed = explained("user:bob");
     assert!(allowed.contains("group:eng#member@user:bob"), "{allowed}");
     let denied = explained("user:carl");
