@@ -16,6 +16,7 @@ use super::engine::model::Model;
 use super::engine::program::Program;
 use super::engine::relationship::{Circumstances, Relationship};
 use super::engine::tuple::{Object, Subject, Tuple};
+use super::engine::what_if::{Hypothesis, what_if};
 use super::service::View;
 
 /// A model and tuples.
@@ -36,6 +37,9 @@ pub enum WorldError {
         /// Why.
         reason: Box<NotAdmitted>,
     },
+    /// A question has no answer.
+    #[error(transparent)]
+    Check(#[from] CheckError),
     /// The graph is out of numbers.
     #[error(transparent)]
     Full(#[from] GraphFull),
@@ -117,6 +121,41 @@ impl World {
             subject,
         };
         explain(&self.program, &self.graph, question, circumstances)
+    }
+
+    /// The questions whose answers a change of tuples would change, with the answers after it.
+    ///
+    /// The model must admit the tuples to write.
+    pub fn what_if(
+        &self,
+        (writes, deletes): (&[Relationship], &[Tuple]),
+        questions: &[Tuple],
+        circumstances: Circumstances<'_>,
+    ) -> Result<Vec<(Tuple, bool)>, WorldError> {
+        for relationship in writes {
+            admitted(&self.program, relationship)?;
+        }
+        let asked: Vec<(Question<'_>, Circumstances<'_>)> = questions
+            .iter()
+            .map(|tuple| {
+                let question = Question {
+                    object: &tuple.object,
+                    relation: &tuple.relation,
+                    subject: &tuple.subject,
+                };
+                (question, circumstances)
+            })
+            .collect();
+        let found = what_if(
+            &self.program,
+            &self.graph,
+            Hypothesis { writes, deletes },
+            &asked,
+        )?;
+        Ok(found
+            .iter()
+            .filter_map(|change| Some((questions.get(change.question)?.clone(), change.after)))
+            .collect())
     }
 
     /// Every object of a type that the subject has the relation to.

@@ -106,15 +106,10 @@ pub async fn insert(
 ) -> Result<bool, StoreError> {
     let changed = tx
         .exec(
-            q("INSERT INTO policy_tuples (store_id, object_type, object_id, relation, subject, created_at, condition, expires_at)
+            key(q("INSERT INTO policy_tuples (store_id, object_type, object_id, relation, subject, created_at, condition, expires_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                ON CONFLICT (store_id, object_type, object_id, relation, subject) DO UPDATE
-               SET created_at = $6, condition = $7, expires_at = $8 WHERE policy_tuples.expires_at <= $6")
-            .bind(store_id)
-            .bind(&parts.object_type)
-            .bind(&parts.object_id)
-            .bind(&parts.relation)
-            .bind(&parts.subject)
+               SET created_at = $6, condition = $7, expires_at = $8 WHERE policy_tuples.expires_at <= $6"), store_id, parts)
             .bind(now)
             .bind(limits.condition.as_deref())
             .bind(limits.expires_at),
@@ -130,12 +125,7 @@ pub async fn limits(
     parts: &TupleParts,
 ) -> Result<Option<StoredLimits>, StoreError> {
     conn.opt(
-        q("SELECT condition, expires_at FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5")
-            .bind(store_id)
-            .bind(&parts.object_type)
-            .bind(&parts.object_id)
-            .bind(&parts.relation)
-            .bind(&parts.subject),
+        key(q("SELECT condition, expires_at FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5"), store_id, parts),
     )
     .await
 }
@@ -182,12 +172,7 @@ pub async fn hold(
 ) -> Result<bool, StoreError> {
     let changed = tx
         .exec(
-            q("UPDATE policy_tuples SET created_at = created_at WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND (expires_at IS NULL OR expires_at > $6)")
-                .bind(store_id)
-                .bind(&parts.object_type)
-                .bind(&parts.object_id)
-                .bind(&parts.relation)
-                .bind(&parts.subject)
+            key(q("UPDATE policy_tuples SET created_at = created_at WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND (expires_at IS NULL OR expires_at > $6)"), store_id, parts)
                 .bind(now),
         )
         .await?;
@@ -203,12 +188,7 @@ pub async fn sweep(
 ) -> Result<bool, StoreError> {
     let changed = tx
         .exec(
-            q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND expires_at <= $6")
-                .bind(store_id)
-                .bind(&parts.object_type)
-                .bind(&parts.object_id)
-                .bind(&parts.relation)
-                .bind(&parts.subject)
+            key(q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND expires_at <= $6"), store_id, parts)
                 .bind(now),
         )
         .await?;
@@ -224,12 +204,7 @@ pub async fn delete(
 ) -> Result<bool, StoreError> {
     let changed = tx
         .exec(
-            q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND (expires_at IS NULL OR expires_at > $6)")
-                .bind(store_id)
-                .bind(&parts.object_type)
-                .bind(&parts.object_id)
-                .bind(&parts.relation)
-                .bind(&parts.subject)
+            key(q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND (expires_at IS NULL OR expires_at > $6)"), store_id, parts)
                 .bind(now),
         )
         .await?;
@@ -303,6 +278,16 @@ pub async fn list(
         .bind(limit),
     };
     conn.all(query).await
+}
+
+/// Binds `$1` to `$5`: the store and the parts of one tuple.
+fn key(query: Query, store_id: &str, parts: &TupleParts) -> Query {
+    query
+        .bind(store_id)
+        .bind(&parts.object_type)
+        .bind(&parts.object_id)
+        .bind(&parts.relation)
+        .bind(&parts.subject)
 }
 
 fn place(query: Query, store_id: &str, after: Option<&TupleParts>) -> Query {

@@ -5,7 +5,7 @@
 //! | `validate`, `tree` | `model`, drawn by `draw` |
 //! | `test` | `test` |
 //! | `check`, `list-objects`, `list-users`, `expand` | `query`, asked of a `source` |
-//! | `diff` | `diff` |
+//! | `diff`; `what-if` | `diff`; `what_if` |
 //! | `import`, `export` | `transfer` |
 //!
 //! `remote` speaks to a server, through the same HTTP API as everybody.
@@ -18,6 +18,7 @@ mod remote;
 mod source;
 mod test;
 mod transfer;
+mod what_if;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(super) enum Command {
     Tree(model::TreeArguments),
     /// Which answers over the given tuples change between two models
     Diff(diff::Arguments),
+    /// Which answers a change of tuples would change; nothing is written
+    WhatIf(what_if::Arguments),
     /// Write tuples from a file into a store
     Import(transfer::Import),
     /// Print the tuples of a store
@@ -65,6 +68,7 @@ pub(super) fn run(settings: &Settings, command: &Command) -> Result<(), Failure>
         Command::Expand(arguments) => block_on(query::expand(settings, arguments)),
         Command::Tree(arguments) => model::tree(arguments),
         Command::Diff(arguments) => diff::run(arguments),
+        Command::WhatIf(arguments) => block_on(what_if::run(settings, arguments)),
         Command::Import(arguments) => block_on(transfer::import(settings, arguments)),
         Command::Export(arguments) => block_on(transfer::export(settings, arguments)),
     }

@@ -64,13 +64,14 @@ pub(in crate::cli) struct Expand {
     source: SourceFlags,
 }
 
+/// What all questions have in common.
 #[derive(Args, Debug)]
-struct Common {
+pub(super) struct Common {
     /// Values for the parameters of conditions, as a JSON object
     #[arg(long, value_name = "JSON")]
-    context: Option<String>,
+    pub(super) context: Option<String>,
     #[command(flatten)]
-    source: SourceFlags,
+    pub(super) source: SourceFlags,
 }
 
 /// Prints `allowed` or `denied`.
@@ -221,7 +222,7 @@ pub(super) fn context(text: Option<&str>) -> Result<Context, Failure> {
     })
 }
 
-fn circumstances(context: &Context) -> Circumstances<'_> {
+pub(super) fn circumstances(context: &Context) -> Circumstances<'_> {
     Circumstances {
         context,
         now: now(),

@@ -8,6 +8,7 @@ use super::{Exit, Failure, misused, refused};
 use crate::policy::engine::expand::{Branch, Expanded};
 use crate::policy::engine::list::UsersFilter;
 use crate::policy::engine::relationship::{Context, Relationship};
+use crate::policy::engine::tuple::Tuple;
 use crate::policy::tuple_file::TupleKey;
 
 /// How long one answer may take.
@@ -76,6 +77,37 @@ impl Remote {
         let mut answer = self.post("check", &body).await?;
         let explanation = answer.get_mut("explanation").map(Value::take);
         explanation.ok_or_else(|| self.strange("check"))
+    }
+
+    /// The questions whose answers a change of tuples would change, with the answers after it.
+    pub(super) async fn what_if(
+        &self,
+        (writes, deletes): (&[Relationship], &[Tuple]),
+        questions: &[Tuple],
+        context: &Context,
+    ) -> Result<Vec<(Tuple, bool)>, Failure> {
+        let key = |tuple: &Tuple| json!(TupleKey::from(&Relationship::from(tuple.clone())));
+        let writes: Vec<TupleKey> = writes.iter().map(TupleKey::from).collect();
+        let deletes: Vec<Value> = deletes.iter().map(key).collect();
+        let checks: Vec<Value> = questions
+            .iter()
+            .map(|tuple| json!({"tuple_key": key(tuple), "context": context}))
+            .collect();
+        let body = json!({
+            "writes": {"tuple_keys": writes},
+            "deletes": {"tuple_keys": deletes},
+            "checks": checks,
+        });
+        let answer = self.post("what-if", &body).await?;
+        let read = |change: &Value| {
+            let part = |name: &str| change.get("tuple_key")?.get(name)?.as_str();
+            let tuple = Tuple::parse(part("object")?, part("relation")?, part("user")?).ok()?;
+            Some((tuple, change.get("after")?.as_bool()?))
+        };
+        let changes = answer.get("changes").and_then(Value::as_array);
+        changes
+            .and_then(|changes| changes.iter().map(read).collect())
+            .ok_or_else(|| self.strange("what-if"))
     }
 
     /// Every object of a type that the user has the relation to.

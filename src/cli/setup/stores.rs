@@ -8,13 +8,13 @@ use super::faults::Faults;
 use super::file::{StoreEntry, TupleEntry};
 use super::table::Located;
 use crate::policy::engine::admit::admit;
+use crate::policy::engine::json;
 use crate::policy::engine::model::Model;
 use crate::policy::engine::relationship::Relationship;
 use crate::policy::engine::tuple::Tuple;
-use crate::policy::engine::validate::validate;
-use crate::policy::engine::{dsl, json};
 use crate::policy::{
-    Change, Changes, OnConflict, create_store, read_model, write as write_tuples, write_model,
+    Change, Changes, OnConflict, create_store, model_file, read_model, write as write_tuples,
+    write_model,
 };
 use crate::store::policy_stores::StoreFilter;
 use crate::store::{policy_models, policy_stores};
@@ -54,29 +54,17 @@ pub(super) fn check(
         .collect()
 }
 
-/// A model's file: the text DSL, or OpenFGA's JSON when its name ends in `.json`.
+/// A model's file, in any of its forms.
 fn model(file: &Located<String>, base: &Path, key: &str, faults: &mut Faults<'_>) -> Option<Model> {
-    let path = base.join(&file.value);
-    let shown = path.display();
-    let parsed = match std::fs::read_to_string(&path) {
-        Err(error) => Err(format!("cannot read {shown}: {error}")),
-        Ok(text) if path.extension().is_some_and(|ending| ending == "json") => {
-            serde_json::from_str(&text)
-                .map_err(|error| format!("{shown}: {error}"))
-                .and_then(|value| json::parse(&value).map_err(|error| format!("{shown}: {error}")))
+    match model_file::read(&base.join(&file.value)) {
+        Ok(model) => Some(model),
+        Err(found) => {
+            for fault in found {
+                faults.add_at(file.line, key, fault.to_string());
+            }
+            None
         }
-        Ok(text) => dsl::parse(&text).map_err(|error| format!("{shown}: {error}")),
-    };
-    let model = parsed
-        .map_err(|message| faults.add_at(file.line, key, message))
-        .ok()?;
-    if let Err(errors) = validate(&model) {
-        for error in errors {
-            faults.add_at(file.line, key, format!("{shown}: {error}"));
-        }
-        return None;
     }
-    Some(model)
 }
 
 fn tuple(entry: TupleEntry, faults: &mut Faults<'_>) -> Option<(TupleEntry, Tuple)> {

@@ -16,10 +16,10 @@ from openfga_sdk.client.models import (
     ClientCheckRequest,
     ClientExpandRequest,
     ClientListObjectsRequest,
-    ClientListUsersRequest,
     ClientTuple,
     ClientWriteRequest,
 )
+from openfga_sdk.client.models.list_users_request import ClientListUsersRequest
 from openfga_sdk.credentials import CredentialConfiguration, Credentials
 from openfga_sdk.exceptions import NotFoundException, UnauthorizedException, ValidationException
 from openfga_sdk.models import CreateStoreRequest, FgaObject, ReadRequestTupleKey, UserTypeFilter

@@ -183,7 +183,8 @@ tuples = [ { user = "nobody", relation = "owner", object = "doc:plan" } ]
             "line 13: users[0].username: ",
             "line 17: users[1].email: ",
             "line 20: users[2].username: is the account `carol` of line 16",
-            "line 24: stores[0].model: cannot read ",
+            "line 24: stores[0].model: ",
+            "absent.fga: cannot read it: ",
             "line 25: stores[0].tuples[0]: ",
         ] {
             assert!(said.contains(fault), "{fault}\n{said}");

@@ -1,5 +1,7 @@
 //! `tessera policy`: each command over files, a data directory and a running server.
 
+mod answers;
+
 use std::path::Path;
 
 use tessera::policy::tuple_file::Format;
@@ -476,20 +478,4 @@ fn diff_tells_which_answers_change() {
         1,
         "nowhere.fga: cannot read it",
     );
-}
-
-#[test]
-fn a_check_is_explained() {
-    let place = place();
-    let explained = |user| {
-        policy(
-            &place,
-            &["check", "--explain", user, "viewer", "doc:plan"],
-            &FILES,
-        )
-    };
-    let allowed = explained("user:bob");
-    assert!(allowed.contains("group:eng#member@user:bob"), "{allowed}");
-    let denied = explained("user:carl");
-    assert!(denied.contains("banned"), "{denied}");
 }
