@@ -1,6 +1,5 @@
 //! Why a check was decided as it was, and which answers a change would change, over one view of a store.
 
-use super::engine::check::Question;
 use super::engine::explain::{Explanation, explain};
 use super::engine::what_if::{Difference, Hypothesis, what_if};
 use super::error::PolicyError;
@@ -18,7 +17,7 @@ impl View {
         Ok(explain(
             self.program(),
             &graph,
-            question(request),
+            request.question(),
             circumstances,
         )?)
     }
@@ -33,7 +32,7 @@ impl View {
         self.admit_all(hypothesis.writes)?;
         let questions: Vec<_> = requests
             .iter()
-            .map(|request| (question(request), self.circumstances(request.context)))
+            .map(|request| (request.question(), self.circumstances(request.context)))
             .collect();
         Ok(what_if(
             self.program(),
@@ -41,13 +40,5 @@ impl View {
             hypothesis,
             &questions,
         )?)
-    }
-}
-
-const fn question<'a>(request: &CheckRequest<'a>) -> Question<'a> {
-    Question {
-        object: request.object,
-        relation: request.relation,
-        subject: request.subject,
     }
 }

@@ -54,6 +54,17 @@ pub struct CheckRequest<'a> {
     pub context: &'a Context,
 }
 
+impl<'a> CheckRequest<'a> {
+    /// What it asks, without what it brings along.
+    pub(super) const fn question(&self) -> Question<'a> {
+        Question {
+            object: self.object,
+            relation: self.relation,
+            subject: self.subject,
+        }
+    }
+}
+
 /// A decision, and what it is true of.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -316,16 +327,11 @@ impl View {
     /// Decides a check. Contextual tuples are held against the model as strictly as written ones.
     pub fn check(&self, request: &CheckRequest<'_>) -> Result<bool, PolicyError> {
         self.admit_all(request.contextual)?;
-        let question = Question {
-            object: request.object,
-            relation: request.relation,
-            subject: request.subject,
-        };
         let decision: Result<_, CheckError> = check_with(
             &self.program,
             &self.snapshot.graph,
             request.contextual,
-            question,
+            request.question(),
             self.circumstances(request.context),
         );
         Ok(decision?.allowed)
