@@ -1,7 +1,7 @@
-//! Why a check was decided as it was, and which answers a change would change, over one view of a store.
+//! Why a check was decided as it was, and what a change would make of it, over one view of a store.
 
 use super::engine::explain::{Explanation, explain};
-use super::engine::what_if::{Difference, Hypothesis, what_if};
+use super::engine::what_if::Hypothesis;
 use super::error::PolicyError;
 use super::service::{CheckRequest, View};
 
@@ -22,23 +22,9 @@ impl View {
         )?)
     }
 
-    /// Which of these answers a change would change. The tuples to add are held against the model; contextual tuples are
-    /// not looked at.
-    pub fn what_if(
-        &self,
-        hypothesis: Hypothesis<'_>,
-        requests: &[CheckRequest<'_>],
-    ) -> Result<Vec<Difference>, PolicyError> {
+    /// The view as it would be after a change, whose tuples to add are held against the model.
+    pub fn changed(&self, hypothesis: Hypothesis<'_>) -> Result<Self, PolicyError> {
         self.admit_all(hypothesis.writes)?;
-        let questions: Vec<_> = requests
-            .iter()
-            .map(|request| (request.question(), self.circumstances(request.context)))
-            .collect();
-        Ok(what_if(
-            self.program(),
-            self.graph(),
-            hypothesis,
-            &questions,
-        )?)
+        Ok(self.with_graph(hypothesis.applied_to(self.graph())?))
     }
 }

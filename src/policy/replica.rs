@@ -301,6 +301,16 @@ impl Replica {
 }
 
 impl Snapshot {
+    /// Other tuples at the same revision.
+    pub(super) fn with_graph(&self, graph: Graph) -> Self {
+        Self {
+            revision: self.revision,
+            nonce: self.nonce.clone(),
+            graph,
+            latest_model: self.latest_model.clone(),
+        }
+    }
+
     /// The snapshot after one more entry.
     fn after(&self, revision: i64, nonce: &str, changes: &[Change]) -> Result<Self, PolicyError> {
         let mut graph = self.graph.clone();

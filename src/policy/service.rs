@@ -364,6 +364,15 @@ impl View {
         &self.snapshot.graph
     }
 
+    /// The same question of other tuples.
+    pub(super) fn with_graph(&self, graph: Graph) -> Self {
+        let snapshot = Arc::new(self.snapshot.with_graph(graph));
+        Self {
+            snapshot,
+            ..self.clone()
+        }
+    }
+
     pub(super) const fn program(&self) -> &Arc<Program> {
         &self.program
     }

@@ -9,12 +9,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+use crate::app::App;
 use crate::base::id::is_ulid;
 use crate::base::time::Timestamp;
 use crate::policy::engine::relationship::{Context, Limits, Relationship, TupleCondition};
 use crate::policy::engine::tuple::Tuple;
 use crate::policy::token::{Revision, Tokens};
-use crate::policy::{Consistency, Policy};
+use crate::policy::{Consistency, Policy, View};
 
 /// Names the revision that an answer is true of.
 pub(super) const REVISION: HeaderName = HeaderName::from_static("tessera-revision");
@@ -59,6 +60,31 @@ fn id<'t>(text: &'t str, field: &str) -> Result<&'t str, ApiError> {
         Err(ApiError::invalid(&format_args!(
             "{field}: value must be a ULID, 26 upper-case letters and digits"
         )))
+    }
+}
+
+/// By which model, and how fresh: what every question of the OpenFGA API may say.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Basis {
+    #[serde(default, alias = "authorizationModelId")]
+    pub(super) authorization_model_id: String,
+    #[serde(default)]
+    consistency: String,
+}
+
+impl Basis {
+    /// The store as it is to this question. The caller was let in at `now`.
+    pub(super) async fn view(
+        &self,
+        app: &App,
+        store: &str,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<View, ApiError> {
+        let store = store_id(store)?;
+        let model = model_id(&self.authorization_model_id)?;
+        let freshness = consistency(app.policy.tokens(), store, &self.consistency, headers)?;
+        Ok(app.policy.view(store, model, &freshness, now).await?)
     }
 }
 
@@ -215,6 +241,12 @@ pub(super) fn consistency(
         .read_revision(store_id, token)
         .map_err(|error| ApiError::invalid(&error))?;
     Ok(Consistency::AtLeast(revision))
+}
+
+/// An answer that a view gave, with its revision and the model that decided.
+pub(super) fn answer_of(app: &App, view: &View, body: impl IntoResponse) -> Response {
+    let (revision, model) = (view.revision(), Some(view.model_id()));
+    answer(&app.policy, &revision, model, body)
 }
 
 /// An answer with the revision that it is true of, and the model, if one decided.

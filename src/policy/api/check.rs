@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::access::let_in_store;
-use super::body::{self, TupleKey, TupleKeys};
+use super::body::{self, Basis, TupleKey, TupleKeys};
 use super::error::ApiError;
 use crate::app::App;
 use crate::policy::engine::relationship::{Context, Relationship};
@@ -38,10 +38,8 @@ pub(super) fn router() -> Router<Arc<App>> {
 struct Check {
     #[serde(flatten)]
     item: Item,
-    #[serde(default, alias = "authorizationModelId")]
-    authorization_model_id: String,
-    #[serde(default)]
-    consistency: String,
+    #[serde(flatten)]
+    basis: Basis,
 }
 
 /// One question.
@@ -64,10 +62,8 @@ struct Item {
 struct Batch {
     #[serde(default)]
     checks: Vec<Item>,
-    #[serde(default, alias = "authorizationModelId")]
-    authorization_model_id: String,
-    #[serde(default)]
-    consistency: String,
+    #[serde(flatten)]
+    basis: Basis,
 }
 
 async fn check(
@@ -77,23 +73,15 @@ async fn check(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
-    let store = body::store_id(&store)?;
     let request: Check = body::parse(&body)?;
     if request.item.explain {
         // An explanation shows tuples.
-        let_in_store(&app, &headers, store, StorePermission::Read).await?;
+        let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     }
-    let model = body::model_id(&request.authorization_model_id)?;
-    let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
-    let view = app.policy.view(store, model, &freshness, now).await?;
+    let view = request.basis.view(&app, &store, &headers, now).await?;
     let mut shown = request.item.decide(&app, &view)?.shown();
     shown.insert("resolution".to_owned(), "".into());
-    Ok(body::answer(
-        &app.policy,
-        &view.revision(),
-        Some(view.model_id()),
-        Json(shown),
-    ))
+    Ok(body::answer_of(&app, &view, Json(shown)))
 }
 
 async fn batch(
@@ -103,15 +91,12 @@ async fn batch(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
-    let store = body::store_id(&store)?;
     let request: Batch = body::parse(&body)?;
     if request.checks.iter().any(|item| item.explain) {
-        let_in_store(&app, &headers, store, StorePermission::Read).await?;
+        let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     }
-    let model = body::model_id(&request.authorization_model_id)?;
     well_formed(&request.checks)?;
-    let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
-    let view = app.policy.view(store, model, &freshness, now).await?;
+    let view = request.basis.view(&app, &store, &headers, now).await?;
     let mut result = Map::new();
     for item in &request.checks {
         let shown = match item.decide(&app, &view) {
@@ -122,10 +107,9 @@ async fn batch(
         // A batch is up to fifty questions of unknown cost: others get a turn in between.
         tokio::task::yield_now().await;
     }
-    Ok(body::answer(
-        &app.policy,
-        &view.revision(),
-        Some(view.model_id()),
+    Ok(body::answer_of(
+        &app,
+        &view,
         Json(json!({"result": result})),
     ))
 }

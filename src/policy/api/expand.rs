@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::let_in_store;
-use super::body::{self, TupleKey, TupleKeys};
+use super::body::{self, Basis, TupleKey, TupleKeys};
 use super::check::contextual;
 use super::error::ApiError;
 use crate::app::App;
@@ -31,10 +31,8 @@ struct Expand {
     tuple_key: TupleKey,
     #[serde(default, alias = "contextualTuples")]
     contextual_tuples: Option<TupleKeys>,
-    #[serde(default, alias = "authorizationModelId")]
-    authorization_model_id: String,
-    #[serde(default)]
-    consistency: String,
+    #[serde(flatten)]
+    basis: Basis,
 }
 
 async fn expand(
@@ -44,23 +42,19 @@ async fn expand(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let now = let_in_store(&app, &headers, &store, StorePermission::Read).await?;
-    let store = body::store_id(&store)?;
     let request: Expand = body::parse(&body)?;
-    let model = body::model_id(&request.authorization_model_id)?;
     let (object, relation) = asked(&request.tuple_key)?;
     let contextual = match &request.contextual_tuples {
         Some(tuples) => contextual(&tuples.keys)?,
         None => Vec::new(),
     };
-    let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
-    let view = app.policy.view(store, model, &freshness, now).await?;
+    let view = request.basis.view(&app, &store, &headers, now).await?;
     let tree = view
         .expand(&object, &relation, &contextual)
         .map_err(ApiError::with_contextual)?;
-    Ok(body::answer(
-        &app.policy,
-        &view.revision(),
-        Some(view.model_id()),
+    Ok(body::answer_of(
+        &app,
+        &view,
         Json(json!({"tree": {"root": node(&tree)}})),
     ))
 }

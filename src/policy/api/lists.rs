@@ -18,11 +18,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::let_in_store;
-use super::body::{self, TupleKey, TupleKeys};
+use super::body::{self, Basis, TupleKey, TupleKeys};
 use super::check::contextual;
 use super::error::ApiError;
 use crate::app::App;
-use crate::base::time::Timestamp;
 use crate::policy::engine::check::CheckError;
 use crate::policy::engine::list::{ObjectsQuestion, UsersFilter, UsersQuestion};
 use crate::policy::engine::relationship::Context;
@@ -44,10 +43,8 @@ pub(super) fn router() -> Router<Arc<App>> {
 /// What the lists have in common.
 #[derive(Deserialize)]
 struct Common {
-    #[serde(default, alias = "authorizationModelId")]
-    authorization_model_id: String,
-    #[serde(default)]
-    consistency: String,
+    #[serde(flatten)]
+    basis: Basis,
     #[serde(default)]
     context: Option<Context>,
     #[serde(default, alias = "pageSize")]
@@ -109,7 +106,11 @@ async fn objects(
 ) -> Result<Response, ApiError> {
     let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListObjects = body::parse(&body)?;
-    let view = request.common.view(&app, &store, &headers, now).await?;
+    let view = request
+        .common
+        .basis
+        .view(&app, &store, &headers, now)
+        .await?;
     let size = request.common.size()?;
     let page = request.list(&app, &view, size)?;
     let shown: Vec<Value> = page
@@ -131,7 +132,11 @@ async fn streamed(
 ) -> Result<Response, ApiError> {
     let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListObjects = body::parse(&body)?;
-    let view = request.common.view(&app, &store, &headers, now).await?;
+    let view = request
+        .common
+        .basis
+        .view(&app, &store, &headers, now)
+        .await?;
     let page = request.list(&app, &view, usize::MAX)?;
     let mut lines = String::new();
     for object in &page.entries {
@@ -139,8 +144,7 @@ async fn streamed(
         lines.push('\n');
     }
     let media_type = HeaderValue::from_static("application/json");
-    let (revision, model) = (view.revision(), Some(view.model_id()));
-    let mut response = body::answer(&app.policy, &revision, model, lines);
+    let mut response = body::answer_of(&app, &view, lines);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     Ok(response)
 }
@@ -153,7 +157,11 @@ async fn users(
 ) -> Result<Response, ApiError> {
     let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: ListUsers = body::parse(&body)?;
-    let view = request.common.view(&app, &store, &headers, now).await?;
+    let view = request
+        .common
+        .basis
+        .view(&app, &store, &headers, now)
+        .await?;
     let page = request.list(&app, &view)?;
     let shown: Vec<Value> = page.entries.iter().map(user).collect();
     Ok(request
@@ -162,19 +170,6 @@ async fn users(
 }
 
 impl Common {
-    async fn view(
-        &self,
-        app: &App,
-        store: &str,
-        headers: &HeaderMap,
-        now: Timestamp,
-    ) -> Result<View, ApiError> {
-        let store = body::store_id(store)?;
-        let model = body::model_id(&self.authorization_model_id)?;
-        let freshness = body::consistency(app.policy.tokens(), store, &self.consistency, headers)?;
-        Ok(app.policy.view(store, model, &freshness, now).await?)
-    }
-
     fn size(&self) -> Result<usize, ApiError> {
         let Some(size) = self.page_size else {
             return Ok(LIST_ENTRIES);
@@ -192,7 +187,7 @@ impl Common {
 
     /// What a page's token depends on beside the question.
     fn bound(&self) -> String {
-        json!([self.authorization_model_id, self.context]).to_string()
+        json!([self.basis.authorization_model_id, self.context]).to_string()
     }
 
     fn answer(
@@ -208,8 +203,7 @@ impl Common {
         } else {
             json!({name: entries})
         };
-        let (revision, model) = (view.revision(), Some(view.model_id()));
-        let mut response = body::answer(&app.policy, &revision, model, Json(shown));
+        let mut response = body::answer_of(app, view, Json(shown));
         if !is_paged && !token.is_empty() {
             let yes = HeaderValue::from_static("true");
             response.headers_mut().insert(HAS_MORE, yes);

@@ -12,14 +12,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::let_in_store;
-use super::body::{self, TupleKey, TupleKeys};
+use super::body::{self, Basis, TupleKey, TupleKeys};
+use super::check::contextual;
 use super::error::ApiError;
 use crate::app::App;
-use crate::policy::CheckRequest;
-use crate::policy::engine::relationship::Context;
+use crate::policy::engine::relationship::{Context, Relationship};
 use crate::policy::engine::tuple::Tuple;
-use crate::policy::engine::what_if::{Difference, Hypothesis};
+use crate::policy::engine::what_if::Hypothesis;
 use crate::policy::system::StorePermission;
+use crate::policy::{CheckRequest, View};
 
 /// Tuples that a change may add and delete together, as in a write.
 const TUPLES: usize = 100;
@@ -39,18 +40,25 @@ struct WhatIf {
     deletes: TupleKeys,
     #[serde(default)]
     checks: Vec<Check>,
-    #[serde(default, alias = "authorizationModelId")]
-    authorization_model_id: String,
-    #[serde(default)]
-    consistency: String,
+    #[serde(flatten)]
+    basis: Basis,
 }
 
 #[derive(Deserialize)]
 struct Check {
     #[serde(default, alias = "tupleKey")]
     tuple_key: TupleKey,
+    #[serde(default, alias = "contextualTuples")]
+    contextual_tuples: Option<TupleKeys>,
     #[serde(default)]
     context: Option<Context>,
+}
+
+/// A check whose answers are compared.
+struct Asked {
+    tuple: Tuple,
+    contextual: Vec<Relationship>,
+    context: Context,
 }
 
 async fn what_if(
@@ -60,34 +68,31 @@ async fn what_if(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let now = let_in_store(&app, &headers, &store, StorePermission::Read).await?;
-    let store = body::store_id(&store)?;
     let request: WhatIf = body::parse(&body)?;
-    let model = body::model_id(&request.authorization_model_id)?;
     request.within_limits()?;
     let (writes, deletes) = (request.writes.relationships()?, request.deletes.tuples()?);
     let asked = request
         .checks
-        .iter()
-        .map(|check| check.tuple_key.tuple())
-        .collect::<Result<Vec<Tuple>, ApiError>>()?;
-    let freshness = body::consistency(app.policy.tokens(), store, &request.consistency, &headers)?;
-    let view = app.policy.view(store, model, &freshness, now).await?;
-    let hypothesis = Hypothesis {
+        .into_iter()
+        .map(Check::asked)
+        .collect::<Result<Vec<Asked>, ApiError>>()?;
+    let view = request.basis.view(&app, &store, &headers, now).await?;
+    let changed = view.changed(Hypothesis {
         writes: &writes,
         deletes: &deletes,
-    };
+    })?;
     let mut changes = Vec::new();
-    for (tuple, check) in asked.iter().zip(&request.checks) {
-        let context = check.context.clone().unwrap_or_default();
-        let found = view.what_if(hypothesis, &[request_of(tuple, &context)])?;
-        changes.extend(found.iter().map(|change| shown(tuple, change)));
+    for one in &asked {
+        let (before, after) = (one.answer(&view)?, one.answer(&changed)?);
+        if before != after {
+            changes.push(shown(&one.tuple, before, after));
+        }
         // Up to two hundred questions of unknown cost: others get a turn in between.
         tokio::task::yield_now().await;
     }
-    Ok(body::answer(
-        &app.policy,
-        &view.revision(),
-        Some(view.model_id()),
+    Ok(body::answer_of(
+        &app,
+        &view,
         Json(json!({"changes": changes})),
     ))
 }
@@ -110,25 +115,39 @@ impl WhatIf {
     }
 }
 
-const fn request_of<'a>(asked: &'a Tuple, context: &'a Context) -> CheckRequest<'a> {
-    CheckRequest {
-        model_id: "",
-        object: &asked.object,
-        relation: asked.relation.as_str(),
-        subject: &asked.subject,
-        contextual: &[],
-        context,
+impl Check {
+    fn asked(self) -> Result<Asked, ApiError> {
+        let tuples = self.contextual_tuples.unwrap_or_default();
+        Ok(Asked {
+            tuple: self.tuple_key.tuple()?,
+            contextual: contextual(&tuples.keys)?,
+            context: self.context.unwrap_or_default(),
+        })
     }
 }
 
-fn shown(tuple: &Tuple, change: &Difference) -> Value {
+impl Asked {
+    fn answer(&self, view: &View) -> Result<bool, ApiError> {
+        let request = CheckRequest {
+            model_id: "",
+            object: &self.tuple.object,
+            relation: &self.tuple.relation,
+            subject: &self.tuple.subject,
+            contextual: &self.contextual,
+            context: &self.context,
+        };
+        view.check(&request).map_err(ApiError::with_contextual)
+    }
+}
+
+fn shown(tuple: &Tuple, before: bool, after: bool) -> Value {
     json!({
         "tuple_key": {
             "user": tuple.subject.to_string(),
             "relation": tuple.relation,
             "object": tuple.object.to_string(),
         },
-        "before": change.before,
-        "after": change.after,
+        "before": before,
+        "after": after,
     })
 }

@@ -26,6 +26,20 @@ pub struct Difference {
     pub after: bool,
 }
 
+impl Hypothesis<'_> {
+    /// The tuples as they would be after the change.
+    pub fn applied_to(&self, graph: &Graph) -> Result<Graph, CheckError> {
+        let mut changed = graph.clone();
+        for tuple in self.deletes {
+            changed.remove(tuple);
+        }
+        for relationship in self.writes {
+            changed.insert(relationship)?;
+        }
+        Ok(changed)
+    }
+}
+
 /// Answers the questions as things are and as they would be; those whose answers differ.
 pub fn what_if(
     program: &Program,
@@ -33,13 +47,7 @@ pub fn what_if(
     hypothesis: Hypothesis<'_>,
     questions: &[(Question<'_>, Circumstances<'_>)],
 ) -> Result<Vec<Difference>, CheckError> {
-    let mut changed = graph.clone();
-    for tuple in hypothesis.deletes {
-        changed.remove(tuple);
-    }
-    for relationship in hypothesis.writes {
-        changed.insert(relationship)?;
-    }
+    let changed = hypothesis.applied_to(graph)?;
     let mut differences = Vec::new();
     for (at, (question, circumstances)) in questions.iter().enumerate() {
         let before = check(program, graph, *question, *circumstances)?.allowed;

@@ -92,7 +92,13 @@ async fn what_if_tells_the_answers_that_a_change_would_change() {
         let body = json!({
             "writes": {"tuple_keys": keys(&[BOB])},
             "deletes": {"tuple_keys": keys(&[EDITOR])},
-            "checks": [{"tuple_key": key(ANNE)}, {"tuple_key": key(BOB), "context": null}, {"tuple_key": key(carl)}],
+            "checks": [
+                {"tuple_key": key(ANNE)},
+                {"tuple_key": key(BOB), "context": null, "contextual_tuples": null},
+                {"tuple_key": key(carl)},
+                // A tuple that the question brings along makes the change indifferent to it.
+                {"tuple_key": key(BOB), "contextual_tuples": {"tuple_keys": keys(&[BOB])}},
+            ],
         });
         let reply = api.post(&path, body).await;
         assert_eq!(reply.status, 200, "{reply:?}");
@@ -124,13 +130,19 @@ async fn what_if_refuses_what_a_write_or_a_check_would_refuse() {
         json!({"writes": {"tuple_keys": vec![key(BOB); 101]}, "checks": [check]}),
         json!({"writes": one, "checks": [{"tuple_key": {"user": "bob"}}]}),
         json!({"writes": one, "checks": [{"tuple_key": key(unknown)}]}),
+        json!({"writes": one, "checks": [{"tuple_key": key(BOB), "contextual_tuples": {"tuple_keys": [key(unknown)]}}]}),
         json!({"writes": {"tuple_keys": [key(unknown)]}, "checks": [check]}),
     ] {
         let reply = api.post(&path, body.clone()).await;
         assert_eq!(reply.status, 400, "{body} {reply:?}");
         let code = reply.body["code"].as_str().unwrap();
         assert!(
-            ["validation_error", "write_failed_due_to_invalid_input"].contains(&code),
+            [
+                "validation_error",
+                "write_failed_due_to_invalid_input",
+                "invalid_tuple"
+            ]
+            .contains(&code),
             "{body} {reply:?}"
         );
     }
