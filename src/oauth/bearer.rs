@@ -69,7 +69,7 @@ pub async fn authenticate(
     let token = token_of(headers)?.ok_or(BearerError::Missing)?;
     let verified = verify(app, token, now)
         .await?
-        .filter(|verified| verified.claims.aud == app.config.issuer)
+        .filter(|verified| verified.claims.aud.contains(&app.config.issuer))
         .ok_or(BearerError::Invalid)?;
     let Verified { claims, grant } = verified;
     let user_id = match grant {

@@ -2,6 +2,7 @@
 
 use super::protocol::authorize::AuthorizeRequest;
 use super::protocol::client::Client;
+use super::protocol::grant::GrantDetails;
 use crate::base::id::GrantId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
 use crate::base::time::{Seconds, Timestamp};
@@ -28,6 +29,7 @@ pub async fn issue(
         scope: request.scope.intersection(&client.settings.scope),
         auth_time: sign_in.auth_time,
         amr: sign_in.amr().into_iter().map(str::to_owned).collect(),
+        details: GrantDetails::default(),
         created_at: now,
     };
     if !grants::insert(tx, &grant).await? {

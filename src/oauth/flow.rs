@@ -8,7 +8,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
 use super::protocol::authorize::AuthorizeRequest;
-use super::protocol::client::{Client, ClientId};
+use super::protocol::client::{About, Client, ClientId};
 use super::protocol::error::{ErrorCode, Fault};
 use crate::app::App;
 use crate::base::id::{FlowId, UserId};
@@ -28,6 +28,8 @@ pub struct Flow {
     pub client_id: String,
     /// The client's name.
     pub client_name: String,
+    /// Where people learn more of the client.
+    pub about: About,
     /// What is asked for.
     pub scopes: Vec<String>,
     /// Where the browser goes in the end: for `form-action`.
@@ -79,6 +81,7 @@ pub async fn load(
         id: row.id.clone(),
         client_id: row.request.client_id.clone(),
         client_name: client.settings.client_name.clone(),
+        about: client.settings.metadata.about.clone(),
         scopes: row.request.scope.iter().map(str::to_owned).collect(),
         redirect_uri: row.request.redirect_uri.clone(),
         login_hint: row.request.login_hint.clone(),

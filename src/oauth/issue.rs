@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::error::OAuthError;
 use super::protocol::claims::{AccessClaims, IdClaims, TokenType, at_hash, new_jti};
 use super::protocol::client::ClientId;
+use super::protocol::confirmation::Confirmation;
 use super::protocol::scope::{OPENID, ScopeSet};
 use crate::app::App;
 use crate::base::secret::Secret;
@@ -38,6 +39,8 @@ pub struct Entitlement<'a> {
     pub nonce: Option<String>,
     /// The refresh token to hand out.
     pub refresh_token: Option<Secret<String>>,
+    /// The key that the access token is bound to.
+    pub confirmation: Option<Confirmation>,
 }
 
 /// Tokens in a person's name.
@@ -51,12 +54,14 @@ pub fn for_person(
         scope,
         nonce,
         refresh_token,
+        confirmation,
     } = entitlement;
     let claims = AccessClaims {
         sub: grant.user_id.as_str().to_owned(),
         sid: Some(grant.session_id.clone()),
         auth_time: Some(grant.auth_time.seconds()),
         jti: new_jti(Some(&grant.id)),
+        cnf: confirmation,
         ..base_claims(app, &grant.client_id, scope, now)
     };
     let access_token = app.keys.sign(TokenType::AccessToken, &claims)?;
@@ -79,7 +84,7 @@ pub fn for_person(
     };
     Ok(TokenResponse {
         access_token,
-        token_type: "Bearer",
+        token_type: Confirmation::token_type(claims.cnf.as_ref()),
         expires_in: app.config.tokens.access_token_ttl_seconds.get(),
         refresh_token: refresh_token.map(|token| token.expose().clone()),
         id_token,
@@ -91,13 +96,16 @@ pub fn for_person(
 pub fn for_client(
     app: &App,
     client_id: &ClientId,
-    scope: ScopeSet,
+    (scope, confirmation): (ScopeSet, Option<Confirmation>),
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
-    let claims = base_claims(app, client_id.as_str(), scope, now);
+    let claims = AccessClaims {
+        cnf: confirmation,
+        ..base_claims(app, client_id.as_str(), scope, now)
+    };
     Ok(TokenResponse {
         access_token: app.keys.sign(TokenType::AccessToken, &claims)?,
-        token_type: "Bearer",
+        token_type: Confirmation::token_type(claims.cnf.as_ref()),
         expires_in: app.config.tokens.access_token_ttl_seconds.get(),
         refresh_token: None,
         id_token: None,
@@ -110,7 +118,7 @@ fn base_claims(app: &App, client_id: &str, scope: ScopeSet, now: Timestamp) -> A
     AccessClaims {
         iss: app.config.issuer.clone(),
         sub: client_id.to_owned(),
-        aud: app.config.issuer.clone(),
+        aud: app.config.issuer.clone().into(),
         client_id: client_id.to_owned(),
         iat: now.seconds(),
         exp: now
@@ -120,5 +128,6 @@ fn base_claims(app: &App, client_id: &str, scope: ScopeSet, now: Timestamp) -> A
         scope,
         sid: None,
         auth_time: None,
+        cnf: None,
     }
 }

@@ -46,7 +46,7 @@ async fn answer(app: &App, token: &str) -> Result<Response, BearerError> {
     let now = app.clock.now();
     let verified = bearer::verify(app, token, now)
         .await?
-        .filter(|verified| verified.claims.aud == app.config.issuer)
+        .filter(|verified| verified.claims.aud.contains(&app.config.issuer))
         .ok_or(BearerError::Invalid)?;
     let Verified {
         claims,

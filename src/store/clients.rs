@@ -31,6 +31,7 @@ impl FromRow for Client {
                     .map_err(|error| StoreError::corrupt("clients.scope", &error))?,
                 skip_consent: row.get("skip_consent")?,
                 require_pkce: row.get("require_pkce")?,
+                metadata: object("clients.metadata", &text("metadata")?)?,
             },
             secret_mac: row.get("secret_mac")?,
             state: ClientState::parse(&text("state")?)
@@ -42,11 +43,15 @@ impl FromRow for Client {
 }
 
 fn list<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<Vec<T>, StoreError> {
+    object(what, text)
+}
+
+fn object<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::corrupt(what, &error))
 }
 
-fn json<T: Serialize>(values: &[T]) -> Result<String, StoreError> {
-    serde_json::to_string(values).map_err(|error| StoreError::corrupt("clients", &error))
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::corrupt("clients", &error))
 }
 
 /// The client with this id, whatever its state.
@@ -75,8 +80,8 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
             q("INSERT INTO clients (client_id, client_name, secret_mac, token_endpoint_auth_method, redirect_uris, \
-               post_logout_redirect_uris, grant_types, scope, skip_consent, require_pkce, state, created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (client_id) DO NOTHING")
+               post_logout_redirect_uris, grant_types, scope, skip_consent, require_pkce, state, created_at, updated_at, metadata) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (client_id) DO NOTHING")
                 .bind(client.client_id.as_str())
                 .bind(&settings.client_name)
                 .bind(client.secret_mac.clone())
@@ -89,7 +94,8 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
                 .bind(settings.require_pkce)
                 .bind(client.state.as_str())
                 .bind(client.created_at)
-                .bind(client.updated_at),
+                .bind(client.updated_at)
+                .bind(json(&settings.metadata)?),
         )
         .await?;
     if rows == 1 {
@@ -109,7 +115,7 @@ pub async fn update(
         .exec(
             q("UPDATE clients SET client_name = $2, token_endpoint_auth_method = $3, redirect_uris = $4, \
                post_logout_redirect_uris = $5, grant_types = $6, scope = $7, skip_consent = $8, require_pkce = $9, \
-               updated_at = $10 WHERE client_id = $1")
+               updated_at = $10, metadata = $11 WHERE client_id = $1")
                 .bind(client_id.as_str())
                 .bind(&settings.client_name)
                 .bind(settings.token_endpoint_auth_method.as_str())
@@ -119,7 +125,8 @@ pub async fn update(
                 .bind(settings.scope.to_string())
                 .bind(settings.skip_consent)
                 .bind(settings.require_pkce)
-                .bind(now),
+                .bind(now)
+                .bind(json(&settings.metadata)?),
         )
         .await?;
     if rows == 1 {

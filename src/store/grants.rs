@@ -3,6 +3,7 @@
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::id::{GrantId, SessionId, UserId};
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
 /// A grant.
@@ -22,6 +23,8 @@ pub struct Grant {
     pub auth_time: Timestamp,
     /// How.
     pub amr: Vec<String>,
+    /// What else.
+    pub details: GrantDetails,
     /// When it was given.
     pub created_at: Timestamp,
 }
@@ -65,6 +68,8 @@ impl FromRow for Standed {
                 .map_err(|error| StoreError::corrupt("grants.scope", &error))?,
             auth_time: row.time("auth_time")?,
             amr: text("amr")?.split_whitespace().map(str::to_owned).collect(),
+            details: serde_json::from_str(&text("details")?)
+                .map_err(|error| StoreError::corrupt("grants.details", &error))?,
             created_at: row.time("created_at")?,
         };
         let standing = if row.time_opt("revoked_at")?.is_some() {
@@ -91,7 +96,7 @@ pub async fn find(
     now: Timestamp,
 ) -> Result<Option<Standed>, StoreError> {
     conn.opt(
-        q("SELECT g.id, g.client_id, g.user_id, g.session_id, g.scope, g.auth_time, g.amr, g.created_at, g.revoked_at, \
+        q("SELECT g.id, g.client_id, g.user_id, g.session_id, g.scope, g.auth_time, g.amr, g.details, g.created_at, g.revoked_at, \
            c.state AS client_state, u.state AS user_state, u.tokens_valid_from, \
            EXISTS (SELECT 1 FROM sessions s WHERE s.session_id = g.session_id AND s.expires_at > $2) AS session_lives \
            FROM grants g JOIN clients c ON c.client_id = g.client_id JOIN users u ON u.id = g.user_id WHERE g.id = $1")
@@ -103,10 +108,12 @@ pub async fn find(
 
 /// Keeps a new grant, if its client may be used and its person signed in after the last voiding; `false` otherwise.
 pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
+    let details = serde_json::to_string(&grant.details)
+        .map_err(|error| StoreError::corrupt("grants.details", &error))?;
     let rows = tx
         .exec(
-            q("INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, amr, created_at) \
-               SELECT $1, c.client_id, u.id, $4, $5, $6, $7, $8 FROM clients c, users u \
+            q("INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, amr, created_at, details) \
+               SELECT $1, c.client_id, u.id, $4, $5, $6, $7, $8, $9 FROM clients c, users u \
                WHERE c.client_id = $2 AND c.state = 'active' \
                AND u.id = $3 AND u.state = 'active' AND u.tokens_valid_from <= $6")
                 .bind(grant.id.as_str())
@@ -116,7 +123,8 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
                 .bind(grant.scope.to_string())
                 .bind(grant.auth_time)
                 .bind(grant.amr.join(" "))
-                .bind(grant.created_at),
+                .bind(grant.created_at)
+                .bind(details),
         )
         .await?;
     Ok(rows == 1)

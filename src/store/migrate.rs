@@ -24,6 +24,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "tuple_expiry",
         include_str!("../../migrations/0003_tuple_expiry.sql"),
     ),
+    (
+        5,
+        "oauth_details",
+        include_str!("../../migrations/0005_oauth_details.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

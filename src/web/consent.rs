@@ -20,6 +20,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::http::Problem;
 use crate::oauth::flow::{Flow, deny, grant_consent};
+use crate::oauth::protocol::client::About;
 
 /// The routes of this page.
 pub fn router() -> Router<Arc<App>> {
@@ -115,6 +116,23 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
         }
         p .small .below {
             "You will be sent to " strong { (destination(&flow.redirect_uri)) } "."
+            (more(&flow.about))
+        }
+    }
+}
+
+/// What the client says about itself, for who wants to read it first. Another tab, so that this page stays.
+fn more(about: &About) -> Markup {
+    let links = [
+        ("About the application", &about.client_uri),
+        ("Privacy", &about.policy_uri),
+        ("Terms", &about.tos_uri),
+    ];
+    html! {
+        @for (name, uri) in links {
+            @if let Some(uri) = uri {
+                " " a href=(uri.as_str()) target="_blank" rel="noopener noreferrer" { (name) }
+            }
         }
     }
 }

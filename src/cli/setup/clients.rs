@@ -3,7 +3,6 @@
 use super::apply::Run;
 use super::faults::Faults;
 use super::file::ClientEntry;
-use super::table::Located;
 use super::{Mode, SetupError, roles};
 use crate::oauth::client::{self, ClientError, NewClient};
 use crate::oauth::protocol::client::ClientId;
@@ -34,7 +33,7 @@ pub(super) fn check(
             &format!("{}.roles", entry.key),
             faults,
         );
-        let new = metadata(&entry);
+        let new = &entry.metadata;
         if let Err(found) = new.check() {
             for fault in found {
                 let key = format!("{}.{}", entry.key, fault.field);
@@ -57,54 +56,17 @@ pub(super) fn check(
             key: entry.key,
             line: entry.client_id.line,
             client_id,
-            new,
+            new: entry.metadata,
             roles,
         });
     }
     checked
 }
 
-fn metadata(entry: &ClientEntry) -> NewClient {
-    let texts = |list: &[Located<String>]| list.iter().map(|text| text.value.clone()).collect();
-    let public = entry.client_secret.is_none().then(|| "none".to_owned());
-    NewClient {
-        client_id: Some(entry.client_id.value.clone()),
-        client_name: entry.client_name.as_ref().map(|name| name.value.clone()),
-        client_secret: entry
-            .client_secret
-            .as_ref()
-            .map(|secret| secret.value.expose().clone()),
-        token_endpoint_auth_method: entry
-            .token_endpoint_auth_method
-            .as_ref()
-            .map(|method| method.value.clone())
-            .or(public),
-        redirect_uris: texts(&entry.redirect_uris),
-        post_logout_redirect_uris: texts(&entry.post_logout_redirect_uris),
-        grant_types: entry.grant_types.as_deref().map(texts),
-        scope: entry.scope.as_ref().map(|scope| scope.value.clone()),
-        skip_consent: entry.skip_consent,
-        require_pkce: Some(entry.require_pkce),
-    }
-}
-
 /// The line of a field, or of the entry's first.
 fn line_of(entry: &ClientEntry, field: &str) -> usize {
-    let first = |list: &[Located<String>]| list.first().map(|text| text.line);
-    match field {
-        "client_name" => entry.client_name.as_ref().map(|text| text.line),
-        "client_secret" => entry.client_secret.as_ref().map(|text| text.line),
-        "token_endpoint_auth_method" => entry
-            .token_endpoint_auth_method
-            .as_ref()
-            .map(|text| text.line),
-        "redirect_uris" => first(&entry.redirect_uris),
-        "post_logout_redirect_uris" => first(&entry.post_logout_redirect_uris),
-        "grant_types" => entry.grant_types.as_deref().and_then(first),
-        "scope" => entry.scope.as_ref().map(|text| text.line),
-        _ => None,
-    }
-    .unwrap_or(entry.client_id.line)
+    let line = entry.lines.get(field).copied();
+    line.unwrap_or(entry.client_id.line)
 }
 
 /// Registers or updates one client.

@@ -3,11 +3,14 @@
 //! Client fields carry RFC 7591's names. An entry says the whole truth about its client, user or store: a field that is
 //! absent has its default, not its former value. Only `roles` and `password`, when absent, leave things as they are.
 
+use std::collections::HashMap;
+
 use toml::de::DeTable;
 
 use super::faults::{Fault, Faults};
 use super::table::{Located, Table};
 use crate::base::secret::Secret;
+use crate::oauth::client::NewClient;
 
 /// A whole setup file.
 #[derive(Debug, Default)]
@@ -27,24 +30,10 @@ pub struct ClientEntry {
     pub key: String,
     /// The client's identifier.
     pub client_id: Located<String>,
-    /// The name that people see at consent; the identifier when absent.
-    pub client_name: Option<Located<String>>,
-    /// The secret; absent for a public client.
-    pub client_secret: Option<Located<Secret<String>>>,
-    /// `client_secret_basic`, `client_secret_post` or `none`; follows from the secret when absent.
-    pub token_endpoint_auth_method: Option<Located<String>>,
-    /// Where the browser may be sent back to.
-    pub redirect_uris: Vec<Located<String>>,
-    /// Where the browser may be sent after logout.
-    pub post_logout_redirect_uris: Vec<Located<String>>,
-    /// `authorization_code`, `refresh_token`, `client_credentials`.
-    pub grant_types: Option<Vec<Located<String>>>,
-    /// The scopes it may ask for, separated by spaces.
-    pub scope: Option<Located<String>>,
-    /// Whether people are asked; `false` when absent.
-    pub skip_consent: bool,
-    /// Whether PKCE is demanded; `true` when absent.
-    pub require_pkce: bool,
+    /// Its metadata, by RFC 7591's names; no method and no secret: a public client.
+    pub metadata: NewClient,
+    /// The line of each key.
+    pub lines: HashMap<String, usize>,
     /// What the client may do as itself, in Tessera's own administration.
     pub roles: Option<Vec<Located<String>>>,
 }
@@ -173,31 +162,21 @@ fn refuse_twins<'a>(
 fn client(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<ClientEntry> {
     let key = entry_key(&table);
     let client_id = table.required_text("client_id", faults);
-    let client_name = table.text("client_name", faults);
-    let client_secret = table.text("client_secret", faults);
-    let token_endpoint_auth_method = table.text("token_endpoint_auth_method", faults);
-    let redirect_uris = table.texts("redirect_uris", faults).unwrap_or_default();
-    let post_logout_redirect_uris = table
-        .texts("post_logout_redirect_uris", faults)
-        .unwrap_or_default();
-    let grant_types = table.texts("grant_types", faults);
-    let scope = table.text("scope", faults);
-    let skip_consent = table.boolean("skip_consent", faults).unwrap_or(false);
-    let require_pkce = table.boolean("require_pkce", faults).unwrap_or(true);
     let roles = table.texts("roles", faults);
-    table.finish(faults);
+    let (metadata, lines) = table.rest::<NewClient>(faults);
+    let client_id = client_id?;
+    let mut metadata = metadata?;
+    metadata.client_id = Some(client_id.value.clone());
+    if metadata.client_secret.is_none() {
+        metadata
+            .token_endpoint_auth_method
+            .get_or_insert_with(|| "none".to_owned());
+    }
     Some(ClientEntry {
         key,
-        client_id: client_id?,
-        client_name,
-        client_secret: client_secret.map(into_secret),
-        token_endpoint_auth_method,
-        redirect_uris,
-        post_logout_redirect_uris,
-        grant_types,
-        scope,
-        skip_consent,
-        require_pkce,
+        client_id,
+        metadata,
+        lines,
         roles,
     })
 }
@@ -297,6 +276,7 @@ client_id = "web"
 client_secret = "s"
 redirect_uris = ["http://127.0.0.1:9000/cb"]
 roles = ["admin"]
+client_uri = "https://app.example/"
 
 [[users]]
 username = "alice"
@@ -311,8 +291,12 @@ tuples = [ { user = "user:alice", relation = "owner", object = "doc:plan" } ]
         .unwrap();
         let client = file.clients.first().unwrap();
         assert_eq!(client.client_id.value, "web");
-        assert_eq!(client.redirect_uris.first().unwrap().line, 5);
-        assert!(client.require_pkce && !client.skip_consent);
+        assert_eq!(client.lines["redirect_uris"], 5);
+        let metadata = &client.metadata;
+        assert_eq!(metadata.redirect_uris, ["http://127.0.0.1:9000/cb"]);
+        assert_eq!(metadata.client_id.as_deref(), Some("web"));
+        assert_eq!(metadata.client_uri.as_deref(), Some("https://app.example/"));
+        assert_eq!(metadata.token_endpoint_auth_method, None);
         assert!(matches!(
             file.users.first().unwrap().password,
             Some(PasswordEntry::Plain(_))
@@ -320,7 +304,7 @@ tuples = [ { user = "user:alice", relation = "owner", object = "doc:plan" } ]
         let tuple = file.stores.first().unwrap().tuples.first().unwrap();
         assert_eq!(
             (tuple.line, tuple.key.as_str()),
-            (15, "stores[0].tuples[0]")
+            (16, "stores[0].tuples[0]")
         );
     }
 
@@ -331,15 +315,10 @@ tuples = [ { user = "user:alice", relation = "owner", object = "doc:plan" } ]
         assert_eq!(found.len(), 5, "{found:#?}");
         assert!(found[0].starts_with("line 2: clients[0].client_id: is missing"));
         assert!(found[1].starts_with(
-            "line 3: clients[0].client_idd: is not a key here; known keys: client_id,"
+            "line 3: clients[0].client_idd: unknown field `client_idd`, expected one of `client_id`,"
         ));
-        assert!(
-            found[2]
-                .starts_with("line 4: clients[0].redirect_uris: must be a list of texts, such as [\"..\"]; found string")
-        );
-        assert!(found[3].starts_with(
-            "line 5: clients[0].skip_consent: must be `true` or `false`; found integer"
-        ));
+        assert!(found[2].starts_with("line 4: clients[0].redirect_uris: invalid type: string"));
+        assert!(found[3].starts_with("line 5: clients[0].skip_consent: invalid type: integer"));
         assert!(
             found[4]
                 .starts_with("line 8: users[0].username: must be a text in quotes; found integer")

@@ -1,9 +1,11 @@
 //! Reads one TOML table by named keys: a wrong type, a missing or an unknown key becomes a fault with its line.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::faults::Faults;
 
@@ -136,6 +138,33 @@ impl<'t, 'i> Table<'t, 'i> {
         tables
     }
 
+    /// All keys that nobody took, as a value with named fields, and the line of each. A fault names its key.
+    pub fn rest<T: DeserializeOwned>(
+        &mut self,
+        faults: &mut Faults<'_>,
+    ) -> (Option<T>, HashMap<String, usize>) {
+        let mut lines = HashMap::new();
+        let mut rest = DeTable::new();
+        let mut is_sound = true;
+        for (key, value) in self.entries {
+            let name = key.get_ref().as_ref();
+            if self.taken.contains(&name) {
+                continue;
+            }
+            lines.insert(name.to_owned(), faults.line(&key.span()));
+            rest.insert(key.clone(), value.clone());
+            // One by one first: a fault in one key must not hide those of the others.
+            let alone = DeTable::from_iter([(key.clone(), value.clone())]);
+            if let Err(error) = of_table::<T>(alone, &self.span) {
+                is_sound = false;
+                let span = error.span().unwrap_or_else(|| value.span());
+                faults.add(&span, &self.key(name), error.message().to_owned());
+            }
+        }
+        let whole = is_sound.then(|| of_table(rest, &self.span));
+        (whole.and_then(Result::ok), lines)
+    }
+
     /// Ends the reading: every key that nobody took is a fault.
     pub fn finish(self, faults: &mut Faults<'_>) {
         for key in self.entries.keys() {
@@ -161,6 +190,14 @@ impl<'t, 'i> Table<'t, 'i> {
             format!("must be {wanted}; found {found}"),
         );
     }
+}
+
+fn of_table<T: DeserializeOwned>(
+    table: DeTable<'_>,
+    span: &Range<usize>,
+) -> Result<T, toml::de::Error> {
+    let value = Spanned::new(span.clone(), DeValue::Table(table));
+    T::deserialize(ValueDeserializer::from(value))
 }
 
 fn text_of(value: &Spanned<DeValue<'_>>, faults: &Faults<'_>) -> Option<Located<String>> {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audience::Audience;
+use super::confirmation::Confirmation;
 use super::scope::{EMAIL, PROFILE, ScopeSet};
 use crate::base::encoding::base64url;
 use crate::base::id::{GrantId, SessionId};
@@ -34,8 +36,8 @@ pub struct AccessClaims {
     pub iss: String,
     /// The person, or the client when it acts as itself.
     pub sub: String,
-    /// The resource server: the issuer itself unless narrowed.
-    pub aud: String,
+    /// The resource servers: the issuer itself unless the request named others.
+    pub aud: Audience,
     /// The client it was issued to.
     pub client_id: String,
     /// Issued at, in seconds.
@@ -53,6 +55,9 @@ pub struct AccessClaims {
     /// When the person signed in, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    /// The key that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl AccessClaims {
@@ -219,7 +224,7 @@ mod tests {
         let claims = |jti| AccessClaims {
             iss: String::new(),
             sub: String::new(),
-            aud: String::new(),
+            aud: String::new().into(),
             client_id: String::new(),
             iat: 0,
             exp: 0,
@@ -227,6 +232,7 @@ mod tests {
             scope: ScopeSet::default(),
             sid: None,
             auth_time: None,
+            cnf: None,
         };
         assert_eq!(claims(new_jti(Some(&grant))).grant_id(), Some(grant));
         assert_eq!(claims(new_jti(None)).grant_id(), None);

@@ -144,13 +144,18 @@ pub fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
 fn is_allowed_scheme(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.host().is_some(),
-        "http" => match url.host() {
-            Some(Host::Ipv4(address)) => address.octets() == [127, 0, 0, 1],
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        },
+        "http" => is_loopback(url),
         scheme => scheme.contains('.'),
+    }
+}
+
+/// Whether the host is this machine: what is sent there over plain HTTP does not leave it.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.octets() == [127, 0, 0, 1],
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

@@ -5,6 +5,7 @@
 //! verifier or redirect URI from its client, because that is a guess (or an injected code), and there is no second guess. A code that its client
 //! presents again revokes everything that came from it (RFC 9700 section 4.5): the revocation is committed before the error is answered.
 
+use super::TokenRequest;
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
@@ -12,7 +13,7 @@ use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, Entitlement, TokenResponse};
-use crate::oauth::protocol::client::{Client, GrantType};
+use crate::oauth::protocol::client::GrantType;
 use crate::oauth::protocol::error::Fault;
 use crate::oauth::protocol::params::Params;
 use crate::oauth::protocol::pkce;
@@ -27,10 +28,14 @@ const FIRST_GENERATION: i64 = 1;
 /// Exchanges the code.
 pub(super) async fn exchange(
     app: &App,
-    client: &Client,
-    params: &Params,
-    now: Timestamp,
+    request: &TokenRequest<'_>,
 ) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest {
+        client,
+        params,
+        now,
+        ..
+    } = *request;
     let invalid = || {
         OAuthError::invalid_grant(
             "the code is unknown, expired, used or another client's; start the authorization again",
@@ -70,6 +75,7 @@ pub(super) async fn exchange(
         grant: &grant,
         nonce: code.nonce,
         refresh_token,
+        confirmation: request.confirmation.clone(),
     };
     issue::for_person(app, entitlement, now)
 }

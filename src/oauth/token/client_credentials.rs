@@ -1,21 +1,20 @@
 //! The client acts as itself (RFC 6749 section 4.4). Its `sub` is its client id, which can never be a user's (RFC 9700 section 4.15).
 
+use super::TokenRequest;
 use crate::app::App;
-use crate::base::time::Timestamp;
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, TokenResponse};
-use crate::oauth::protocol::client::Client;
 use crate::oauth::protocol::error::quoted;
-use crate::oauth::protocol::params::Params;
 use crate::oauth::protocol::scope::ScopeSet;
 
 /// A token for the client: with the scopes it asks for, or all that mean something without a person.
-pub(super) fn exchange(
-    app: &App,
-    client: &Client,
-    params: &Params,
-    now: Timestamp,
-) -> Result<TokenResponse, OAuthError> {
+pub(super) fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest {
+        client,
+        params,
+        now,
+        ..
+    } = *request;
     let allowed = client.settings.scope.clone().impersonal();
     let scope = match params.get("scope") {
         None => allowed,
@@ -30,5 +29,6 @@ pub(super) fn exchange(
             wanted
         }
     };
-    issue::for_client(app, &client.client_id, scope, now)
+    let bound = (scope, request.confirmation.clone());
+    issue::for_client(app, &client.client_id, bound, now)
 }

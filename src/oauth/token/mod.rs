@@ -16,6 +16,7 @@ use super::error::OAuthError;
 use super::form::Form;
 use super::issue::TokenResponse;
 use super::protocol::client::{Client, GrantType};
+use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault, quoted};
 use super::protocol::params::Params;
 use super::respond::no_store;
@@ -30,7 +31,13 @@ pub async fn post(
 ) -> Result<Response, OAuthError> {
     params.check_unrepeated()?;
     let client = client_auth::authenticate(&app, &headers, &params).await?;
-    let mut response = match exchange(&app, &client, &params, app.clock.now()).await {
+    let request = TokenRequest {
+        client: &client,
+        params: &params,
+        confirmation: None,
+        now: app.clock.now(),
+    };
+    let mut response = match exchange(&app, &request).await {
         Ok(tokens) => no_store(&tokens),
         Err(error) => axum::response::IntoResponse::into_response(error),
     };
@@ -38,20 +45,24 @@ pub async fn post(
     Ok(response)
 }
 
-async fn exchange(
-    app: &App,
-    client: &Client,
-    params: &Params,
+/// A token request whose client is authenticated.
+struct TokenRequest<'a> {
+    client: &'a Client,
+    params: &'a Params,
+    /// The key that the client proved to hold, for tokens to be bound to.
+    confirmation: Option<Confirmation>,
     now: Timestamp,
-) -> Result<TokenResponse, OAuthError> {
-    let text = params.require("grant_type")?;
+}
+
+async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let text = request.params.require("grant_type")?;
     let grant_type = GrantType::parse(text).ok_or_else(|| {
         Fault::new(
             ErrorCode::UnsupportedGrantType,
             format!("the grant type {} is not supported", quoted(text)),
         )
     })?;
-    if !client.may_use(grant_type) {
+    if !request.client.may_use(grant_type) {
         return Err(Fault::new(
             ErrorCode::UnauthorizedClient,
             format!("this client is not registered for the grant type {text}"),
@@ -59,11 +70,9 @@ async fn exchange(
         .into());
     }
     let tokens = match grant_type {
-        GrantType::AuthorizationCode => {
-            authorization_code::exchange(app, client, params, now).await
-        }
-        GrantType::RefreshToken => refresh_token::exchange(app, client, params, now).await,
-        GrantType::ClientCredentials => client_credentials::exchange(app, client, params, now),
+        GrantType::AuthorizationCode => authorization_code::exchange(app, request).await,
+        GrantType::RefreshToken => refresh_token::exchange(app, request).await,
+        GrantType::ClientCredentials => client_credentials::exchange(app, request),
     }?;
     app.metrics.count_token(grant_type.as_str());
     Ok(tokens)

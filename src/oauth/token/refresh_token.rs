@@ -6,6 +6,7 @@
 
 use aws_lc_rs::hmac;
 
+use super::TokenRequest;
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::Secret;
@@ -40,10 +41,14 @@ enum Outcome {
 /// Exchanges the refresh token.
 pub(super) async fn exchange(
     app: &App,
-    client: &Client,
-    params: &Params,
-    now: Timestamp,
+    request: &TokenRequest<'_>,
 ) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest {
+        client,
+        params,
+        now,
+        ..
+    } = *request;
     let tag_key = app.sealer.derive_mac_key(TAG_KEY_PURPOSE);
     let token =
         RefreshToken::parse(params.require("refresh_token")?, &tag_key).ok_or_else(invalid)?;
@@ -74,6 +79,7 @@ pub(super) async fn exchange(
                     scope,
                     nonce: None,
                     refresh_token: Some(refresh_token),
+                    confirmation: request.confirmation.clone(),
                 };
                 return issue::for_person(app, entitlement, now);
             }

@@ -19,6 +19,7 @@ use tessera::identity::account;
 use tessera::identity::identifier::Username;
 use tessera::identity::user::NewUser;
 use tessera::oauth::client::{self, NewClient};
+use tessera::oauth::protocol::grant::GrantDetails;
 use tessera::oauth::protocol::scope::ScopeSet;
 use tessera::policy::system::{self, Role};
 use tessera::store::authorization_codes::Code;
@@ -272,6 +273,7 @@ async fn arrange(app: &App) -> Vec<String> {
             scope: ScopeSet::parse("openid offline_access").unwrap(),
             auth_time: now,
             amr: words(&["pwd"]),
+            details: GrantDetails::default(),
             created_at: now,
         };
         assert!(grants::insert(&mut tx, &grant).await.unwrap());

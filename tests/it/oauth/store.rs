@@ -6,6 +6,8 @@ use tessera::base::time::{Seconds, Timestamp};
 use tessera::config::Config;
 use tessera::oauth::client::{self, NewClient};
 use tessera::oauth::protocol::authorize::AuthorizeRequest;
+use tessera::oauth::protocol::confirmation::Confirmation;
+use tessera::oauth::protocol::grant::GrantDetails;
 use tessera::oauth::protocol::scope::ScopeSet;
 use tessera::oauth::sweep;
 use tessera::store::authorization_codes::{self, Code};
@@ -57,6 +59,12 @@ fn grant(user: &UserId, scopes: &str) -> Grant {
         scope: scope(scopes),
         auth_time: START,
         amr: vec!["pwd".to_owned()],
+        details: GrantDetails {
+            refresh_bound_to: Some(Confirmation {
+                jkt: Some("thumbprint".to_owned()),
+                x5t_s256: None,
+            }),
+        },
         created_at: START,
     }
 }

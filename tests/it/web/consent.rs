@@ -173,3 +173,32 @@ async fn custom_schemes_are_named_and_allowed_and_names_are_text() {
         page.location()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_client_says_about_itself_can_be_read_before_deciding() {
+    let t = TestApp::start(Engine::Sqlite).await;
+    alice(&t).await;
+    let new = NewClient {
+        client_id: Some("web".to_owned()),
+        token_endpoint_auth_method: Some("none".to_owned()),
+        redirect_uris: vec![REDIRECT_URI.to_owned()],
+        scope: Some("openid profile".to_owned()),
+        policy_uri: Some("https://app.example/privacy?a=1&b=2".to_owned()),
+        ..NewClient::default()
+    };
+    let mut tx = t.app.db.write().await.unwrap();
+    register(&mut tx, &t.app.sealer, &new, t.clock.now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let mut browser = Browser::new(&t);
+    let page = asked(&mut browser, AUTHORIZE).await;
+    assert!(
+        page.text.contains(
+            r#"<a href="https://app.example/privacy?a=1&amp;b=2" target="_blank" rel="noopener noreferrer">Privacy</a>"#
+        ),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("Terms"), "{}", page.text);
+}

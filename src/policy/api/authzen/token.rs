@@ -40,7 +40,7 @@ pub(super) async fn resolve(
     };
     let is_for_it = match subject.properties.get(AUDIENCE) {
         None => true,
-        Some(Value::String(audience)) => *audience == verified.claims.aud,
+        Some(Value::String(audience)) => verified.claims.aud.contains(audience),
         Some(_) => false,
     };
     if !is_for_it {

@@ -1,9 +1,12 @@
 //! Clients: what the server knows of an application, in the words of RFC 7591.
 
+mod about;
+
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
+pub use self::about::About;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -149,6 +152,17 @@ pub struct ClientSettings {
     pub skip_consent: bool,
     /// Whether an authorization request without a code challenge is refused. Only a confidential client may set this to false.
     pub require_pkce: bool,
+    /// The rest, by group.
+    #[serde(flatten)]
+    pub metadata: ClientMetadata,
+}
+
+/// Metadata that the database keeps as one JSON object: one file a group, here beside this one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientMetadata {
+    /// What it says about itself to people.
+    #[serde(flatten)]
+    pub about: About,
 }
 
 /// A registered application.

@@ -2,9 +2,12 @@
 //!
 //! The setup file, the admin API and the web page that registers the first application share it.
 
+mod fault;
+
 use serde::Deserialize;
 
-use super::client::{AuthMethod, ClientId, ClientSettings, GrantType};
+pub use self::fault::{Faults, MetadataFault};
+use super::client::{About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -41,6 +44,14 @@ pub struct NewClient {
     pub skip_consent: bool,
     /// True when absent.
     pub require_pkce: Option<bool>,
+    /// The client's own page.
+    pub client_uri: Option<String>,
+    /// What it does with people's data.
+    pub policy_uri: Option<String>,
+    /// What people agree to who use it.
+    pub tos_uri: Option<String>,
+    /// Whom an administrator asks.
+    pub contacts: Vec<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -52,16 +63,6 @@ impl std::fmt::Debug for NewClient {
             .field("redirect_uris", &self.redirect_uris)
             .finish_non_exhaustive()
     }
-}
-
-/// One thing wrong with the metadata.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {message}")]
-pub struct MetadataFault {
-    /// The field, by its RFC 7591 name.
-    pub field: &'static str,
-    /// What is wrong and what would be right.
-    pub message: String,
 }
 
 /// Metadata that passed.
@@ -103,6 +104,9 @@ impl NewClient {
                 .unwrap_or_default(),
             skip_consent: self.skip_consent,
             require_pkce: self.require_pkce.unwrap_or(true),
+            metadata: ClientMetadata {
+                about: About::check(self, &mut faults),
+            },
         };
         self.check_secret(method, &mut faults);
         check_together(&settings, &mut faults);
@@ -219,7 +223,7 @@ fn check_together(settings: &ClientSettings, faults: &mut Faults) {
     let may = |grant_type| settings.grant_types.contains(&grant_type);
     if may(GrantType::AuthorizationCode) && settings.redirect_uris.is_empty() {
         // Faulty URIs were named already.
-        if !faults.0.iter().any(|fault| fault.field == "redirect_uris") {
+        if !faults.has("redirect_uris") {
             faults.add(
                 "redirect_uris",
                 "the grant type authorization_code needs at least one redirect URI",
@@ -246,124 +250,5 @@ fn check_together(settings: &ClientSettings, faults: &mut Faults) {
     }
 }
 
-#[derive(Default)]
-struct Faults(Vec<MetadataFault>);
-
-impl Faults {
-    fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.push(MetadataFault {
-            field,
-            message: message.into(),
-        });
-    }
-
-    fn keep<T, E: std::fmt::Display>(
-        &mut self,
-        field: &'static str,
-        result: Result<T, E>,
-    ) -> Option<T> {
-        result
-            .map_err(|error| self.add(field, error.to_string()))
-            .ok()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn web() -> NewClient {
-        NewClient {
-            client_id: Some("web".to_owned()),
-            redirect_uris: vec!["https://app.example/cb".to_owned()],
-            ..NewClient::default()
-        }
-    }
-
-    #[track_caller]
-    fn check(client: &NewClient, expect: &[&str]) {
-        let fields: Vec<&str> = match client.check() {
-            Ok(_) => Vec::new(),
-            Err(faults) => faults.iter().map(|fault| fault.field).collect(),
-        };
-        assert_eq!(fields, expect, "{client:?}");
-    }
-
-    #[test]
-    fn defaults_are_those_of_rfc_7591_and_safe() {
-        let checked = web().check().unwrap();
-        let settings = checked.settings;
-        assert_eq!(
-            settings.token_endpoint_auth_method,
-            AuthMethod::ClientSecretBasic
-        );
-        assert_eq!(settings.grant_types, [GrantType::AuthorizationCode]);
-        assert!(settings.require_pkce && !settings.skip_consent);
-        assert_eq!(settings.client_name, "web");
-    }
-
-    #[test]
-    fn every_fault_is_named_at_once() {
-        check(&web(), &[]);
-        let mut client = web();
-        client.client_id = Some("a b".to_owned());
-        client.token_endpoint_auth_method = Some("private_key_jwt".to_owned());
-        client.grant_types = Some(vec!["password".to_owned()]);
-        client.redirect_uris = vec![
-            "javascript:alert(1)".to_owned(),
-            "http://evil.example".to_owned(),
-        ];
-        client.scope = Some("é".to_owned());
-        check(
-            &client,
-            &[
-                "client_id",
-                "token_endpoint_auth_method",
-                "grant_types",
-                "redirect_uris",
-                "redirect_uris",
-                "scope",
-            ],
-        );
-    }
-
-    #[test]
-    fn fields_that_contradict_each_other_are_faults() {
-        let public = NewClient {
-            token_endpoint_auth_method: Some("none".to_owned()),
-            ..web()
-        };
-        check(&public, &[]);
-        let mut client = public.clone();
-        client.client_secret = Some("x".repeat(40));
-        check(&client, &["client_secret"]);
-        let mut client = public.clone();
-        client.require_pkce = Some(false);
-        check(&client, &["require_pkce"]);
-        let mut client = public;
-        client.grant_types = Some(vec!["client_credentials".to_owned()]);
-        check(&client, &["grant_types"]);
-        let mut client = web();
-        client.require_pkce = Some(false);
-        check(&client, &[]);
-        client.redirect_uris.clear();
-        check(&client, &["redirect_uris"]);
-        client.grant_types = Some(vec!["refresh_token".to_owned()]);
-        check(&client, &["grant_types"]);
-    }
-
-    #[test]
-    fn a_guessable_secret_is_refused() {
-        for (secret, allowed) in [
-            ("secret", false),
-            ("1234567", false),
-            ("12345678", true),
-            ("0123456789012345678901", true),
-            ("01234567890123456789 1", false),
-        ] {
-            let mut client = web();
-            client.client_secret = Some(secret.to_owned());
-            assert_eq!(client.check().is_ok(), allowed, "{secret}");
-        }
-    }
-}
+mod tests;

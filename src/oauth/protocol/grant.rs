@@ -1,0 +1,14 @@
+//! What one authorization gave beyond its scopes.
+
+use serde::{Deserialize, Serialize};
+
+use super::confirmation::Confirmation;
+
+/// Kept with the grant as one JSON object: every token that comes from it follows this.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GrantDetails {
+    /// The key that its refresh tokens are bound to: those of a public client (RFC 9449 section 5, RFC 8705 section 4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_bound_to: Option<Confirmation>,
+}
