@@ -1,5 +1,8 @@
 //! OpenID AuthZEN Authorization API 1.0, rule by rule of its certification.
 
+mod interop;
+mod records;
+mod scenario;
 mod search;
 
 use serde_json::{Value, json};
