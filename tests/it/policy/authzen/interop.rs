@@ -164,7 +164,7 @@ async fn the_todo_application_with_owners_in_the_request_one_by_one_and_boxcarre
             for action in ["can_update_todo", "can_delete_todo"] {
                 let mut items = Vec::new();
                 let mut expect = Vec::new();
-                for owner in person.owners() {
+                for owner in PEOPLE {
                     let permitted = person.may(action, owner);
                     let request = asked(subject.clone(), action, named(owner));
                     assert_eq!(scenario.permits(&request).await, permitted, "{request}");
