@@ -182,7 +182,9 @@ func TestSpiceDB(t *testing.T) {
 	}
 }
 
-func replay(t *testing.T, name, path string) {
+// parts reads a file, and of it the schema and the relationships.
+func parts(t *testing.T, path string) (file, schema, []relationship) {
+	t.Helper()
 	read, err := readFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -195,6 +197,11 @@ func replay(t *testing.T, name, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return read, from, written
+}
+
+func replay(t *testing.T, name, path string) {
+	read, from, written := parts(t, path)
 	asked, expected := readAssertions(t, read)
 	translated := translate(from)
 	var made store
