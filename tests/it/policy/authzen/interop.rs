@@ -75,11 +75,11 @@ impl Person {
         }
     }
 
-    /// Each user is asked about a todo of another's (the next's for Rick, Rick's for the others) and their own.
+    /// Each user is asked about their own todo, and about that of the first other in the list.
     fn owners(&self) -> [&'static Self; 2] {
         let own = PEOPLE.iter().find(|one| one.mail == self.mail).unwrap();
-        let other = if own.todo == PEOPLE[0].todo { 1 } else { 0 };
-        [own, &PEOPLE[other]]
+        let other = PEOPLE.iter().find(|one| one.mail != own.mail).unwrap();
+        [own, other]
     }
 }
 

@@ -115,5 +115,8 @@ pub fn entity(of_type: &str, id: &str) -> Value {
 
 /// One question.
 pub fn asked(subject: Value, action: &str, resource: Value) -> Value {
-    json!({"subject": subject, "action": {"name": action}, "resource": resource})
+    let mut request = json!({"action": {"name": action}});
+    request["subject"] = subject;
+    request["resource"] = resource;
+    request
 }
