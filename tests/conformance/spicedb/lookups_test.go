@@ -63,7 +63,7 @@ func loaded(t *testing.T, data string) store {
 	t.Helper()
 	_, from, written := parts(t, filepath.Join(steelthread, "testdata", data+".yaml"))
 	translated := translate(from)
-	return newStore(t, translated, translated.tuples(written, nil))
+	return newStore(t, translated, translated.tuples(written, nil), true)
 }
 
 // results reads what SpiceDB answers; pages are put together.
@@ -96,7 +96,7 @@ func results(t *testing.T, name string) (all []string) {
 func (s store) collects(t *testing.T, path string, question entry, field string, text func(any) string) (all []string) {
 	t.Helper()
 	for {
-		answer := made(t, string(s)+path, question)
+		answer := made(t, s.path+path, question)
 		entries, _ := answer[field].([]any)
 		for _, one := range entries {
 			all = append(all, text(one))
@@ -200,7 +200,7 @@ func TestBulkChecks(t *testing.T) {
 			}
 			checks = append(checks, check)
 		}
-		answers := made(t, string(stored)+"/batch-check", entry{"checks": checks})["result"].(entry)
+		answers := made(t, stored.path+"/batch-check", entry{"checks": checks})["result"].(entry)
 		for n, line := range lines {
 			t.Run(data+" "+line, func(t *testing.T) {
 				_, expected, _ := strings.Cut(line, " -> PERMISSIONSHIP_")
