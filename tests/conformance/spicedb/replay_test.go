@@ -224,6 +224,12 @@ func replay(t *testing.T, name, path string) {
 		}
 		t.Run(title, func(t *testing.T) {
 			made := newStore(t, translated, tuples, stored)
+			if stored {
+				t.Run("the lists are what the checks say", func(t *testing.T) {
+					swept := newSweep(made, from, slices.Concat(written, asked))
+					t.Logf("%d checks", swept.run(t))
+				})
+			}
 			for n, one := range asked {
 				// A slash would begin a test's subtest.
 				title := strings.ReplaceAll(expected[n]+" "+one.String(), "/", ".")

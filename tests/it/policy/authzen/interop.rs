@@ -141,6 +141,31 @@ async fn the_todo_application_with_mail_addresses_and_owners_in_tuples() {
     }
 }
 
+#[tokio::test]
+async fn the_todo_application_with_a_user_who_is_an_evil_genius_only() {
+    // Not asked at the events; OpenFGA's tests of its own model for them do.
+    for engine in engines() {
+        let mut tuples = todo_tuples(|person| person.pid.to_owned());
+        tuples.push(key(("user:peter", "evil_genius", "list:all")));
+        let scenario = Scenario::start(engine, TODO_MODEL, &tuples).await;
+        for (action, id, expect) in [
+            ("can_read_todos", "todo-1".to_owned(), true),
+            ("can_create_todo", "todo-1".to_owned(), true),
+        ]
+        .into_iter()
+        .chain(PEOPLE.iter().flat_map(|person| {
+            let id = format!("{TODO}{}", person.todo);
+            [
+                ("can_update_todo", id.clone(), true),
+                ("can_delete_todo", id, false),
+            ]
+        })) {
+            let request = asked(entity("user", "peter"), action, entity("todo", &id));
+            assert_eq!(scenario.permits(&request).await, expect, "{request}");
+        }
+    }
+}
+
 /// A todo of which the request says whose it is.
 fn named(owner: &Person) -> Value {
     let mut resource = entity("todo", &format!("{TODO}{ANY_TODO}"));
