@@ -159,7 +159,7 @@ impl Session {
             token => tokens.read_page(&list, token)?.into_iter().next(),
         };
         let mut found = ListPage::default();
-        let mut shown = String::new();
+        let mut shown = after.clone().unwrap_or_default();
         for name in self.view.actions_of(asked.object.type_name()) {
             if after.as_deref().is_some_and(|after| name.as_str() <= after) {
                 continue;
@@ -216,8 +216,8 @@ impl Page {
             Some(_) => return Err(ApiError::invalid("`page.token` must be a string")),
         }
         if let Some(limit) = present(given, "limit") {
-            let limit = limit.as_u64().filter(|limit| *limit > 0).ok_or_else(|| {
-                ApiError::invalid("`page.limit` must be a whole number greater than 0")
+            let limit = limit.as_u64().ok_or_else(|| {
+                ApiError::invalid("`page.limit` must be a whole number of 0 or more")
             })?;
             page.limit = usize::try_from(limit).map_or(LIST_ENTRIES, |n| n.min(LIST_ENTRIES));
         }
