@@ -10,7 +10,7 @@
 //! interpreter made for trusted text does not give: a bound on every evaluation, no panic on any value, the
 //! static types of OpenFGA's conditions, and its addresses.
 //!
-//! Left out of CEL, and refused when a condition is compiled: bytes, messages, types as values, and names of time zones.
+//! Left out of CEL, and refused when a condition is compiled: bytes, messages, and types as values.
 
 mod convert;
 mod duration;
