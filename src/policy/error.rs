@@ -37,6 +37,9 @@ pub enum PolicyError {
     /// A model makes no sense.
     #[error("{}", first(.0))]
     InvalidModel(Vec<ModelError>),
+    /// Conditions in tuples are not switched on.
+    #[error("`$expression` is experimental; set `policy.inline_expressions = true` to write it")]
+    InlineExpressions,
     /// A model is larger than allowed.
     #[error("the model has {found} bytes; at most {limit} are allowed")]
     ModelTooLarge {

@@ -11,6 +11,7 @@ pub use print::print;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::condition::INLINE;
 use super::lexer::{Spanned, Token, lex, place};
 use super::model::{
     Model, Origin, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition,
@@ -292,7 +293,7 @@ impl<'a> Parser<'a> {
             let mut condition = None;
             if self.peek() == Token::Word("with") {
                 self.advance();
-                condition = Some(self.word("a condition's name after `with`")?.to_owned());
+                condition = Some(self.condition_name()?);
             }
             list.push(Restriction {
                 type_name,
@@ -306,6 +307,20 @@ impl<'a> Parser<'a> {
             }
             self.advance();
         }
+    }
+
+    /// A condition's name, or `$expression`.
+    fn condition_name(&mut self) -> Result<String, DslError> {
+        let start = self.current();
+        let is_inline = start.token == Token::Mark('$')
+            && self.following().token == Token::Word(INLINE.trim_start_matches('$'))
+            && self.following().at == start.at + 1;
+        if is_inline {
+            self.next += 2;
+            return Ok(INLINE.to_owned());
+        }
+        let name = self.word("a condition's name after `with`")?;
+        Ok(name.to_owned())
     }
 
     pub(super) fn current(&self) -> Spanned<'a> {

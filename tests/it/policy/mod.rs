@@ -7,6 +7,7 @@ mod authzen;
 mod cases;
 mod explain;
 mod freshness;
+mod inline;
 mod limits;
 mod lists;
 mod modules;

@@ -59,7 +59,11 @@ fn fixed(hours: &str, minutes: &str) -> Option<UtcOffset> {
     let hour = part(hours).filter(|hour| (-23..=23).contains(hour))?;
     let minute = part(minutes).filter(|minute| (0..=59).contains(minute))?;
     // The sign is for the minutes too, also where the hours are `-00`.
-    let minute = if hours.starts_with('-') { -minute } else { minute };
+    let minute = if hours.starts_with('-') {
+        -minute
+    } else {
+        minute
+    };
     UtcOffset::from_hms(hour, minute, 0).ok()
 }
 
