@@ -46,7 +46,7 @@ const EXPRESSION_LIMIT_BYTES: usize = 512;
 /// The most parameters of one condition.
 const PARAMETER_LIMIT: usize = 25;
 /// The most lists and maps in each other in a parameter's type.
-const NESTING_LIMIT: usize = 5;
+pub(super) const NESTING_LIMIT: usize = 5;
 /// The most levels of an expression.
 const EXPRESSION_DEPTH_LIMIT: u16 = 48;
 /// The most steps of one evaluation, counted as cel-go does.
