@@ -8,6 +8,7 @@ mod cases;
 mod explain;
 mod freshness;
 mod inline;
+mod language;
 mod limits;
 mod lists;
 mod modules;
