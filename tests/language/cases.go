@@ -15,6 +15,7 @@ import (
 	"sort"
 	"strings"
 
+	openfgav1 "github.com/openfga/api/proto/openfga/v1"
 	"github.com/openfga/language/pkg/go/transformer"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -24,8 +25,15 @@ import (
 // changed is how many changed texts are made of each.
 const changed = 12
 
+type file struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
 type verdict struct {
 	Text string `json:"text"`
+	// Files are the files of a modular model; then there is no text.
+	Files []file `json:"files"`
 	// Model is the JSON form; none when the text is refused.
 	Model json.RawMessage `json:"model"`
 	// Refused says why the text is.
@@ -40,6 +48,8 @@ var (
 	inGo   = regexp.MustCompile("`(\\s*model\\s*\\n\\s*schema 1[^`]*)`")
 	inYAML = regexp.MustCompile(`^(\s*)(?:- )?model: \|\s*$`)
 	tokens = regexp.MustCompile(`[\w$-]+|[ \t]+|\n|.`)
+	head   = regexp.MustCompile(`model\s*\n\s*schema\s+\S+`)
+	named  = regexp.MustCompile(`\btype +(\w+)`)
 	word   = regexp.MustCompile(`^[\w$-]+$`)
 )
 
@@ -123,15 +133,48 @@ func judge(text string) (of verdict) {
 	if printed, err := transformer.TransformJSONStringToDSL(string(of.Model)); err == nil {
 		of.Printed = *printed
 	}
+	of.Invalid = invalid(model)
+	return of
+}
+
+// invalid says why a model is.
+func invalid(model *openfgav1.AuthorizationModel) (why string) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			of.Invalid = fmt.Sprint("panic: ", fault)
+			why = fmt.Sprint("panic: ", fault)
 		}
 	}()
 	model.Id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 	if _, err := typesystem.NewAndValidate(context.Background(), model); err != nil {
-		of.Invalid = err.Error()
+		return err.Error()
 	}
+	return ""
+}
+
+// modular makes a text the first of two files; the second extends a type of it.
+func modular(text string) (of verdict) {
+	name := named.FindStringSubmatch(text)
+	if name == nil {
+		name = []string{"", "nothing"}
+	}
+	more := fmt.Sprintf("module two\n\ntype two\n\nextend type %s\n  relations\n    define more: [two]\n", name[1])
+	of.Files = []file{{"one.fga", head.ReplaceAllString(text, "module one")}, {"sub/two.fga", more}}
+	defer func() {
+		if fault := recover(); fault != nil {
+			of.Refused = fmt.Sprint("panic: ", fault)
+		}
+	}()
+	var files []transformer.ModuleFile
+	for _, one := range of.Files {
+		files = append(files, transformer.ModuleFile{Name: one.Name, Contents: one.Text})
+	}
+	model, err := transformer.TransformModuleFilesToModel(files, "1.2")
+	if err != nil {
+		of.Refused = err.Error()
+		return of
+	}
+	of.Model, _ = protojson.Marshal(model)
+	of.Invalid = invalid(model)
 	return of
 }
 
@@ -158,8 +201,11 @@ func main() {
 	lines := json.NewEncoder(out)
 	for _, text := range list {
 		_ = lines.Encode(judge(text))
+		_ = lines.Encode(modular(text))
 		for range changed {
-			_ = lines.Encode(judge(change(text, random)))
+			other := change(text, random)
+			_ = lines.Encode(judge(other))
+			_ = lines.Encode(modular(other))
 		}
 	}
 }

@@ -19,7 +19,7 @@ type doc
 
 const ANNE: (&str, &str, &str) = ("user:anne", "viewer", "doc:plan");
 
-fn with(tuple: (&str, &str, &str), context: Value) -> Value {
+fn with(tuple: (&str, &str, &str), context: &Value) -> Value {
     let mut key = key(tuple);
     key["condition"] = json!({"name": "$expression", "context": context});
     key
@@ -49,7 +49,7 @@ async fn neither_a_model_nor_a_tuple_names_it_unless_it_is_switched_on() {
                 .contains("policy.inline_expressions")
         );
         reply.is_error(400, "validation_error");
-        let body = json!({"writes": {"tuple_keys": [with(ANNE, channel())]}});
+        let body = json!({"writes": {"tuple_keys": [with(ANNE, &channel())]}});
         let reply = api.post(&format!("{store}/write"), body).await;
         assert!(
             reply.body["message"]
@@ -66,7 +66,7 @@ async fn every_answer_counts_a_tuple_by_the_condition_in_it() {
     for engine in engines() {
         let api = Api::start_with(engine, |config| config.policy_inline_expressions = true).await;
         let store = api.store(MODEL).await;
-        let body = json!({"writes": {"tuple_keys": [with(ANNE, channel())]}});
+        let body = json!({"writes": {"tuple_keys": [with(ANNE, &channel())]}});
         assert_eq!(api.post(&format!("{store}/write"), body).await.status, 200);
         let path = format!("{store}/check");
         let check = |body: Value| api.post(&path, body);
@@ -113,7 +113,7 @@ async fn every_answer_counts_a_tuple_by_the_condition_in_it() {
         // A tuple that is sent along takes the stored one's place.
         let mut body = asked("y");
         body["contextual_tuples"] =
-            json!({"tuple_keys": [with(ANNE, json!({"expression": "channel == 'y'"}))]});
+            json!({"tuple_keys": [with(ANNE, &json!({"expression": "channel == 'y'"}))]});
         assert_eq!(check(body).await.body["allowed"], json!(true));
     }
 }
@@ -138,7 +138,7 @@ async fn a_condition_that_does_not_compile_is_not_written() {
                 "not an allowed type restriction",
             ),
         ] {
-            let tuple = with(tuple, context);
+            let tuple = with(tuple, &context);
             let body = json!({"writes": {"tuple_keys": [tuple]}});
             let reply = api.post(&format!("{store}/write"), body).await;
             assert!(
@@ -149,7 +149,7 @@ async fn a_condition_that_does_not_compile_is_not_written() {
             let mut body = asked("x");
             body["contextual_tuples"] = json!({"tuple_keys": [tuple]});
             let reply = api.post(&format!("{store}/check"), body).await;
-            reply.is_error(400, "validation_error");
+            reply.is_error(400, "invalid_tuple");
         }
     }
 }

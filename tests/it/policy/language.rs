@@ -5,13 +5,17 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use tessera::policy::engine::model::Model;
+use tessera::policy::engine::model::{Model, Schema};
+use tessera::policy::engine::modules::merge;
 use tessera::policy::engine::validate::{ModelError, RelationFault, validate};
 use tessera::policy::engine::{dsl, json};
 
 #[derive(Deserialize)]
 struct Case {
+    /// Empty when the case is a modular model.
     text: String,
+    #[serde(default)]
+    files: Option<Vec<File>>,
     /// The JSON form; none when OpenFGA refuses the text.
     model: Option<Value>,
     refused: String,
@@ -19,6 +23,12 @@ struct Case {
     printed: String,
     /// Why the model is invalid.
     invalid: String,
+}
+
+#[derive(Deserialize)]
+struct File {
+    name: String,
+    text: String,
 }
 
 /// What comes of a case.
@@ -29,7 +39,30 @@ enum Outcome {
     Different(String),
 }
 
+fn compare_modular(case: &Case, files: &[File]) -> Outcome {
+    let files: Vec<(String, String)> = files
+        .iter()
+        .map(|file| (file.name.clone(), file.text.clone()))
+        .collect();
+    let ours = merge(Schema::V1_2, &files).map(trimmed);
+    if !case.invalid.is_empty() {
+        return invalid(ours.ok().as_ref(), case);
+    }
+    match (ours, &case.model) {
+        (Ok(_), None) => Outcome::Lenient,
+        (Err(_), None) => Outcome::Same,
+        (Err(faults), Some(_)) => Outcome::Different(format!("refused here: {faults:?}")),
+        (Ok(ours), Some(theirs)) => match json::parse(theirs).map(trimmed) {
+            Ok(theirs) if theirs == ours => Outcome::Same,
+            theirs => Outcome::Different(format!("other model: {theirs:?}\n{ours:?}")),
+        },
+    }
+}
+
 fn compare(case: &Case) -> Outcome {
+    if let Some(files) = &case.files {
+        return compare_modular(case, files);
+    }
     let ours = dsl::parse(&case.text).map(trimmed);
     let Some(theirs) = &case.model else {
         return match ours {
@@ -38,10 +71,7 @@ fn compare(case: &Case) -> Outcome {
         };
     };
     if !case.invalid.is_empty() {
-        return match ours.map(|model| validate(&model)) {
-            Ok(Ok(())) => Outcome::Different(format!("valid here: {}", case.invalid)),
-            Ok(Err(_)) | Err(_) => Outcome::Same,
-        };
+        return invalid(ours.ok().as_ref(), case);
     }
     let ours = match ours {
         Ok(ours) => ours,
@@ -63,6 +93,14 @@ fn compare(case: &Case) -> Outcome {
         Ok(_) => Outcome::Different(format!("other model when printed:\n{}", case.printed)),
         Err(errors) => Outcome::Different(format!("print refused here: {errors}")),
     }
+}
+
+/// Whether an invalid model is one here too, or no model at all.
+fn invalid(ours: Option<&Model>, case: &Case) -> Outcome {
+    if ours.is_some_and(|model| validate(model).is_ok()) {
+        return Outcome::Different(format!("valid here: {}", case.invalid));
+    }
+    Outcome::Same
 }
 
 /// OpenFGA keeps some of the blanks around the lines of an expression and loses others.
@@ -99,7 +137,9 @@ fn texts_mean_what_they_mean_to_openfga() {
             Outcome::Lenient => lenient += 1,
             Outcome::Different(difference) => {
                 failed += 1;
-                println!("FAILED {difference}\n{}", case.text);
+                let files = case.files.iter().flatten();
+                let files: Vec<&str> = files.map(|file| file.text.as_str()).collect();
+                println!("FAILED {difference}\n{}{}", case.text, files.join("\n"));
             }
         }
     }

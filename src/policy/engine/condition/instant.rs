@@ -2,8 +2,6 @@
 //!
 //! The zones are those that are compiled in; the machine's own database is not asked.
 
-use std::sync::LazyLock;
-
 use jiff::tz::TimeZoneDatabase;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
@@ -12,9 +10,6 @@ use time::{OffsetDateTime, UtcOffset};
 const EARLIEST: i128 = -62_135_596_800_000_000_000;
 /// 9999-12-31T23:59:59.999999999Z in nanoseconds since 1970.
 const LATEST: i128 = 253_402_300_799_999_999_999;
-
-/// The IANA database.
-static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 /// The text in nanoseconds since 1970.
 pub(super) fn parse(text: &str) -> Option<i128> {
@@ -68,7 +63,7 @@ fn fixed(hours: &str, minutes: &str) -> Option<UtcOffset> {
 }
 
 fn named(name: &str, nanos: i128) -> Option<UtcOffset> {
-    let zone = ZONES.get(name).ok()?;
+    let zone = TimeZoneDatabase::bundled().get(name).ok()?;
     // The database would find `europe/berlin` too, which cel-go does not know.
     if zone.iana_name() != Some(name) {
         return None;
