@@ -282,9 +282,10 @@ type
 type folder
   define i: [user]
   define j: i from
+  define jj: [user]
 typ team
   relations
-    define k: but
+    define k: a but b
 condition c(x: text) { true }
 condition d() { true }
 extend type doc
@@ -311,16 +312,16 @@ fn every_fault_is_told_with_its_place() {
         "17:22 expected a type: `user`, `user:*` or `group#member`, found `]`",
         "19:3 expected `relations` on a line of its own",
         "20:19 expected the relation that leads to the other objects, found the end of the line",
-        "21:1 expected `define`, `type` or `condition`, found `typ`",
-        "23:18 expected `not` after `but`",
-        "24:16 `text` is no type here",
-        "25:13 expected a parameter's name",
-        "26:1 `extend` belongs to modular models",
-        "28:23 `or`, `and` and `but not` are not mixed",
-        "29:21 the expression of condition `e` is empty",
-        "30:11 expected the end of the line, found `more`",
-        "31:13 expected the end of the line, found `now`",
-        "32:22 expected the end of the line, found `[`",
+        "22:1 expected `define`, `type` or `condition`, found `typ`",
+        "24:21 expected `not` after `but`",
+        "25:16 `text` is no type here",
+        "26:13 expected a parameter's name",
+        "27:1 `extend` belongs to modular models",
+        "29:23 `or`, `and` and `but not` are not mixed",
+        "30:21 the expression of condition `e` is empty",
+        "31:11 expected the end of the line, found `more`",
+        "32:13 expected the end of the line, found `now`",
+        "33:22 expected the end of the line, found `[`",
     ];
     for (at, expected) in expected.iter().enumerate() {
         let found = found.get(at).map_or("nothing", String::as_str);
