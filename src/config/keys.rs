@@ -332,4 +332,9 @@ pub static KEYS: &[Key] = &[
         Kind::OptionalText(|d| &mut d.config.policy_default_store),
         "Id or name of the store that the AuthZEN endpoints at the root, such as /access/v1/evaluation, ask. Without it they answer 404; those under /stores/{store} work always.",
     ),
+    key(
+        "policy.inline_expressions",
+        Kind::Switch(|d| &mut d.config.policy_inline_expressions),
+        "Experimental, as in OpenFGA: models may write `with $expression`, and tuples then bring a condition's text along.",
+    ),
 ];

@@ -60,6 +60,8 @@ pub struct Config {
     pub policy_max_staleness_seconds: Seconds,
     /// Id or name of the store that the AuthZEN endpoints at the root ask.
     pub policy_default_store: Option<String>,
+    /// Whether models and tuples may be written whose conditions stand in the tuples.
+    pub policy_inline_expressions: bool,
 }
 
 /// PEM files for rustls.
@@ -219,6 +221,7 @@ impl Default for Config {
             passwords: Passwords { min_chars: 15 },
             policy_max_staleness_seconds: Seconds::new(5),
             policy_default_store: None,
+            policy_inline_expressions: false,
         }
     }
 }

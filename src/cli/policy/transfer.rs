@@ -8,7 +8,7 @@ use super::source::{Store, StoreFlags};
 use super::{Failure, Settings, now, print, refused};
 use crate::policy::engine::relationship::Relationship;
 use crate::policy::tuple_file::{self, COLUMNS, Format, TupleKey};
-use crate::policy::{Changes, OnConflict, TupleQuery};
+use crate::policy::{Changes, OnConflict, TupleQuery, allow_tuples};
 
 /// Tuples written at a time: the most that one write may hold.
 const BATCH: usize = 100;
@@ -97,6 +97,7 @@ async fn write(store: &Store, writes: Vec<Relationship>) -> Result<(), Failure> 
     match store {
         Store::Remote(remote) => remote.write(&writes).await,
         Store::Local(app, id) => {
+            allow_tuples(&app.config, &writes)?;
             let changes = Changes {
                 writes,
                 on_duplicate: OnConflict::Ignore,

@@ -127,6 +127,7 @@ impl From<PolicyError> for ApiError {
                 Self::bad("exceeded_entity_limit", &error)
             }
             PolicyError::StoreName
+            | PolicyError::InlineExpressions
             | PolicyError::Tuple(_)
             | PolicyError::NotAdmitted { .. }
             | PolicyError::UnknownSubject(_)

@@ -19,7 +19,7 @@ mod written;
 use rustc_hash::FxHashMap;
 
 pub(super) use self::several::{Checker, Numbered, introduce, named, object_type};
-pub(super) use self::written::counts;
+pub(super) use self::written::{counts, steps_of};
 
 use self::asked::{Asked, Who, relation_of, type_of};
 use self::value::Value;

@@ -10,10 +10,10 @@ pub(super) use self::feeds::{Entry, Through};
 use self::feeds::Feeds;
 
 use super::admit::{NotAdmitted, admit};
-use super::condition::CompiledCondition;
+use super::condition::{CompiledCondition, ConditionError, INLINE, InlineConditions};
 use super::graph::{GraphFull, Symbol, Symbols};
 use super::model::{Model, Restriction, Rewrite, SubjectForm};
-use super::relationship::Relationship;
+use super::relationship::{Context, Relationship, TupleCondition};
 
 /// A compiled model. Valid for every snapshot of the store whose [`Symbols`] it was compiled with.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Program {
     relations: Vec<RelationProgram>,
     by_symbols: HashMap<(Symbol, Symbol), RelationIndex>,
     conditions: HashMap<String, CompiledCondition>,
+    inline: InlineConditions,
     feeds: Feeds,
 }
 
@@ -121,6 +122,7 @@ impl Program {
                     Some((name.clone(), compiled))
                 })
                 .collect(),
+            inline: InlineConditions::default(),
             feeds: Feeds::default(),
             model: Arc::clone(model),
         };
@@ -170,18 +172,43 @@ impl Program {
     /// Checks a tuple against the model, with what it fixes of its condition's parameters.
     pub fn admit(&self, relationship: &Relationship) -> Result<(), NotAdmitted> {
         admit(&self.model, relationship)?;
-        if let Some(named) = &relationship.limits.condition {
-            let condition = self
-                .condition(&named.name)
-                .ok_or_else(|| NotAdmitted::UndefinedCondition(named.name.clone()))?;
-            condition.admit_context(&named.context)?;
+        let Some(named) = &relationship.limits.condition else {
+            return Ok(());
+        };
+        if named.name == INLINE {
+            self.inline.get(&named.context)?;
+            return Ok(());
         }
-        Ok(())
+        let condition = self
+            .conditions
+            .get(&named.name)
+            .ok_or_else(|| NotAdmitted::UndefinedCondition(named.name.clone()))?;
+        Ok(condition.admit_context(&named.context)?)
     }
 
-    /// A condition that compiles.
-    pub(super) fn condition(&self, name: &str) -> Option<&CompiledCondition> {
-        self.conditions.get(name)
+    /// Whether a tuple's condition is met; `None` if the model does not admit the tuple with it (any more).
+    pub(super) fn is_met(
+        &self,
+        named: &TupleCondition,
+        gate: &Gate,
+        request: &Context,
+    ) -> Result<Option<bool>, ConditionError> {
+        if !gate.conditions.contains(&named.name) {
+            return Ok(None);
+        }
+        if named.name == INLINE {
+            let condition = self.inline.get(&named.context);
+            let condition = condition.map_err(ConditionError::Inline)?;
+            return condition.evaluate(&Context::new(), request).map(Some);
+        }
+        let Some(condition) = self.conditions.get(&named.name) else {
+            return Ok(None);
+        };
+        match condition.evaluate(&named.context, request) {
+            // The model has changed under the tuple.
+            Err(_) if condition.admit_context(&named.context).is_err() => Ok(None),
+            result => result.map(Some),
+        }
     }
 
     fn direct(&self, restrictions: &[Restriction], symbols: &Symbols) -> Result<Direct, GraphFull> {

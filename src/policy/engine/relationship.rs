@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use super::condition::INLINE;
 use super::tuple::Tuple;
 use crate::base::time::Timestamp;
 
@@ -50,6 +51,13 @@ impl Limits {
     /// Whether the tuple counts always.
     pub const fn is_empty(&self) -> bool {
         self.condition.is_none() && self.expires_at.is_none()
+    }
+
+    /// Whether the tuple holds its condition's text itself.
+    pub fn is_inline(&self) -> bool {
+        self.condition
+            .as_ref()
+            .is_some_and(|condition| condition.name == INLINE)
     }
 
     /// Whether the tuple has expired at an instant.

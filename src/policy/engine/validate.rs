@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 pub use conditions::{CONDITIONS, DefinitionFault, EXPRESSION_BYTES, PARAMETERS};
 
+use super::condition::INLINE;
 use super::model::{Model, Relation, Rewrite, SubjectForm, TypeDefinition};
 use super::tuple::{is_relation, is_type};
 
@@ -232,6 +233,7 @@ fn restriction_faults(model: &Model, relation: &Relation, assignable: bool) -> V
             faults.push(RelationFault::DuplicateRestriction(restriction.to_string()));
         }
         if let Some(name) = &restriction.condition
+            && name != INLINE
             && !model.conditions.contains_key(name)
         {
             faults.push(RelationFault::UndefinedCondition(name.clone()));

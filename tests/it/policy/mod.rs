@@ -7,6 +7,8 @@ mod authzen;
 mod cases;
 mod explain;
 mod freshness;
+mod inline;
+mod language;
 mod limits;
 mod lists;
 mod modules;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::base::time::Timestamp;
+use crate::policy::engine::condition::INLINE;
 use crate::policy::engine::dsl;
-use crate::policy::engine::relationship::{Context, Limits};
+use crate::policy::engine::relationship::{Context, Limits, Relationship, TupleCondition};
 use crate::policy::engine::tuple::Tuple;
 
 const GROUPS: &str = "model
@@ -197,6 +198,44 @@ fn a_lattice_of_groups_is_visited_once() {
         ask(&deep, "group:0.0#member@user:anne"),
         Err(CheckError::TooDeep)
     );
+}
+
+#[test]
+fn conditions_that_stand_in_tuples_count_as_many_steps() {
+    let model = "model
+  schema 1.1
+type user
+type group
+  relations
+define owner: [user]
+define member: [user] or owner
+type doc
+  relations
+define viewer: [group#member with $expression]
+";
+    let limits = Limits {
+        condition: Some(TupleCondition {
+            name: INLINE.to_owned(),
+            context: Context::from_iter([("expression".to_owned(), "true".into())]),
+        }),
+        ..Limits::default()
+    };
+    for (groups, expected) in [(5_000, Ok(false)), (12_000, Err(CheckError::Exhausted))] {
+        let mut world = world(model, &[]);
+        for n in 0..groups {
+            let relationship = Relationship {
+                tuple: tuple(&format!("doc:1#viewer@group:{n}#member")),
+                limits: limits.clone(),
+            };
+            world.1.insert(&relationship).unwrap();
+        }
+        let answer = ask(&world, "doc:1#viewer@user:anne");
+        assert_eq!(
+            answer.map(|decision| decision.allowed),
+            expected,
+            "{groups}"
+        );
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::policy::engine::relationship::{Circumstances, Limits};
 
 /// From so many usersets on, the subject's own memberships are looked at first.
 const WIDE_USERSETS: usize = 8;
+/// What a condition that stands in a tuple counts as.
+const INLINE_STEPS: u32 = 30;
 
 impl Run<'_> {
     /// The tuples written on the relation itself. Those that the model does not admit (any more) are skipped.
@@ -55,6 +57,9 @@ impl Run<'_> {
 
     /// Whether a tuple counts.
     fn counts(&mut self, subjects: &Subjects, subject: SubjectId, gate: &Gate) -> Value {
+        self.steps = self
+            .steps
+            .saturating_add(steps_of(subjects.limits(subject)));
         match counts(
             self.program,
             self.circumstances,
@@ -160,6 +165,15 @@ impl Run<'_> {
     }
 }
 
+/// The steps that a tuple costs beside its own: its condition may have to be parsed first.
+pub(in crate::policy::engine) fn steps_of(limits: Option<&Limits>) -> u32 {
+    if limits.is_some_and(Limits::is_inline) {
+        INLINE_STEPS
+    } else {
+        0
+    }
+}
+
 /// Whether a tuple counts: admitted by the model, not expired, its condition met.
 pub(in crate::policy::engine) fn counts(
     program: &Program,
@@ -176,17 +190,8 @@ pub(in crate::policy::engine) fn counts(
     let Some(named) = &limits.condition else {
         return Ok(gate.plain);
     };
-    let Some(condition) = program
-        .condition(&named.name)
-        .filter(|_| gate.conditions.contains(&named.name))
-    else {
-        return Ok(false);
-    };
-    match condition.evaluate(&named.context, circumstances.context) {
-        // The model has changed under the tuple: it is not admitted any more.
-        Err(_) if condition.admit_context(&named.context).is_err() => Ok(false),
-        result => result,
-    }
+    let met = program.is_met(named, gate, circumstances.context)?;
+    Ok(met == Some(true))
 }
 
 impl Gate {

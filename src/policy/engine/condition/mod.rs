@@ -5,18 +5,20 @@
 //! | the types of an expression, before any value is seen | `typing`, `overloads` |
 //! | a context's JSON as typed values | `convert`, `number`, `duration`, `instant`, `ip` |
 //! | the expression on these values | `eval`, `functions`, `operators`, `value` |
+//! | a condition that stands in a tuple | `inline` |
 //!
 //! The `cel` crate parses; types and evaluation are done here, because a permission check needs what an
 //! interpreter made for trusted text does not give: a bound on every evaluation, no panic on any value, the
 //! static types of OpenFGA's conditions, and its addresses.
 //!
-//! Left out of CEL, and refused when a condition is compiled: bytes, messages, types as values, and names of time zones.
+//! Left out of CEL, and refused when a condition is compiled: bytes, messages, and types as values.
 
 mod convert;
 mod duration;
 mod error;
 mod eval;
 mod functions;
+mod inline;
 mod instant;
 mod ip;
 mod number;
@@ -34,6 +36,7 @@ use regex::Regex;
 
 pub use self::error::{ConditionError, ConditionFault, ContextError};
 use self::eval::{Evaluation, Failure};
+pub use self::inline::{INLINE, InlineConditions, InlineFault};
 use self::value::Value;
 use super::model::{Condition, ParameterType};
 use super::relationship::Context;
@@ -43,7 +46,7 @@ const EXPRESSION_LIMIT_BYTES: usize = 512;
 /// The most parameters of one condition.
 const PARAMETER_LIMIT: usize = 25;
 /// The most lists and maps in each other in a parameter's type.
-const NESTING_LIMIT: usize = 5;
+pub(super) const NESTING_LIMIT: usize = 5;
 /// The most levels of an expression.
 const EXPRESSION_DEPTH_LIMIT: u16 = 48;
 /// The most steps of one evaluation, counted as cel-go does.
@@ -65,10 +68,11 @@ impl CompiledCondition {
     /// Parses the condition, and checks its size, its names and its types.
     pub fn compile(name: &str, condition: &Condition) -> Result<Self, ConditionFault> {
         check_limits(name, condition)?;
-        let expression = parse(&condition.expression).map_err(|reason| ConditionFault::Syntax {
-            condition: name.to_owned(),
-            reason,
-        })?;
+        let expression = parse_condition(name, condition)?;
+        Self::of(name, condition, expression)
+    }
+
+    fn of(name: &str, condition: &Condition, expression: IdedExpr) -> Result<Self, ConditionFault> {
         let fault = |reason| ConditionFault::Type {
             condition: name.to_owned(),
             reason,
@@ -194,6 +198,13 @@ fn nesting(mut kind: &ParameterType) -> usize {
         kind = inner;
     }
     levels
+}
+
+fn parse_condition(name: &str, condition: &Condition) -> Result<IdedExpr, ConditionFault> {
+    parse(&condition.expression).map_err(|reason| ConditionFault::Syntax {
+        condition: name.to_owned(),
+        reason,
+    })
 }
 
 /// Parses on a thread of its own: the caller's stack may be nearly used up, and a panic of the generated parser

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::base::time::Timestamp;
 use crate::policy::engine::check::asked::Asked;
-use crate::policy::engine::check::{CheckError, DEPTH_HOPS, STEPS};
+use crate::policy::engine::check::{CheckError, DEPTH_HOPS, STEPS, steps_of};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Subjects, Symbol};
 use crate::policy::engine::program::{Gate, Op, Program, RelationIndex, RelationProgram};
 use crate::policy::engine::relationship::Circumstances;
@@ -280,7 +280,7 @@ impl<'a> Gatherer<'a> {
         self.place(subject.node(), index, hops + 1).map(Some)
     }
 
-    fn counting(&self, subjects: &Subjects, subject: SubjectId, gate: &Gate) -> Counting {
+    fn counting(&mut self, subjects: &Subjects, subject: SubjectId, gate: &Gate) -> Counting {
         let plain = if gate.plain {
             Counting::Counts
         } else {
@@ -289,6 +289,7 @@ impl<'a> Gatherer<'a> {
         let Some(limits) = subjects.limits(subject) else {
             return plain;
         };
+        self.steps = self.steps.saturating_add(steps_of(Some(limits)));
         if let Some(at) = limits
             .expires_at
             .filter(|_| limits.expired(self.circumstances.now))
@@ -298,17 +299,11 @@ impl<'a> Gatherer<'a> {
         let Some(named) = &limits.condition else {
             return plain;
         };
-        let Some(condition) = self
-            .program
-            .condition(&named.name)
-            .filter(|_| gate.conditions.contains(&named.name))
-        else {
-            return Counting::NotAdmitted;
-        };
-        match condition.evaluate(&named.context, self.circumstances.context) {
-            Ok(true) => Counting::Counts,
-            Ok(false) => Counting::NotMet(named.name.clone()),
-            Err(_) if condition.admit_context(&named.context).is_err() => Counting::NotAdmitted,
+        let context = self.circumstances.context;
+        match self.program.is_met(named, gate, context) {
+            Ok(Some(true)) => Counting::Counts,
+            Ok(Some(false)) => Counting::NotMet(named.name.clone()),
+            Ok(None) => Counting::NotAdmitted,
             Err(error) => Counting::NotEvaluated(named.name.clone(), error.to_string()),
         }
     }

@@ -9,7 +9,9 @@ use rustc_hash::FxHashMap;
 
 use super::frontier::{Frontier, Place, Reached};
 use super::{Listed, Window, take};
-use crate::policy::engine::check::{CheckError, Checker, STEPS, counts, named, object_type};
+use crate::policy::engine::check::{
+    CheckError, Checker, STEPS, counts, named, object_type, steps_of,
+};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Subjects, Symbol};
 use crate::policy::engine::program::{Gate, Op, Program, RelationIndex, RelationProgram, Shape};
 use crate::policy::engine::relationship::{Circumstances, Relationship};
@@ -265,12 +267,13 @@ impl Walk<'_> {
     /// Whether a tuple counts. Where that cannot be told there is no list, even if checks would find another way to everyone
     /// behind the tuple: whether a list can be had must not depend on who happens to stand there. OpenFGA answers the same.
     fn counts(
-        &self,
+        &mut self,
         subjects: &Subjects,
         subject: SubjectId,
         gate: &Gate,
     ) -> Result<bool, CheckError> {
         let limits = subjects.limits(subject);
+        self.steps = self.steps.saturating_add(steps_of(limits));
         Ok(counts(self.program, self.circumstances, limits, gate)?)
     }
 
