@@ -259,6 +259,8 @@ impl LineFormat {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const CSV: &str = "user_type,user_id,user_relation,relation,object_type,object_id,condition_name,condition_context,expires_at\nuser,anne,,viewer,doc,1,,,2030-01-01T00:00:00Z\ngroup,eng,member,viewer,doc,\"a,b\",office,\"{\"\"hours\"\":8}\",\n";
@@ -319,10 +321,11 @@ mod tests {
             "f:1: the header lacks the column `user_id`",
         );
         fault(
-            "",
+            "user_type,user_id,relation,object_type,object_id,user_id\n",
             Format::Csv,
-            "f:1: the header lacks the column `user_type`",
+            "f:1: the header has the column `user_id` twice",
         );
+        fault("", Format::Csv, "f:1: the header is missing");
         for (line, expected) in [
             ("user,a", "f:2: 2 fields, but 7 columns"),
             ("user,a b,r,doc,1,,", "f:2: the 'user' field is malformed"),
@@ -335,6 +338,7 @@ mod tests {
                 "f:2: condition_context needs a condition_name",
             ),
             ("\"user", "f:2: a quotation mark is never closed"),
+            ("user,a,r,doc,1,c,,,,,,,", "f:2: more than 9 fields"),
         ] {
             fault(&format!("{header}{line}\n"), Format::Csv, expected);
         }
@@ -357,5 +361,66 @@ mod tests {
             error.starts_with("nowhere.csv: cannot read it: "),
             "{error}"
         );
+    }
+
+    /// Ids with everything that a format could trip over; white space, `:` and `#` have no place in an id.
+    fn odd_id() -> impl Strategy<Value = String> {
+        let letter = prop_oneof![
+            Just('"'),
+            Just(','),
+            Just(';'),
+            Just('\\'),
+            Just('\u{feff}'),
+            Just('@'),
+            any::<char>()
+        ];
+        proptest::collection::vec(letter, 1..12).prop_filter_map("an id", |letters| {
+            let id: String = letters.into_iter().collect();
+            Tuple::parse(&format!("doc:{id}"), "viewer", "user:a").ok()?;
+            Some(id)
+        })
+    }
+
+    fn odd_relationship() -> impl Strategy<Value = Relationship> {
+        let user = (odd_id(), 0..3_u8);
+        let condition = proptest::option::of(any::<String>());
+        let limits = (condition, proptest::option::of(0..4_000_000_000_000_i64));
+        (user, odd_id(), limits).prop_map(|((id, form), object, (value, ends))| {
+            let user = match form {
+                0 => format!("user:{id}"),
+                1 => format!("group:{id}#member"),
+                _ => "user:*".to_owned(),
+            };
+            let fixed = |value: String| Context::from_iter([("value".to_owned(), value.into())]);
+            Relationship {
+                tuple: Tuple::parse(&format!("doc:{object}"), "viewer", &user).unwrap(),
+                limits: Limits {
+                    condition: value.map(|value| TupleCondition {
+                        name: "office".to_owned(),
+                        context: fixed(value),
+                    }),
+                    expires_at: ends.map(Timestamp::from_ms),
+                },
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_exported_is_imported_the_same(tuples in proptest::collection::vec(odd_relationship(), 0..8), step in 1..90_usize) {
+            for format in [LineFormat::Ndjson, LineFormat::Csv] {
+                let text = [format.head().into_bytes(), format.lines(&tuples).unwrap()].concat();
+                let mut reader = TupleReader::new(format, 1);
+                let mut found = Vec::new();
+                for chunk in text.chunks(step) {
+                    reader.push(chunk);
+                    found.extend(std::iter::from_fn(|| reader.next_line()));
+                }
+                reader.end();
+                found.extend(std::iter::from_fn(|| reader.next_line()));
+                let found: Result<Vec<_>, _> = found.into_iter().map(|line| line.map(|(_, tuple)| tuple)).collect();
+                prop_assert_eq!(found.as_ref(), Ok(&tuples));
+            }
+        }
     }
 }

@@ -89,7 +89,13 @@ impl TupleReader {
         loop {
             let line = self.line;
             let fault = |message| Some(Err(LineFault { line, message }));
-            let text = match self.record()? {
+            let Some(record) = self.record() else {
+                let csv = self.csv.as_ref().filter(|_| self.ended);
+                return csv
+                    .filter(|csv| !csv.has_header())
+                    .and_then(|_| fault("the header is missing".to_owned()));
+            };
+            let text = match record {
                 Ok(range) => self.buffer.get(range).unwrap_or_default(),
                 Err(message) => return fault(message),
             };

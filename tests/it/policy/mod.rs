@@ -12,6 +12,7 @@ mod lists;
 mod modules;
 mod pages;
 mod rights;
+mod transfer;
 
 use std::sync::Arc;
 
