@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
+use super::batch::Batch;
 use super::change::OnConflict;
 use super::error::PolicyError;
 use super::service::Policy;
@@ -209,11 +210,21 @@ impl<'a, H: ImportHost> Import<'a, H> {
         }
         // What stands before a fault is dealt with first: it may hold an earlier one.
         self.flush().await?;
-        read.inspect_err(|fault| {
-            if let (Some(line), Purpose::Write) = (fault.line, self.purpose) {
-                self.progress.position = line;
+        match &read {
+            Ok(()) => self.progress.position = self.next(),
+            Err(fault) => {
+                if let (Some(line), Purpose::Write) = (fault.line, self.purpose) {
+                    self.progress.position = line;
+                }
             }
-        })
+        }
+        read
+    }
+
+    /// The line after what was read, if all of that is dealt with.
+    fn next(&self) -> u64 {
+        let next = self.reader.lines_done() + 1;
+        next.max(self.options.from_line)
     }
 
     async fn read(&mut self) -> Result<(), ImportFault<H::Error>> {
@@ -246,11 +257,15 @@ impl<'a, H: ImportHost> Import<'a, H> {
 
     /// Checks or writes what was read.
     async fn flush(&mut self) -> Result<(), ImportFault<H::Error>> {
+        // After a batch that could not be written there is nothing left, and the position stays before it.
+        if self.batch.is_empty() {
+            return Ok(());
+        }
         self.allowed.clear();
         let lines = std::mem::take(&mut self.batch);
         let (store, now) = (self.options.store_id.as_str(), self.host.now());
         let on_duplicate = self.options.on_duplicate;
-        let batch = super::batch::Batch {
+        let batch = Batch {
             store,
             lines,
             on_duplicate,
@@ -272,8 +287,7 @@ impl<'a, H: ImportHost> Import<'a, H> {
             return Err(of_policy(Some(line), error));
         }
         if self.purpose != Purpose::Check {
-            let next = self.reader.lines_done() + 1;
-            self.progress.position = next.max(self.options.from_line);
+            self.progress.position = self.next();
         }
         self.host.progress(&self.progress);
         Ok(())

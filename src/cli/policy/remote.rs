@@ -14,7 +14,7 @@ use crate::policy::tuple_file::TupleKey;
 /// How long one answer may take.
 const TIMEOUT_SECONDS: u64 = 60;
 /// How long a whole store may take to come or go: a day.
-const LONG: Duration = Duration::from_secs(86_400);
+const LONG: Duration = Duration::from_hours(24);
 /// Entries of a page.
 const PAGE: u32 = 100;
 

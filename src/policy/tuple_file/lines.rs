@@ -34,8 +34,8 @@ pub struct TupleReader {
     start: usize,
     /// Up to where in the buffer a line's end was looked for.
     seen: usize,
-    /// Quotation marks between the two.
-    quotes: usize,
+    /// Whether a quotation mark is open there.
+    is_open: bool,
     /// The number of the line that begins at `start`, and of the one at `seen`.
     line: u64,
     line_seen: u64,
@@ -54,7 +54,7 @@ impl TupleReader {
             buffer: Vec::new(),
             start: 0,
             seen: 0,
-            quotes: 0,
+            is_open: false,
             line: 1,
             line_seen: 1,
             ended: false,
@@ -136,10 +136,11 @@ impl TupleReader {
             let end = rest.iter().position(|byte| *byte == b'\n');
             let part = end.map_or(rest, |end| rest.get(..end).unwrap_or_default());
             if self.csv.is_some() {
-                self.quotes += part.iter().filter(|byte| **byte == b'"').count();
+                let flip = |open, byte: &u8| open ^ (*byte == b'"');
+                self.is_open = part.iter().fold(self.is_open, flip);
             }
             let stop = self.seen + part.len();
-            let is_open = self.quotes % 2 == 1;
+            let is_open = self.is_open;
             if stop - self.start > LINE_BYTES {
                 return Some(Err(too_long(is_open)));
             }
@@ -158,7 +159,7 @@ impl TupleReader {
             let length = text.strip_suffix(b"\r").unwrap_or(text).len();
             let range = self.start..self.start + length;
             self.line_seen += u64::from(end.is_none());
-            (self.start, self.line, self.quotes) = (self.seen, self.line_seen, 0);
+            (self.start, self.line, self.is_open) = (self.seen, self.line_seen, false);
             return Some(Ok(range));
         }
     }
@@ -188,7 +189,7 @@ mod tests {
             while let Some(line) = reader.next_line() {
                 match line {
                     Ok((line, relationship)) => {
-                        found.push(format!("{line} {}", relationship.tuple))
+                        found.push(format!("{line} {}", relationship.tuple));
                     }
                     Err(fault) => {
                         found.push(fault.to_string());

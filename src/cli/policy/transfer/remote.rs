@@ -41,36 +41,33 @@ pub(super) async fn import(
         while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = text.drain(..=end).collect();
             let line = serde_json::from_slice(&line).unwrap_or(Value::Null);
-            let (progress, end) = read(&line).ok_or_else(|| remote.strange("import"))?;
-            match end {
-                None => report(&mut reported, &progress),
-                Some(fault) => return Ok(Outcome { progress, fault }),
+            let progress = progress(&line).ok_or_else(|| remote.strange("import"))?;
+            let fault = line.get("error").map(fault);
+            if fault.is_some() || line.get("done").is_some() {
+                return Ok(Outcome { progress, fault });
             }
+            report(&mut reported, &progress);
         }
     }
 }
 
-/// A fault as the server tells it: its line, and what is wrong.
-type Fault = (Option<u64>, String);
-
-/// How far it is, and how it ended if it did.
-fn read(line: &Value) -> Option<(ImportProgress, Option<Option<Fault>>)> {
+/// How far it is.
+fn progress(line: &Value) -> Option<ImportProgress> {
     let number = |name: &str| line.get(name)?.as_u64();
-    let progress = ImportProgress {
+    Some(ImportProgress {
         lines: number("lines")?,
         written: number("written")?,
         unchanged: number("unchanged")?,
         position: number("position")?,
         revision: None,
-    };
-    let end = if let Some(error) = line.get("error") {
-        let word = |name: &str| error.get(name)?.as_str();
-        let message = format!("{}: {}", word("code")?, word("message")?);
-        Some(Some((error.get("line").and_then(Value::as_u64), message)))
-    } else {
-        line.get("done").map(|_| None)
-    };
-    Some((progress, end))
+    })
+}
+
+/// The line that ended it, if one did, and what is wrong.
+fn fault(error: &Value) -> (Option<u64>, String) {
+    let word = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+    let message = format!("{}: {}", word("code"), word("message"));
+    (error.get("line").and_then(Value::as_u64), message)
 }
 
 /// Prints what the server sends.

@@ -71,15 +71,14 @@ impl Upload {
                 let (_, relationship) = line.map_err(|_| refusal)?;
                 return self.gate.allow(relationship.tuple.object.type_name()).await;
             }
-            let chunk = self.chunk().await?;
-            match chunk.filter(|chunk| chunk.len() <= left) {
-                Some(chunk) => {
+            match self.chunk().await? {
+                Some(chunk) if chunk.len() <= left => {
                     left -= chunk.len();
                     reader.push(&chunk);
                     self.ahead.push_back(chunk);
                 }
-                None if reader.has_ended() => return Err(refusal),
-                None => reader.end(),
+                None if !reader.has_ended() => reader.end(),
+                Some(_) | None => return Err(refusal),
             }
         }
     }
@@ -170,14 +169,8 @@ impl Answering {
         // Many clients read no answer before they have sent everything, and lose it when the connection closes on them.
         let rest = async { while let Some(Ok(_)) = self.upload.body.next().await {} };
         let rest = tokio::time::timeout(Duration::from_secs(REST_SECONDS), rest);
-        drop(
-            self.upload
-                .gate
-                .app()
-                .stopping
-                .run_until_cancelled(rest)
-                .await,
-        );
+        let stopping = self.upload.gate.app().stopping.clone();
+        stopping.run_until_cancelled(rest).await;
         self.parts.end().await;
     }
 

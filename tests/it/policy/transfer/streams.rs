@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tessera::base::time::Seconds;
 use tessera::policy::system::{self, Role};
+use tessera::store::q;
 use tokio::sync::mpsc;
 
 use super::{Api, MODEL, NDJSON, client, ends, export, import, send, users};
@@ -258,4 +259,27 @@ async fn an_export_shows_one_revision_whatever_is_written_meanwhile() {
         }
         assert_eq!(found, 1_500, "{engine:?}");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_fails_leaves_the_position_before_what_was_not_written() {
+    let api = Api::start(Engine::Sqlite).await;
+    let store = api.store(MODEL).await;
+    let (sender, body) = live();
+    let response = begun(&api, &store, body).await;
+    sender.send(Ok(users(0..500))).await.unwrap();
+    while export(&api, &store, "ndjson").await.lines().count() < 500 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut tx = api.t.app.db.write().await.unwrap();
+    let broken = q("ALTER TABLE policy_tuples RENAME COLUMN subject TO elsewhere");
+    tx.exec(broken).await.unwrap();
+    tx.commit().await.unwrap();
+    sender.send(Ok(users(500..1_300))).await.unwrap();
+    let last = last_line(response).await;
+    assert_eq!(last["error"]["code"], "internal_error", "{last}");
+    assert_eq!(
+        (&last["written"], &last["position"]),
+        (&json!(500), &json!(501))
+    );
 }
