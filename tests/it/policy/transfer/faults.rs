@@ -96,9 +96,10 @@ async fn an_expired_tuple_is_not_exported_and_is_written_anew() {
             .now()
             .plus(tessera::base::time::Seconds::new(60))
             .rfc3339();
-        let ending: String = (0..70)
+        let ending = (0..70)
             .map(|n| format!("{{\"user\":\"user:u{n}\",\"relation\":\"viewer\",\"object\":\"doc:plan\",\"expires_at\":\"{at}\"}}\n"))
-            .collect();
+            .collect::<Vec<String>>()
+            .concat();
         import(&api, &store, "", (NDJSON, ending.clone())).await;
         assert_eq!(export(&api, &store, "ndjson").await.lines().count(), 70);
         api.t.clock.advance(tessera::base::time::Seconds::new(60));

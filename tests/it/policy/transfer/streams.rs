@@ -43,7 +43,8 @@ fn odd_tuples() -> String {
             }
             format!("{key}\n")
         })
-        .collect()
+        .collect::<Vec<String>>()
+        .concat()
 }
 
 #[tokio::test]
