@@ -17,6 +17,11 @@ use crate::store::{Db, SchemaError, StoreError, migrate};
 /// Live streams that may be open at once.
 const WATCHERS: usize = 256;
 
+/// Imports that may be under way at once.
+const IMPORTS: usize = 4;
+/// Exports that may be under way at once. Each holds a database connection to read with; SQLite has four.
+const EXPORTS: usize = 2;
+
 /// The state of the running server. Handlers take it as `State<Arc<App>>`.
 #[derive(Debug)]
 pub struct App {
@@ -40,6 +45,10 @@ pub struct App {
     pub stopping: CancellationToken,
     /// Places for live streams.
     pub watchers: Arc<Semaphore>,
+    /// Places for imports.
+    pub imports: Arc<Semaphore>,
+    /// Places for exports.
+    pub exports: Arc<Semaphore>,
 }
 
 /// Why the server could not be built.
@@ -91,6 +100,8 @@ impl App {
             metrics,
             stopping: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(WATCHERS)),
+            imports: Arc::new(Semaphore::new(IMPORTS)),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
         }))
     }
 }

@@ -17,7 +17,7 @@ pub fn allow_model(config: &Config, model: &Model) -> Result<(), PolicyError> {
         .flat_map(|definition| definition.relations.values())
         .flat_map(|relation| &relation.restrictions)
         .any(|restriction| restriction.condition.as_deref() == Some(INLINE));
-    allow(config, uses)
+    allow(config.policy_inline_expressions, uses)
 }
 
 /// Refuses tuples with a condition of their own unless the configuration allows them.
@@ -25,11 +25,12 @@ pub fn allow_tuples(config: &Config, tuples: &[Relationship]) -> Result<(), Poli
     let uses = tuples
         .iter()
         .any(|relationship| relationship.limits.is_inline());
-    allow(config, uses)
+    allow(config.policy_inline_expressions, uses)
 }
 
-const fn allow(config: &Config, uses: bool) -> Result<(), PolicyError> {
-    if uses && !config.policy_inline_expressions {
+/// Refuses a use that is not switched on.
+pub(super) const fn allow(is_on: bool, uses: bool) -> Result<(), PolicyError> {
+    if uses && !is_on {
         return Err(PolicyError::InlineExpressions);
     }
     Ok(())

@@ -210,7 +210,7 @@ impl Policy {
     }
 
     /// The model that writes are held against: read from the database, because the snapshot may be a moment behind it.
-    async fn program_for_writes(
+    pub(super) async fn program_for_writes(
         &self,
         store_id: &str,
         model_id: &str,
@@ -304,7 +304,7 @@ impl Policy {
     }
 }
 
-fn admitted(program: &Program, relationship: &Relationship) -> Result<(), PolicyError> {
+pub(super) fn admitted(program: &Program, relationship: &Relationship) -> Result<(), PolicyError> {
     program
         .admit(relationship)
         .map_err(|reason| PolicyError::NotAdmitted {

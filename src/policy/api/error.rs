@@ -64,6 +64,18 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "resource_exhausted", message)
     }
 
+    pub(super) fn unsupported_media_type(message: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "validation_error",
+            message,
+        )
+    }
+
+    pub(super) fn unavailable(message: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+    }
+
     /// A fault of ours: the log knows the cause, the client the request's id only.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a permission request failed");
@@ -152,7 +164,7 @@ impl From<PolicyError> for ApiError {
             PolicyError::Store(store) if store.is_unavailable() => {
                 tracing::error!(%error, "the database is unavailable");
                 let message = "the database is unavailable; try again in a moment";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+                Self::unavailable(message)
             }
             PolicyError::Store(_) => Self::internal(&error),
         }

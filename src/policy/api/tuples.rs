@@ -113,7 +113,7 @@ fn types_in(body: &Bytes) -> BTreeSet<String> {
         .collect()
 }
 
-fn on_conflict(field: &str, value: &str) -> Result<OnConflict, ApiError> {
+pub(super) fn on_conflict(field: &str, value: &str) -> Result<OnConflict, ApiError> {
     match value {
         "" | "error" => Ok(OnConflict::Error),
         "ignore" => Ok(OnConflict::Ignore),

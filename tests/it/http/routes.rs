@@ -191,6 +191,8 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/stores/{store}/changes", Door::Permission),
     ("POST", "/stores/{store}/check", Door::Permission),
     ("POST", "/stores/{store}/expand", Door::Permission),
+    ("GET", "/stores/{store}/export", Door::Permission),
+    ("POST", "/stores/{store}/import", Door::Permission),
     ("POST", "/stores/{store}/list-objects", Door::Permission),
     ("POST", "/stores/{store}/list-users", Door::Permission),
     ("POST", "/stores/{store}/read", Door::Permission),

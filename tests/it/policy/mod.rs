@@ -14,6 +14,7 @@ mod lists;
 mod modules;
 mod pages;
 mod rights;
+mod transfer;
 
 use std::sync::Arc;
 
