@@ -179,6 +179,7 @@ pub(in crate::policy::engine) fn counts(
     let Some(condition) = program
         .condition(&named.name)
         .filter(|_| gate.conditions.contains(&named.name))
+        .filter(|condition| condition.declares_all(&named.context))
     else {
         return Ok(false);
     };
@@ -186,13 +187,6 @@ pub(in crate::policy::engine) fn counts(
         // The model has changed under the tuple: it is not admitted any more.
         Err(_) if condition.admit_context(&named.context).is_err() => Ok(false),
         result => result,
-    }
-}
-
-impl Gate {
-    /// Whether a tuple is known to count without asking anything else.
-    pub(in crate::policy::engine) fn is_open(&self, limits: Option<&Limits>) -> bool {
-        self.plain && limits.is_none()
     }
 }
 

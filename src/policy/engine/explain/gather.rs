@@ -302,6 +302,7 @@ impl<'a> Gatherer<'a> {
             .program
             .condition(&named.name)
             .filter(|_| gate.conditions.contains(&named.name))
+            .filter(|condition| condition.declares_all(&named.context))
         else {
             return Counting::NotAdmitted;
         };
