@@ -44,8 +44,9 @@ pub struct Test {
     /// What is tested.
     #[serde(default)]
     pub name: String,
-    #[serde(default, rename = "description", skip_serializing)]
-    _description: String,
+    /// More about it, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
     /// Tuples that this test alone sees.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tuples: Vec<TupleKey>,

@@ -1,28 +1,33 @@
 //! What explanations promise, on the random cases of the oracle.
 
 use super::at_now;
+use super::case::{Ask, Case, Engine};
 use crate::policy::engine::check::{Question, check, check_with};
 use crate::policy::engine::explain::explain;
 use crate::policy::engine::graph::Graph;
 use crate::policy::engine::model::Rewrite;
 use crate::policy::engine::program::Program;
-use crate::policy::engine::relationship::{Context, Relationship};
+use crate::policy::engine::relationship::Relationship;
 use crate::policy::engine::tuple::Tuple;
 
 /// The verdict is that of `check`; the tuples of an allow suffice, and fewer do not; every suggestion flips a deny.
-pub(super) fn compare(
-    program: &Program,
-    graph: &Graph,
-    contextual: &[Relationship],
-    question: Question<'_>,
-    allowed: bool,
-) {
-    let context = Context::new();
-    let circumstances = at_now(&context);
-    let mut whole = graph.clone();
-    for relationship in contextual {
-        whole.insert(relationship).unwrap();
-    }
+pub(super) fn compare(engine: &Engine, case: &Case, allowed: bool) {
+    let Ask::Check {
+        object,
+        relation,
+        subject,
+    } = &case.ask
+    else {
+        return;
+    };
+    let question = Question {
+        object,
+        relation,
+        subject,
+    };
+    let program = &engine.program;
+    let circumstances = at_now(&case.context);
+    let whole = engine.graph.with(&case.contextual).unwrap();
     let told = explain(program, &whole, question, circumstances).unwrap();
     assert_eq!(told.allowed, allowed, "{question:?}");
     assert_eq!(told.root.holds(), allowed, "{question:?}");
