@@ -224,9 +224,9 @@ impl Oracle<'_> {
             Rewrite::Union(parts) | Rewrite::Intersection(parts) => parts
                 .iter()
                 .any(|part| self.part_reachable(part, type_name, definition, seen)),
-            Rewrite::Exclusion { base, subtract } => [base, subtract]
-                .into_iter()
-                .any(|part| self.part_reachable(part, type_name, definition, seen)),
+            Rewrite::Exclusion { base, .. } => {
+                self.part_reachable(base, type_name, definition, seen)
+            }
         }
     }
 

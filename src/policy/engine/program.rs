@@ -324,6 +324,9 @@ impl Program {
         for (at, (relation, bits)) in self.relations.iter().zip(reach.iter_mut()).enumerate() {
             // `o#r` is in `r` of `o`.
             set(bits, self.types.len() * 2 + at);
+            if !relation.op.adds_own_tuples() {
+                continue;
+            }
             for (symbol, _) in &relation.direct.objects {
                 set(bits, shapes.get(symbol).copied().unwrap_or(0));
             }
@@ -406,6 +409,18 @@ impl Op {
                 }
             }
             Self::Exclusion(sides) => sides.0.sources(direct, into),
+        }
+    }
+
+    /// Whether the relation's own tuples can put somebody into it: they are not only subtracted.
+    fn adds_own_tuples(&self) -> bool {
+        match self {
+            Self::This => true,
+            Self::Computed(_) | Self::TupleToUserset { .. } => false,
+            Self::Union(children) | Self::Intersection(children) => {
+                children.iter().any(Self::adds_own_tuples)
+            }
+            Self::Exclusion(sides) => sides.0.adds_own_tuples(),
         }
     }
 
