@@ -263,7 +263,7 @@ struct Tally {
 
 fn compare(seed: u64, tally: &mut Tally) {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let Some(mut case) = random_case(&mut random, 24) else {
+    let Some(mut case) = random_case(&mut random, 36) else {
         return;
     };
     let engine = Engine::with_history(&case, &mut random);
@@ -291,6 +291,40 @@ fn compare(seed: u64, tally: &mut Tally) {
     }
 }
 
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.compared += other.compared;
+        self.allowed += other.allowed;
+        self.cyclic += other.cyclic;
+        self.failed += other.failed;
+        self.given_up += other.given_up;
+    }
+}
+
+/// Spreads the seeds over the machine's cores; what each core found.
+fn on_all_cores<T: Default + Send>(seeds: u64, compare: impl Fn(u64, &mut T) + Sync) -> Vec<T> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let work = |core: usize| {
+            let mut found = T::default();
+            for seed in (0..seeds).skip(core).step_by(cores) {
+                compare(seed, &mut found);
+            }
+            found
+        };
+        let threads: Vec<_> = (0..cores)
+            .map(|core| scope.spawn(move || work(core)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| {
+                let found = thread.join();
+                found.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
+}
+
 /// How many random cases: as many as `TESSERA_ORACLE_SEEDS` says.
 fn seeds(default: u64) -> u64 {
     std::env::var("TESSERA_ORACLE_SEEDS")
@@ -302,10 +336,9 @@ fn seeds(default: u64) -> u64 {
 #[test]
 fn the_engine_agrees_with_the_oracle() {
     // SECURITY row 59. `TESSERA_ORACLE_SEEDS` runs more.
-    let seeds = seeds(5_000);
     let mut tally = Tally::default();
-    for seed in 0..seeds {
-        compare(seed, &mut tally);
+    for found in on_all_cores(seeds(5_000), compare) {
+        tally.add(&found);
     }
     println!("{tally:?}");
     assert!(tally.compared >= 90_000, "{tally:?}");

@@ -161,18 +161,17 @@ impl Case {
         };
         names
             && validate(&self.model).is_ok()
-            && self
-                .contextual
-                .iter()
-                .all(|one| admitted(&self.model, one))
+            && self.contextual.iter().all(|one| admitted(&self.model, one))
     }
 
     /// The case in the store tests' format, with the oracle's answer.
     ///
     /// Stored tuples that the model does not admit have no place there; they come as comments.
     pub(super) fn yaml(&self, name: &str) -> String {
-        let (admitted, odd): (Vec<_>, Vec<_>) =
-            self.stored.iter().partition(|one| admitted(&self.model, one));
+        let (admitted, odd): (Vec<_>, Vec<_>) = self
+            .stored
+            .iter()
+            .partition(|one| admitted(&self.model, one));
         let mut test = Test {
             name: "the answer".to_owned(),
             tuples: self.contextual.iter().map(key).collect(),
@@ -186,11 +185,11 @@ impl Case {
             tests: vec![test],
             ..StoreTest::default()
         };
-        let mut text = serde_norway::to_string(&file).unwrap();
-        for one in odd {
-            text += &format!("# not admitted by the model: {one:?}\n");
-        }
-        text
+        let odd = odd
+            .iter()
+            .map(|one| format!("# not admitted by the model: {one:?}\n"));
+        let file = serde_norway::to_string(&file).unwrap();
+        [file].into_iter().chain(odd).collect()
     }
 
     fn assert(&self, test: &mut Test) {
@@ -224,8 +223,11 @@ impl Case {
                 user: subject.to_string(),
                 r#type: type_name.clone(),
                 context,
-                assertions: [(relation.clone(), lists::whole(&expected).map_or(none, Expected::Answer))]
-                    .into(),
+                assertions: [(
+                    relation.clone(),
+                    lists::whole(&expected).map_or(none, Expected::Answer),
+                )]
+                .into(),
             }),
             Ask::Users {
                 object,
@@ -241,10 +243,9 @@ impl Case {
                 context,
                 assertions: [(
                     relation.clone(),
-                    lists::whole(&expected)
-                        .map_or(Expected::None(NoAnswer::Error), |users| {
-                            Expected::Answer(Users { users })
-                        }),
+                    lists::whole(&expected).map_or(Expected::None(NoAnswer::Error), |users| {
+                        Expected::Answer(Users { users })
+                    }),
                 )]
                 .into(),
             }),
@@ -269,7 +270,11 @@ pub(super) fn admitted(model: &Model, relationship: &Relationship) -> bool {
         meaning::admits(&named.name, &named.context)
     };
     admit(model, relationship).is_ok()
-        && relationship.limits.condition.as_ref().is_none_or(context_fits)
+        && relationship
+            .limits
+            .condition
+            .as_ref()
+            .is_none_or(context_fits)
 }
 
 /// What is compared with the oracle.

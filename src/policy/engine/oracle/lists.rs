@@ -145,9 +145,9 @@ fn objects(
     for id in ids(tuples, type_name) {
         let object = Object::parse(&format!("{type_name}:{id}")).unwrap();
         let truth = case.holds(tuples, (&object, relation), subject)?;
-        let is_met =
-            case.oracle(tuples, subject)
-                .is_met(&object, relation, &mut HashSet::new());
+        let is_met = case
+            .oracle(tuples, subject)
+            .is_met(&object, relation, &mut HashSet::new());
         assert!(is_met || truth != Truth::Yes, "{object}: {case:?}");
         if is_met {
             entries.push((object.to_string(), truth));
@@ -195,7 +195,12 @@ fn users(case: &Case, tuples: &[Relationship]) -> Result<Option<Vec<(String, Tru
 
 impl Oracle<'_> {
     /// Whether tuples that count, or may, lead from the subject to the relation.
-    fn is_met(&self, object: &Object, relation: &str, seen: &mut HashSet<(Object, String)>) -> bool {
+    fn is_met(
+        &self,
+        object: &Object,
+        relation: &str,
+        seen: &mut HashSet<(Object, String)>,
+    ) -> bool {
         if *self.subject == Subject::Userset(object.clone(), relation.to_owned()) {
             return true;
         }
@@ -267,7 +272,10 @@ impl Oracle<'_> {
                                 Truth::Yes => {}
                                 Truth::No | Truth::Cycle => continue,
                             }
-                            open.extend(userset.map(|(object, relation)| (object.clone(), relation.clone())));
+                            open.extend(
+                                userset
+                                    .map(|(object, relation)| (object.clone(), relation.clone())),
+                            );
                             named.insert(subject);
                         }
                     }
@@ -277,7 +285,11 @@ impl Oracle<'_> {
                             let Subject::Object(parent) = subject else {
                                 continue;
                             };
-                            if self.model.find_relation(parent.type_name(), computed).is_none() {
+                            if self
+                                .model
+                                .find_relation(parent.type_name(), computed)
+                                .is_none()
+                            {
                                 continue;
                             }
                             match counts {
@@ -309,38 +321,50 @@ struct Lists {
     given_up: u32,
 }
 
-fn compare(case: &Case, engine: &Engine, tally: &mut Lists, seed: u64) {
-    let Ok(expected) = expected(case) else {
-        tally.given_up += 1;
+impl Lists {
+    fn add(&mut self, other: &Self) {
+        self.compared += other.compared;
+        self.entries += other.entries;
+        self.failed += other.failed;
+        self.given_up += other.given_up;
+    }
+
+    fn compare(&mut self, case: &Case, engine: &Engine, seed: u64) {
+        let Ok(expected) = expected(case) else {
+            self.given_up += 1;
+            return;
+        };
+        if engine.answer(case) != expected {
+            shrink::report(case, &Engine::answer_fresh, seed);
+        }
+        self.compared += 1;
+        match whole(&expected) {
+            Some(entries) => self.entries += entries.len(),
+            None => self.failed += 1,
+        }
+    }
+}
+
+fn compare(seed: u64, (objects, users): &mut (Lists, Lists)) {
+    let mut random = Random(seed.wrapping_mul(0xd1b5_4a32_d192_ed03) | 1);
+    let Some(mut case) = random_case(&mut random, 80) else {
         return;
     };
-    if engine.answer(case) != expected {
-        shrink::report(case, &Engine::answer_fresh, seed);
-    }
-    tally.compared += 1;
-    match whole(&expected) {
-        Some(entries) => tally.entries += entries.len(),
-        None => tally.failed += 1,
+    let engine = Engine::with_history(&case, &mut random);
+    for _ in 0..6 {
+        case.ask = random_objects(&mut random);
+        objects.compare(&case, &engine, seed);
+        case.ask = random_users(&mut random);
+        users.compare(&case, &engine, seed);
     }
 }
 
 #[test]
 fn the_lists_agree_with_the_oracle() {
-    let seeds = seeds(1_500);
-    let mut objects = Lists::default();
-    let mut users = Lists::default();
-    for seed in 0..seeds {
-        let mut random = Random(seed.wrapping_mul(0xd1b5_4a32_d192_ed03) | 1);
-        let Some(mut case) = random_case(&mut random, 80) else {
-            continue;
-        };
-        let engine = Engine::with_history(&case, &mut random);
-        for _ in 0..6 {
-            case.ask = random_objects(&mut random);
-            compare(&case, &engine, &mut objects, seed);
-            case.ask = random_users(&mut random);
-            compare(&case, &engine, &mut users, seed);
-        }
+    let (mut objects, mut users) = (Lists::default(), Lists::default());
+    for found in on_all_cores(seeds(1_500), compare) {
+        objects.add(&found.0);
+        users.add(&found.1);
     }
     println!("objects {objects:?}, users {users:?}");
     for tally in [objects, users] {

@@ -238,12 +238,12 @@ pub(super) fn random_case(random: &mut Random, most: usize) -> Option<Case> {
     // Out of four: how many tuples are contextual.
     let share = random.below(4) * random.below(2) + random.below(5) / 4;
     for tuple in tuples {
-        let relationship = limited(random, &case.model, tuple.clone());
+        let relationship = limited(random, &case.model, &tuple);
         if random.below(4) < share && case::admitted(&case.model, &relationship) {
             case.contextual.push(relationship);
             if random.below(4) == 0 {
                 // The one that is stored as well does not count.
-                case.stored.push(limited(random, &case.model, tuple));
+                case.stored.push(limited(random, &case.model, &tuple));
             }
         } else {
             case.stored.push(relationship);
@@ -264,8 +264,8 @@ pub(super) fn random_users(random: &mut Random) -> Ask {
     let object = Object::parse(&random_object(random)).unwrap();
     let relation = random.of(&RELATIONS).to_owned();
     let type_name = random.of(&["user", "user", "group", "doc"]).to_owned();
-    let userset = (type_name != "user" && random.below(2) == 0)
-        .then(|| random.of(&RELATIONS).to_owned());
+    let userset =
+        (type_name != "user" && random.below(2) == 0).then(|| random.of(&RELATIONS).to_owned());
     Ask::Users {
         object,
         relation,
@@ -310,7 +310,7 @@ fn widen(random: &mut Random, model: &Model, tuples: &mut Vec<Tuple>) {
 }
 
 /// The tuple with an end or a condition, or without; mostly as the model wants it.
-fn limited(random: &mut Random, model: &Model, tuple: Tuple) -> Relationship {
+fn limited(random: &mut Random, model: &Model, tuple: &Tuple) -> Relationship {
     let expires_at = match random.below(8) {
         0 => Some(Timestamp::from_ms(NOW_MS)),
         1 => Some(Timestamp::from_ms(NOW_MS + 1)),
@@ -319,8 +319,8 @@ fn limited(random: &mut Random, model: &Model, tuple: Tuple) -> Relationship {
     let with = |condition: Option<TupleCondition>| Relationship {
         tuple: tuple.clone(),
         limits: Limits {
-            expires_at,
             condition,
+            expires_at,
         },
     };
     let names: Vec<&String> = model.conditions.keys().collect();

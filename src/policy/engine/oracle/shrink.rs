@@ -100,34 +100,35 @@ fn without_tuples(case: &Case) -> Vec<Case> {
 
 fn without_limits(case: &Case) -> Vec<Case> {
     let mut cases = Vec::new();
-    let stored = case.stored.len();
-    fn of(case: &mut Case, at: usize) -> &mut Relationship {
-        let stored = case.stored.len();
-        if at < stored {
-            &mut case.stored[at]
-        } else {
-            &mut case.contextual[at - stored]
-        }
-    }
-    for at in 0..stored + case.contextual.len() {
-        let limits = of(&mut case.clone(), at).limits.clone();
+    for at in 0..case.stored.len() + case.contextual.len() {
+        let limits = one_of(&mut case.clone(), at).limits.clone();
         if limits.expires_at.is_some() {
             cases.extend(variants(case, [at], |case, at| {
-                of(case, at).limits.expires_at = None;
+                one_of(case, at).limits.expires_at = None;
             }));
         }
         let Some(condition) = limits.condition else {
             continue;
         };
         cases.extend(variants(case, [at], |case, at| {
-            of(case, at).limits.condition = None;
+            one_of(case, at).limits.condition = None;
         }));
         cases.extend(variants(case, condition.context.keys(), |case, key| {
-            let condition = of(case, at).limits.condition.as_mut();
+            let condition = one_of(case, at).limits.condition.as_mut();
             condition.unwrap().context.remove(key);
         }));
     }
     cases
+}
+
+/// A tuple by its number: the stored ones come first.
+fn one_of(case: &mut Case, at: usize) -> &mut Relationship {
+    let stored = case.stored.len();
+    if at < stored {
+        &mut case.stored[at]
+    } else {
+        &mut case.contextual[at - stored]
+    }
 }
 
 fn without_context(case: &Case) -> Vec<Case> {
@@ -230,13 +231,13 @@ fn without_restrictions(case: &Case) -> Vec<Case> {
                 condition: None,
                 ..restriction.clone()
             });
-            let instead = [None, plain.filter(|plain| !restrictions.contains(plain))];
-            let instead = &instead[..1 + usize::from(instead[1].is_some())];
+            let mut instead = vec![None];
+            if let Some(plain) = plain.filter(|plain| !restrictions.contains(plain)) {
+                instead.push(Some(plain));
+            }
             cases.extend(variants(case, instead, |case, instead| {
                 let relation = case.model.types[at].relations.get_mut(&name).unwrap();
-                relation
-                    .restrictions
-                    .splice(which..=which, instead.iter().cloned());
+                relation.restrictions.splice(which..=which, instead);
             }));
         }
     }

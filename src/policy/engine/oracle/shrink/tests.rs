@@ -3,6 +3,11 @@
 use super::*;
 use crate::policy::store_test::{Report, run_text};
 
+/// An engine that is wrong on purpose.
+type Wrong = fn(&Case) -> Answer;
+/// What it is asked.
+type Asker = fn(&mut Random) -> Ask;
+
 /// `but not` subtracts nothing.
 fn never_subtracts(case: &Case) -> Answer {
     fn base(rewrite: &Rewrite) -> Rewrite {
@@ -36,7 +41,7 @@ fn denies_on_failure(case: &Case) -> Answer {
 }
 
 /// The first wrong answer, and what it shrinks to.
-fn found(engine: fn(&Case) -> Answer, ask: fn(&mut Random) -> Ask) -> (Case, Case) {
+fn found(engine: Wrong, ask: Asker) -> (Case, Case) {
     for seed in 0..5_000 {
         let mut random = Random(seed * 77 + 1);
         let Some(mut case) = random_case(&mut random, 24) else {
@@ -69,23 +74,30 @@ fn run(text: &str) -> Report {
 
 #[test]
 fn a_wrong_engine_is_found_and_its_case_is_small_and_runs_as_a_store_test() {
-    for (engine, ask, most) in [
-        (never_subtracts as fn(&Case) -> Answer, random_check as fn(&mut Random) -> Ask, 3),
+    let wrong: [(Wrong, Asker, usize); 7] = [
+        (never_subtracts, random_check, 3),
         (never_subtracts, random_objects, 3),
         (never_subtracts, random_users, 3),
         (forgets_contextual, random_check, 2),
         (forgets_contextual, random_objects, 2),
         (forgets_contextual, random_users, 2),
         (denies_on_failure, random_check, 2),
-    ] {
+    ];
+    for (engine, ask, most) in wrong {
         let (_, small) = found(engine, ask);
         let text = small.yaml("a wrong engine");
         assert!(differs(&small, &engine), "{text}");
-        assert!(small.stored.len() + small.contextual.len() <= most, "{text}");
+        assert!(
+            small.stored.len() + small.contextual.len() <= most,
+            "{text}"
+        );
         assert!(text.len() < 1_000, "{text}");
         let report = run(&text);
-        assert_eq!((report.tests, report.wrong.as_slice()), (1, &[][..]), "{text}");
-        println!("{text}");
+        assert_eq!(
+            (report.tests, report.wrong.as_slice()),
+            (1, &[][..]),
+            "{text}"
+        );
     }
 }
 
