@@ -2,15 +2,15 @@
 
 use super::at_now;
 use super::case::{Ask, Case, Engine};
-use crate::policy::engine::check::{Question, check, check_with};
-use crate::policy::engine::explain::explain;
+use crate::policy::engine::check::{Question, check_with};
+use crate::policy::engine::explain::{Step, What, explain};
 use crate::policy::engine::graph::Graph;
 use crate::policy::engine::model::Rewrite;
 use crate::policy::engine::program::Program;
 use crate::policy::engine::relationship::Relationship;
 use crate::policy::engine::tuple::Tuple;
 
-/// The verdict is that of `check`; the tuples of an allow suffice, and fewer do not; every suggestion flips a deny.
+/// The verdict is that of `check`; the tuples of an allow suffice, and no shorter way does; every suggestion flips a deny.
 pub(super) fn compare(engine: &Engine, case: &Case, allowed: bool) {
     let Ask::Check {
         object,
@@ -43,25 +43,35 @@ pub(super) fn compare(engine: &Engine, case: &Case, allowed: bool) {
     if !allowed || !is_union_only(program) {
         return;
     }
-    let suffice = |tuples: &[&Tuple]| {
+    let explained = |tuples: &[&Tuple]| {
         let mut graph = Graph::new(std::sync::Arc::clone(whole.symbols()));
         for tuple in tuples {
             graph.insert(&stored(&whole, tuple)).unwrap();
         }
-        check(program, &graph, question, circumstances)
-            .unwrap()
-            .allowed
+        explain(program, &graph, question, circumstances).unwrap()
     };
     let tuples: Vec<&Tuple> = told.tuples.iter().collect();
     assert!(
-        suffice(&tuples),
+        explained(&tuples).allowed,
         "{tuples:?} do not suffice for {question:?}"
     );
     for left_out in 0..tuples.len() {
         let mut fewer = tuples.clone();
         fewer.remove(left_out);
-        assert!(!suffice(&fewer), "{fewer:?} suffice for {question:?}");
+        let other = explained(&fewer);
+        // A longer way may go over the same tuple twice.
+        assert!(
+            !other.allowed || uses(&other.root) >= uses(&told.root),
+            "{fewer:?} suffice for {question:?}\n{}",
+            case.yaml("an explanation")
+        );
     }
+}
+
+/// How many tuples a derivation goes over, one that it goes over twice counted twice.
+fn uses(step: &Step) -> usize {
+    let own = usize::from(matches!(step.what, What::Tuple(_)));
+    own + step.children.iter().map(uses).sum::<usize>()
 }
 
 /// The tuple with what limits it.
