@@ -7,7 +7,7 @@
 //! is kept for the whole request; `Unknown` holds for one pass only, and passes repeat while they learn something.
 //!
 //! A tuple whose condition cannot be evaluated is an error that an answer found elsewhere beats: true in an `or`, false in
-//! an `and`. The error says more than `Unknown`, so a pass that finds one has learned something, too.
+//! an `and`. It says more than `Unknown`: once nothing more gets true or false, passes go on while they find errors.
 //!
 //! INVARIANT: past a bound (depth, steps) the answer is an error, never an allow and never a deny.
 
@@ -170,6 +170,8 @@ struct Run<'a> {
     memo: FxHashMap<(u32, u32), Memo>,
     pass: u32,
     learned: u32,
+    /// Whether all that can be true or false is known: only then is what failed known to fail.
+    is_settled: bool,
     steps: u32,
 }
 
@@ -189,11 +191,13 @@ impl<'a> Run<'a> {
             memo: FxHashMap::default(),
             pass: 0,
             learned: 0,
+            is_settled: false,
             steps: 0,
         }
     }
 
     fn decide(&mut self, node: NodeId, relation: RelationIndex) -> Result<Decision, CheckError> {
+        self.is_settled = false;
         loop {
             self.learned = 0;
             let allowed = match self.relation(node, relation, 0)? {
@@ -201,6 +205,13 @@ impl<'a> Run<'a> {
                 Value::False => false,
                 Value::TooDeep => return Err(CheckError::TooDeep),
                 // A pass that learned nothing would be followed by its own repetition: the fixpoint is reached.
+                Value::Unknown | Value::Failed
+                    if self.learned == 0 && !self.is_settled && self.failure.is_some() =>
+                {
+                    self.is_settled = true;
+                    self.pass += 1;
+                    continue;
+                }
                 Value::Unknown if self.learned == 0 => false,
                 Value::Failed if self.learned == 0 => {
                     return match self.failure.take() {
@@ -286,10 +297,10 @@ impl<'a> Run<'a> {
             }
             Value::Unknown | Value::TooDeep => Memo::Open(Open { value, ..open }),
             Value::Failed => {
-                self.learned += u32::from(!has_failed);
+                self.learned += u32::from(self.is_settled && !has_failed);
                 Memo::Open(Open {
                     value,
-                    has_failed: true,
+                    has_failed: has_failed || self.is_settled,
                     ..open
                 })
             }
