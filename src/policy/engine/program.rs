@@ -201,7 +201,11 @@ impl Program {
             let condition = condition.map_err(ConditionError::Inline)?;
             return condition.evaluate(&Context::new(), request).map(Some);
         }
-        let Some(condition) = self.conditions.get(&named.name) else {
+        let Some(condition) = self
+            .conditions
+            .get(&named.name)
+            .filter(|condition| condition.declares_all(&named.context))
+        else {
             return Ok(None);
         };
         match condition.evaluate(&named.context, request) {
@@ -351,6 +355,9 @@ impl Program {
         for (at, (relation, bits)) in self.relations.iter().zip(reach.iter_mut()).enumerate() {
             // `o#r` is in `r` of `o`.
             set(bits, self.types.len() * 2 + at);
+            if !relation.op.adds_own_tuples() {
+                continue;
+            }
             for (symbol, _) in &relation.direct.objects {
                 set(bits, shapes.get(symbol).copied().unwrap_or(0));
             }
@@ -433,6 +440,18 @@ impl Op {
                 }
             }
             Self::Exclusion(sides) => sides.0.sources(direct, into),
+        }
+    }
+
+    /// Whether the relation's own tuples can put somebody into it: they are not only subtracted.
+    fn adds_own_tuples(&self) -> bool {
+        match self {
+            Self::This => true,
+            Self::Computed(_) | Self::TupleToUserset { .. } => false,
+            Self::Union(children) | Self::Intersection(children) => {
+                children.iter().any(Self::adds_own_tuples)
+            }
+            Self::Exclusion(sides) => sides.0.adds_own_tuples(),
         }
     }
 

@@ -365,3 +365,34 @@ fn a_tuple_counts_until_the_instant_it_expires_at() {
         .unwrap();
     assert!(allowed(&world, "doc:1#viewer@user:anne"));
 }
+
+#[test]
+fn a_tuple_that_fixes_what_its_condition_does_not_declare_any_more_does_not_count() {
+    let model = "model
+  schema 1.1
+type user
+type doc
+  relations
+define viewer: [user with sober]
+condition sober(is_sober: bool) {
+  is_sober
+}
+";
+    let mut world = world(model, &[]);
+    for (object, fixed) in [
+        ("doc:now", vec!["is_sober"]),
+        ("doc:before", vec!["is_sober", "is_awake"]),
+    ] {
+        let mut relationship = Relationship::from(tuple(&format!("{object}#viewer@user:anne")));
+        relationship.limits.condition = Some(TupleCondition {
+            name: "sober".to_owned(),
+            context: fixed
+                .iter()
+                .map(|name| ((*name).to_owned(), true.into()))
+                .collect(),
+        });
+        world.1.insert(&relationship).unwrap();
+    }
+    assert!(ask(&world, "doc:now#viewer@user:anne").unwrap().allowed);
+    assert!(!ask(&world, "doc:before#viewer@user:anne").unwrap().allowed);
+}

@@ -194,13 +194,6 @@ pub(in crate::policy::engine) fn counts(
     Ok(met == Some(true))
 }
 
-impl Gate {
-    /// Whether a tuple is known to count without asking anything else.
-    pub(in crate::policy::engine) fn is_open(&self, limits: Option<&Limits>) -> bool {
-        self.plain && limits.is_none()
-    }
-}
-
 impl RelationProgram {
     /// The relation that a userset asks, when the model allows it here.
     pub(in crate::policy::engine) fn admits_userset(

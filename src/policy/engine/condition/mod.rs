@@ -110,6 +110,13 @@ impl CompiledCondition {
         Ok(())
     }
 
+    /// Whether a tuple's context names declared parameters only. That their values fit shows when the condition is evaluated.
+    pub fn declares_all(&self, stored: &Context) -> bool {
+        stored
+            .keys()
+            .all(|parameter| self.parameters.contains_key(parameter))
+    }
+
     /// Whether the condition holds. What the tuple stores wins over what the request says, and what neither
     /// gives is an error even where the expression could be decided without it.
     pub fn evaluate(&self, stored: &Context, request: &Context) -> Result<bool, ConditionError> {

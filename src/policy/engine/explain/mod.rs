@@ -1,4 +1,5 @@
-//! Why a check allows or denies: the derivation with the fewest tuples, or the branches that were tried and how each ended.
+//! Why a check allows or denies: the derivation over the fewest tuples (one used twice counts twice), or the branches that
+//! were tried and how each ended.
 //!
 //! | Step | File |
 //! |---|---|
