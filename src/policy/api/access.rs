@@ -23,6 +23,9 @@ pub(super) async fn let_in(
     permission: Permission,
 ) -> Result<Timestamp, ApiError> {
     let (caller, now) = caller(app, headers).await?;
+    if !caller.reach.covers(permission) {
+        return Err(beyond_the_key(&permission));
+    }
     if system::allows(&app.policy, &caller.subject, permission, now).await? {
         Ok(now)
     } else {
@@ -43,6 +46,9 @@ pub(super) async fn let_in_store(
     permission: StorePermission,
 ) -> Result<Timestamp, ApiError> {
     let (caller, now) = caller(app, headers).await?;
+    if !caller.reach.covers_in(store, permission) {
+        return Err(beyond_the_key(&permission));
+    }
     if system::allows_store(&app.policy, &caller.subject, store, permission, now).await? {
         Ok(now)
     } else {
@@ -60,6 +66,9 @@ pub(super) async fn let_in_to_write(
 ) -> Result<Timestamp, ApiError> {
     const WRITE: StorePermission = StorePermission::WriteTuples;
     let (caller, now) = caller(app, headers).await?;
+    if !caller.reach.covers_in(store, WRITE) {
+        return Err(beyond_the_key(&WRITE));
+    }
     let (policy, subject) = (&app.policy, caller.subject.as_str());
     if system::allows_store(policy, subject, store, WRITE, now).await? {
         return Ok(now);
@@ -70,6 +79,13 @@ pub(super) async fn let_in_to_write(
         return Ok(now);
     }
     Err(lacks(&caller, WRITE))
+}
+
+/// Says the same of a permission that the key lacks and of a store that is not its own.
+fn beyond_the_key(permission: &dyn std::fmt::Display) -> ApiError {
+    ApiError::forbidden(&format_args!(
+        "the API key is not made for the permission `{permission}` here; an administrator can make one that is"
+    ))
 }
 
 fn lacks(caller: &Caller, permission: StorePermission) -> ApiError {

@@ -1,6 +1,7 @@
 //! Permissions over HTTP and across nodes; the engine's own tests stand beside it.
 
 mod access;
+mod api_keys;
 mod api;
 mod assertions;
 mod authzen;
