@@ -106,8 +106,7 @@ async fn list(
     let owner = query.owner.as_deref().map(parse_owner).transpose()?;
     let after = page.after.as_deref().map(parse_id).transpose()?;
     let mut conn = app.db.read().await?;
-    let found =
-        api_keys::list(&mut conn, owner.as_ref(), after.as_ref(), page.limit() + 1).await?;
+    let found = api_keys::list(&mut conn, owner.as_ref(), after.as_ref(), page.limit() + 1).await?;
     let found = found
         .into_iter()
         .map(|key| KeyJson::of(key, admin.now))

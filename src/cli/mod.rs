@@ -37,7 +37,7 @@ enum Command {
     Serve(serve::Arguments),
     /// Print a one-time link that makes the first administrator
     SetupUrl,
-    /// Create or update clients, users, roles, stores, models and tuples from a file
+    /// Create or update clients, users, roles, stores, models, rights and tuples from a file
     Apply(setup::Arguments),
     /// Show everything at work: the server on throw-away data, a sample application, a sample resource service
     Demo(demo::Arguments),

@@ -101,8 +101,8 @@ pub async fn create(
     }
     owner_must_act(tx, &new.owner).await?;
     let id = ApiKeyId::new(now);
-    let key = ApiKey::generate(&id)
-        .ok_or_else(|| StoreError::corrupt("api_keys.id", "not a ULID"))?;
+    let key =
+        ApiKey::generate(&id).ok_or_else(|| StoreError::corrupt("api_keys.id", "not a ULID"))?;
     let mac = key.mac(&sealer.derive_mac_key(MAC_KEY_PURPOSE));
     let row = KeyRow::new(
         (id, mac),

@@ -116,10 +116,10 @@ relations! {
 mod reach;
 mod stores;
 
-pub(super) use stores::take_all_rights;
 pub use reach::{LimitError, Limits, Reach};
+pub(super) use stores::take_all_rights;
 pub use stores::{
-    PlacedRight, StorePermission, StoreRight, allows_store, allows_writes, give_right,
+    PlacedRight, RightError, StorePermission, StoreRight, allows_store, allows_writes, give_right,
     holds_store_rights, rights_in, take_right,
 };
 

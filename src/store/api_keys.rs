@@ -134,8 +134,7 @@ impl FromRow for KeyRow {
         let id: String = row.get("id")?;
         let (user_id, client_id) = (row.get("user_id")?, row.get("client_id")?);
         Ok(Self {
-            id: ApiKeyId::parse(&id)
-                .map_err(|error| StoreError::corrupt("api_keys.id", &error))?,
+            id: ApiKeyId::parse(&id).map_err(|error| StoreError::corrupt("api_keys.id", &error))?,
             name: row.get("name")?,
             owner: owner(user_id, client_id)?,
             secret_mac: row.get("secret_mac")?,

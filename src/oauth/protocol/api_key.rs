@@ -132,7 +132,10 @@ mod tests {
                 bytes
             }),
         };
-        assert!(!moved.matches(&mac_key(), &mac), "the MAC is bound to the id");
+        assert!(
+            !moved.matches(&mac_key(), &mac),
+            "the MAC is bound to the id"
+        );
         let foreign = hmac::Key::new(hmac::HMAC_SHA256, &[8; 32]);
         assert!(!one.matches(&foreign, &mac));
         for stored in ["", "x", "AA"] {

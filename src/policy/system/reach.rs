@@ -58,7 +58,10 @@ impl Reach {
             Self::Whole => true,
             Self::Limited(limits) => {
                 limits.store.contains(&permission)
-                    && limits.only_store.as_deref().is_none_or(|only| only == store)
+                    && limits
+                        .only_store
+                        .as_deref()
+                        .is_none_or(|only| only == store)
             }
         }
     }
@@ -66,7 +69,10 @@ impl Reach {
 
 impl Limits {
     /// The named permissions; without names all over permission stores.
-    pub fn choose(names: Option<&[String]>, only_store: Option<String>) -> Result<Self, LimitError> {
+    pub fn choose(
+        names: Option<&[String]>,
+        only_store: Option<String>,
+    ) -> Result<Self, LimitError> {
         let Some(names) = names else {
             let system = match only_store {
                 Some(_) => BTreeSet::new(),
@@ -191,9 +197,18 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_what_would_be_right() {
         let error = |names, store| choose(names, store).unwrap_err().to_string();
-        assert!(error(&["can_fly"], None).starts_with("`can_fly` is not a permission; name some of can_manage, "));
-        assert!(error(&["can_manage_api_keys"], None).starts_with("`can_manage_api_keys` is for no key"));
-        assert!(error(&["can_check", "can_read_users"], Some("S")).starts_with("`can_read_users` is no permission in one store"));
+        assert!(
+            error(&["can_fly"], None)
+                .starts_with("`can_fly` is not a permission; name some of can_manage, ")
+        );
+        assert!(
+            error(&["can_manage_api_keys"], None)
+                .starts_with("`can_manage_api_keys` is for no key")
+        );
+        assert!(
+            error(&["can_check", "can_read_users"], Some("S"))
+                .starts_with("`can_read_users` is no permission in one store")
+        );
         assert_eq!(choose(&[], None), Err(LimitError::Empty));
     }
 

@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tessera::base::time::Seconds;
 use tessera::policy::system::Role;
 use tessera::store::q;
 
@@ -51,6 +52,8 @@ async fn keys_are_made_shown_listed_in_pages_and_revoked() {
         });
         let path = format!("/api-keys/{id}");
         assert_eq!(admin.get(&path).await.json, shown, "{engine:?}");
+        // Ids sort by the millisecond that they were made in.
+        t.clock.advance(Seconds::new(1));
         let plain = make(&admin, &json!({"name": "all", "owner": "client:boss"})).await;
         assert_eq!(
             plain["permissions"],
@@ -77,19 +80,23 @@ async fn keys_are_made_shown_listed_in_pages_and_revoked() {
             let answer = admin.order(Method::POST, &format!("{path}/revoke")).await;
             assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
             assert_eq!(answer.json["state"], "revoked");
-            assert_eq!(answer.json["revoked_at"], "2025-01-01T00:00:00Z");
-            t.clock.advance(tessera::base::time::Seconds::new(1));
+            assert_eq!(answer.json["revoked_at"], "2025-01-01T00:00:01Z");
+            t.clock.advance(Seconds::new(1));
         }
         let mut conn = t.app.db.read().await.unwrap();
         let events: Vec<String> = conn
-            .all(q("SELECT body FROM events WHERE kind = 'api_key.changed' ORDER BY id"))
+            .all(q(
+                "SELECT body FROM events WHERE kind = 'api_key.changed' ORDER BY id",
+            ))
             .await
             .unwrap();
         assert_eq!(events.len(), 3, "{events:?}");
         assert!(events[2].contains("revoked") && events[2].contains(id));
         assert!(!events.concat().contains("tsr_ak_"), "{events:?}");
         let kept: String = conn
-            .one(q("SELECT secret_mac FROM api_keys WHERE name = 'nightly job'"))
+            .one(q(
+                "SELECT secret_mac FROM api_keys WHERE name = 'nightly job'",
+            ))
             .await
             .unwrap();
         assert!(!secret.contains(&kept));
@@ -109,21 +116,81 @@ async fn what_makes_no_sense_makes_no_key() {
         let long = "x".repeat(101);
         let no_user = "user:usr_01arz3ndektsv4rrffq69g5fav";
         for (change, status, says) in [
-            (json!({"name": " "}), S::UNPROCESSABLE_ENTITY, "`name` must have 1 to 100"),
-            (json!({"name": long}), S::UNPROCESSABLE_ENTITY, "`name` must have 1 to 100"),
-            (json!({"name": "a\nb"}), S::UNPROCESSABLE_ENTITY, "control character"),
-            (json!({"owner": "boss"}), S::NOT_FOUND, "there is no `boss`; an owner is"),
-            (json!({"owner": "client:none"}), S::NOT_FOUND, "there is no `client:none`"),
-            (json!({"owner": no_user}), S::NOT_FOUND, "there is no `user:usr_01arz"),
-            (json!({"owner": "client:off"}), S::CONFLICT, "`client:off` is locked or disabled"),
-            (json!({"permissions": []}), S::UNPROCESSABLE_ENTITY, "`permissions` is empty"),
-            (json!({"permissions": ["can_fly"]}), S::UNPROCESSABLE_ENTITY, "`can_fly` is not a permission"),
-            (json!({"permissions": ["can_manage_api_keys"]}), S::UNPROCESSABLE_ENTITY, "is for no key"),
-            (json!({"permissions": ["can_read_users"], "store": docs}), S::UNPROCESSABLE_ENTITY, "no permission in one store"),
-            (json!({"store": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}), S::NOT_FOUND, "no store has the id `01ARZ"),
-            (json!({"expires_at": "tomorrow"}), S::UNPROCESSABLE_ENTITY, "`expires_at` is `tomorrow`; write"),
-            (json!({"expires_at": "2024-12-31T00:00:00Z"}), S::UNPROCESSABLE_ENTITY, "which is past"),
-            (json!({"secret": "x"}), S::UNPROCESSABLE_ENTITY, "unknown field `secret`"),
+            (
+                json!({"name": " "}),
+                S::UNPROCESSABLE_ENTITY,
+                "`name` must have 1 to 100",
+            ),
+            (
+                json!({"name": long}),
+                S::UNPROCESSABLE_ENTITY,
+                "`name` must have 1 to 100",
+            ),
+            (
+                json!({"name": "a\nb"}),
+                S::UNPROCESSABLE_ENTITY,
+                "control character",
+            ),
+            (
+                json!({"owner": "boss"}),
+                S::NOT_FOUND,
+                "there is no `boss`; an owner is",
+            ),
+            (
+                json!({"owner": "client:none"}),
+                S::NOT_FOUND,
+                "there is no `client:none`",
+            ),
+            (
+                json!({"owner": no_user}),
+                S::NOT_FOUND,
+                "there is no `user:usr_01arz",
+            ),
+            (
+                json!({"owner": "client:off"}),
+                S::CONFLICT,
+                "`client:off` is locked or disabled",
+            ),
+            (
+                json!({"permissions": []}),
+                S::UNPROCESSABLE_ENTITY,
+                "`permissions` is empty",
+            ),
+            (
+                json!({"permissions": ["can_fly"]}),
+                S::UNPROCESSABLE_ENTITY,
+                "`can_fly` is not a permission",
+            ),
+            (
+                json!({"permissions": ["can_manage_api_keys"]}),
+                S::UNPROCESSABLE_ENTITY,
+                "is for no key",
+            ),
+            (
+                json!({"permissions": ["can_read_users"], "store": docs}),
+                S::UNPROCESSABLE_ENTITY,
+                "no permission in one store",
+            ),
+            (
+                json!({"store": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}),
+                S::NOT_FOUND,
+                "no store has the id `01ARZ",
+            ),
+            (
+                json!({"expires_at": "tomorrow"}),
+                S::UNPROCESSABLE_ENTITY,
+                "`expires_at` is `tomorrow`; write",
+            ),
+            (
+                json!({"expires_at": "2024-12-31T00:00:00Z"}),
+                S::UNPROCESSABLE_ENTITY,
+                "which is past",
+            ),
+            (
+                json!({"secret": "x"}),
+                S::UNPROCESSABLE_ENTITY,
+                "unknown field `secret`",
+            ),
         ] {
             let mut body = json!({"name": "job", "owner": "client:boss"});
             let fields = body.as_object_mut().unwrap();
@@ -132,7 +199,10 @@ async fn what_makes_no_sense_makes_no_key() {
         }
         for (path, says) in [
             ("/api-keys/nonsense", "`nonsense` is not an API key's id"),
-            ("/api-keys/key_01arz3ndektsv4rrffq69g5fav", "there is no API key `key_01"),
+            (
+                "/api-keys/key_01arz3ndektsv4rrffq69g5fav",
+                "there is no API key `key_01",
+            ),
         ] {
             refused(&admin.get(path).await, S::NOT_FOUND, says);
             let answer = admin.order(Method::POST, &format!("{path}/revoke")).await;
@@ -155,12 +225,19 @@ async fn an_owner_has_at_most_a_hundred_keys_that_are_not_revoked() {
     }
     let body = json!({"name": "one more", "owner": "client:web"});
     let answer = admin.post("/api-keys", &body).await;
-    refused(&answer, StatusCode::CONFLICT, "`client:web` has 100 keys already");
+    refused(
+        &answer,
+        StatusCode::CONFLICT,
+        "`client:web` has 100 keys already",
+    );
     make(&admin, &json!({"name": "x", "owner": "client:boss"})).await;
     let (items, _) = pages(&admin, "/api-keys", 200).await;
     let id = items[0]["id"].as_str().unwrap();
     let path = format!("/api-keys/{id}/revoke");
-    assert_eq!(admin.order(Method::POST, &path).await.status, StatusCode::OK);
+    assert_eq!(
+        admin.order(Method::POST, &path).await.status,
+        StatusCode::OK
+    );
     make(&admin, &body).await;
 }
 
@@ -174,7 +251,11 @@ async fn only_administrators_make_keys_and_auditors_see_them() {
         let auditor = Operator::with(&t, "auditor", &[Role::Auditor]).await;
         for operator in [&managers, &auditor] {
             let answer = operator.post("/api-keys", &body).await;
-            refused(&answer, StatusCode::FORBIDDEN, "lacks `can_manage_api_keys`");
+            refused(
+                &answer,
+                StatusCode::FORBIDDEN,
+                "lacks `can_manage_api_keys`",
+            );
         }
         let answer = managers.get("/api-keys").await;
         refused(&answer, StatusCode::FORBIDDEN, "lacks `can_read_api_keys`");
@@ -187,7 +268,6 @@ async fn a_key_administers_what_it_names_and_cannot_grow() {
     for engine in engines() {
         let t = TestApp::start(engine).await;
         Operator::with(&t, "boss", &[Role::Admin]).await;
-        Operator::with(&t, "plain", &[]).await;
         Operator::with(&t, "other", &[Role::Auditor]).await;
         let named = async |names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
@@ -204,9 +284,16 @@ async fn a_key_administers_what_it_names_and_cannot_grow() {
         let answer = clients.get("/users").await;
         refused(&answer, StatusCode::FORBIDDEN, "`can_read_users`");
         let order = async |path: &str| clients.order(Method::POST, path).await;
+        let plain = json!({"client_id": "plain", "grant_types": ["client_credentials"]});
+        let answer = clients.post("/clients", &plain).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         assert_eq!(order("/clients/plain/secret").await.status, StatusCode::OK);
         // A new secret of its own owner, or of whoever holds a role, would be more than the key is.
-        for path in ["/clients/boss/secret", "/clients/other/secret", "/clients/boss/disable"] {
+        for path in [
+            "/clients/boss/secret",
+            "/clients/other/secret",
+            "/clients/boss/disable",
+        ] {
             let answer = order(path).await;
             refused(&answer, StatusCode::FORBIDDEN, "`can_manage_roles`");
         }
@@ -223,6 +310,10 @@ async fn a_key_administers_what_it_names_and_cannot_grow() {
         let answer = roles
             .order(Method::PUT, "/role-assignments/client:plain/auditor")
             .await;
-        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{engine:?} {answer:?}");
+        assert_eq!(
+            answer.status,
+            StatusCode::NO_CONTENT,
+            "{engine:?} {answer:?}"
+        );
     }
 }

@@ -208,17 +208,17 @@ async fn a_key_opens_what_its_owner_may_and_its_limits_name() {
                 api.post(&format!("{store}/write"), body.clone()).await,
                 api.post(&format!("{store}/read"), json!({})).await,
                 api.post(&format!("{store}/check"), check.clone()).await,
-                api.post(
-                    &format!("{store}/access/v1/evaluation"),
-                    evaluation.clone(),
-                )
-                .await,
+                api.post(&format!("{store}/access/v1/evaluation"), evaluation.clone())
+                    .await,
                 api.get("/admin/api/clients").await,
                 api.post(&format!("{other}/check"), check.clone()).await,
                 api.post(&format!("{other}/write"), body).await,
             ];
             let statuses: Vec<u16> = got.iter().map(|reply| reply.status).collect();
-            assert_eq!(statuses, expected, "{engine:?} {permissions:?} {alone} {got:?}");
+            assert_eq!(
+                statuses, expected,
+                "{engine:?} {permissions:?} {alone} {got:?}"
+            );
         }
     }
 }

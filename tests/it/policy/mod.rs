@@ -1,8 +1,8 @@
 //! Permissions over HTTP and across nodes; the engine's own tests stand beside it.
 
 mod access;
-mod api_keys;
 mod api;
+mod api_keys;
 mod assertions;
 mod authzen;
 mod cases;
