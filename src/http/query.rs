@@ -7,18 +7,15 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 
 use super::Problem;
-use crate::base::secret::TokenKind;
+use crate::oauth::protocol::api_key::ApiKey;
 
 /// Answers 400 to a URL that holds an API key.
 pub async fn refuse_keys(request: Request, next: Next) -> Response {
-    if !holds_key(request.uri().path()) && !request.uri().query().is_some_and(holds_key) {
+    let uri = request.uri();
+    if !ApiKey::stands_in(uri.path()) && !uri.query().is_some_and(ApiKey::stands_in) {
         return next.run(request).await;
     }
     let detail = "the URL holds an API key, where logs keep it; revoke that key, make another, and send it as \
                   `Authorization: Bearer <key>`";
     Problem::new(StatusCode::BAD_REQUEST, detail).into_response()
-}
-
-fn holds_key(text: &str) -> bool {
-    text.contains(TokenKind::ApiKey.prefix())
 }

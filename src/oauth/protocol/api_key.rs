@@ -18,6 +18,8 @@ pub const MAC_KEY_PURPOSE: &str = "api key";
 const ID_BYTES: usize = 16;
 const SECRET_BYTES: usize = 32;
 const SUM_BYTES: usize = 4;
+/// Length of a key's text after its prefix: base64url of all of its bytes.
+const ENCODED_CHARS: usize = ((ID_BYTES + SECRET_BYTES + SUM_BYTES) * 8).div_ceil(6);
 const SUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// A well-formed API key.
@@ -43,6 +45,15 @@ impl ApiKey {
     /// Whether a text claims to be an API key.
     pub fn is_meant(text: &str) -> bool {
         text.starts_with(TokenKind::ApiKey.prefix())
+    }
+
+    /// Whether a key stands somewhere in a text.
+    pub fn stands_in(text: &str) -> bool {
+        let prefix = TokenKind::ApiKey.prefix();
+        text.match_indices(prefix).any(|(start, _)| {
+            text.get(start..start + prefix.len() + ENCODED_CHARS)
+                .is_some_and(|candidate| Self::parse(candidate).is_some())
+        })
     }
 
     /// Parses a presented text; `None` unless form and checksum are right.
@@ -117,6 +128,22 @@ mod tests {
         assert_eq!(read.text(), text);
         assert!(read.matches(&mac_key(), &key.mac(&mac_key())));
         assert_eq!(format!("{:?}", read.bytes), "Secret(..)");
+    }
+
+    #[test]
+    fn a_key_is_found_in_a_text_and_a_lookalike_is_not() {
+        let text = key().text().expose().clone();
+        let cut = &text[..text.len() - 1];
+        for found in [
+            text.clone(),
+            format!("a={text}&b"),
+            format!("tsr_ak_{text}x"),
+        ] {
+            assert!(ApiKey::stands_in(&found), "{found}");
+        }
+        for other in ["", "tsr_ak_", cut, &format!("{cut}é"), &text.to_uppercase()] {
+            assert!(!ApiKey::stands_in(other), "{other}");
+        }
     }
 
     #[test]

@@ -76,11 +76,12 @@ async fn keys_are_made_shown_listed_in_pages_and_revoked() {
             let list = admin.get(&format!("/api-keys?owner={owner}")).await;
             assert_eq!(list.json["items"].as_array().unwrap().len(), count);
         }
+        t.clock.advance(Seconds::new(1));
         for _ in 0..2 {
             let answer = admin.order(Method::POST, &format!("{path}/revoke")).await;
             assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
             assert_eq!(answer.json["state"], "revoked");
-            assert_eq!(answer.json["revoked_at"], "2025-01-01T00:00:01Z");
+            assert_eq!(answer.json["revoked_at"], "2025-01-01T00:00:02Z");
             t.clock.advance(Seconds::new(1));
         }
         let mut conn = t.app.db.read().await.unwrap();
