@@ -17,7 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
-use crate::http::{Problem, headers, observe, path, problem, timeout};
+use crate::http::{Problem, headers, observe, path, problem, query, timeout};
 use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
 
@@ -48,6 +48,7 @@ fn bound(routes: Router<Arc<App>>) -> Router<Arc<App>> {
 fn guard(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
         .layer(middleware::from_fn(timeout::bound))
+        .layer(middleware::from_fn(query::refuse_keys))
         .layer(middleware::from_fn(path::refuse_ambiguous))
         .layer(CatchPanicLayer::custom(timeout::panicked))
         .layer(middleware::from_fn(problem::as_page_for_browsers))

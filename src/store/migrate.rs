@@ -24,6 +24,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "tuple_expiry",
         include_str!("../../migrations/0003_tuple_expiry.sql"),
     ),
+    (
+        4,
+        "api_keys",
+        include_str!("../../migrations/0004_api_keys.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

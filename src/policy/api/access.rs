@@ -20,6 +20,7 @@ use crate::policy::system::{self, Permission, StorePermission};
 
 /// How often who writes for long is asked again.
 const RECHECK_SECONDS: Seconds = Seconds::new(15);
+const WRITE: StorePermission = StorePermission::WriteTuples;
 
 /// Lets a caller with the permission in; the instant of the request.
 pub(super) async fn let_in(
@@ -28,6 +29,9 @@ pub(super) async fn let_in(
     permission: Permission,
 ) -> Result<Timestamp, ApiError> {
     let (caller, now) = caller(app, headers).await?;
+    if !caller.reach.covers(permission) {
+        return Err(beyond_the_key(&permission));
+    }
     if system::allows(&app.policy, &caller.subject, permission, now).await? {
         Ok(now)
     } else {
@@ -48,6 +52,9 @@ pub(super) async fn let_in_store(
     permission: StorePermission,
 ) -> Result<Timestamp, ApiError> {
     let (caller, now) = caller(app, headers).await?;
+    if !caller.reach.covers_in(store, permission) {
+        return Err(beyond_the_key(&permission));
+    }
     if system::allows_store(&app.policy, &caller.subject, store, permission, now).await? {
         Ok(now)
     } else {
@@ -63,8 +70,7 @@ pub(super) async fn let_in_to_write(
     store: &str,
     types: impl FnOnce() -> BTreeSet<String>,
 ) -> Result<Timestamp, ApiError> {
-    const WRITE: StorePermission = StorePermission::WriteTuples;
-    let (caller, now) = caller(app, headers).await?;
+    let (caller, now) = writer(app, headers, store).await?;
     let (policy, subject) = (&app.policy, caller.subject.as_str());
     if system::allows_store(policy, subject, store, WRITE, now).await? {
         return Ok(now);
@@ -97,7 +103,7 @@ impl WriteGate {
         headers: HeaderMap,
         store: String,
     ) -> Result<Self, ApiError> {
-        let (caller, now) = caller(&app, &headers).await?;
+        let (caller, now) = writer(&app, &headers, &store).await?;
         let mut gate = Self {
             app,
             headers,
@@ -125,7 +131,7 @@ impl WriteGate {
         let now = self.app.clock.now();
         if now >= self.asked_at.plus(RECHECK_SECONDS) {
             self.types.clear();
-            (self.caller, _) = caller(&self.app, &self.headers).await?;
+            (self.caller, _) = writer(&self.app, &self.headers, &self.store).await?;
             self.is_open = self.writes_all(now).await?;
             self.asked_at = now;
         }
@@ -143,14 +149,20 @@ impl WriteGate {
 
     /// What is said to who may not.
     pub(super) fn refusal(&self) -> ApiError {
-        lacks(&self.caller, StorePermission::WriteTuples)
+        lacks(&self.caller, WRITE)
     }
 
     async fn writes_all(&self, now: Timestamp) -> Result<bool, ApiError> {
         let (policy, subject) = (&self.app.policy, self.caller.subject.as_str());
-        let permission = StorePermission::WriteTuples;
-        Ok(system::allows_store(policy, subject, &self.store, permission, now).await?)
+        Ok(system::allows_store(policy, subject, &self.store, WRITE, now).await?)
     }
+}
+
+/// Says the same of a permission that the key lacks and of a store that is not its own.
+fn beyond_the_key(permission: &dyn std::fmt::Display) -> ApiError {
+    ApiError::forbidden(&format_args!(
+        "the API key is not made for the permission `{permission}` here; an administrator can make one that is"
+    ))
 }
 
 fn lacks(caller: &Caller, permission: StorePermission) -> ApiError {
@@ -158,6 +170,20 @@ fn lacks(caller: &Caller, permission: StorePermission) -> ApiError {
         "`{}` lacks the permission `{permission}` in this store; an administrator can give a right or assign a role that has it",
         caller.subject
     ))
+}
+
+/// A caller whose credential is made for writing tuples in the store; whether they may is asked next.
+async fn writer(
+    app: &App,
+    headers: &HeaderMap,
+    store: &str,
+) -> Result<(Caller, Timestamp), ApiError> {
+    let (caller, now) = caller(app, headers).await?;
+    if caller.reach.covers_in(store, WRITE) {
+        Ok((caller, now))
+    } else {
+        Err(beyond_the_key(&WRITE))
+    }
 }
 
 async fn caller(app: &App, headers: &HeaderMap) -> Result<(Caller, Timestamp), ApiError> {

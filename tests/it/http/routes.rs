@@ -74,6 +74,10 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/userinfo", Door::Token),
     ("POST", "/userinfo", Door::Token),
     // The admin API.
+    ("GET", "/admin/api/api-keys", Door::Permission),
+    ("POST", "/admin/api/api-keys", Door::Permission),
+    ("GET", "/admin/api/api-keys/{id}", Door::Permission),
+    ("POST", "/admin/api/api-keys/{id}/revoke", Door::Permission),
     ("GET", "/admin/api/clients", Door::Permission),
     ("POST", "/admin/api/clients", Door::Permission),
     ("GET", "/admin/api/clients/{client_id}", Door::Permission),
