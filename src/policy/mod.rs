@@ -42,7 +42,7 @@ pub use lists::{LIST_ENTRIES, ListPage, ListQuery};
 pub use models::{StoredModel, read_model, write_model};
 pub use read::{ChangePage, ChangesFrom, TuplePage, TupleQuery};
 pub use replica::Consistency;
-pub use service::{Answer, CheckRequest, Policy, View};
+pub use service::{Answer, CheckRequest, Policy, PolicyLimits, View};
 pub use stores::{Store, create_store};
 pub use world::{Asked, World, WorldError};
 pub use write::{Written, write};

@@ -327,10 +327,7 @@ impl Run<'_> {
     }
 
     fn circumstances<'c>(&self, context: &'c Context) -> Circumstances<'c> {
-        Circumstances {
-            context,
-            now: self.now,
-        }
+        Circumstances::at(context, self.now)
     }
 
     fn compare<T: PartialEq + Shown>(

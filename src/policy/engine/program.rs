@@ -47,6 +47,8 @@ pub(super) struct RelationProgram {
     pub(super) is_flat: bool,
     /// Whether a tuple on it is enough to be in it: the tuples stand in no `and` and no `but not`.
     pub(super) direct_suffices: bool,
+    /// Operators in one another, and one for the relation: what answering it takes of the stack.
+    pub(super) levels: u32,
     reach: Vec<u64>,
 }
 
@@ -151,6 +153,7 @@ impl Program {
                     symbol: symbols.intern(name)?,
                     is_flat: op.is_flat() && direct.usersets.is_empty(),
                     direct_suffices: op.contains_this_in_union(),
+                    levels: op.levels().saturating_add(1),
                     op,
                     direct,
                     reach: Vec::new(),
@@ -418,6 +421,17 @@ impl Op {
             }
             Self::Exclusion(sides) => sides.0.is_flat() && sides.1.is_flat(),
         }
+    }
+
+    fn levels(&self) -> u32 {
+        let below = match self {
+            Self::This | Self::Computed(_) | Self::TupleToUserset { .. } => None,
+            Self::Union(children) | Self::Intersection(children) => {
+                children.iter().map(Self::levels).max()
+            }
+            Self::Exclusion(sides) => Some(sides.0.levels().max(sides.1.levels())),
+        };
+        below.unwrap_or(0).saturating_add(1)
     }
 
     fn contains_this_in_union(&self) -> bool {

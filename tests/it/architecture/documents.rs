@@ -85,6 +85,7 @@ fn every_field_of_the_configuration_has_a_key_and_every_key_a_row_in_the_referen
             "path" => "database.url",
             "data_dir" => "data",
             "policy_max_staleness_seconds" => "max_staleness_seconds",
+            "policy_decision_timeout_ms" => "decision_timeout_ms",
             "policy_default_store" => "default_store",
             "tls" => "tls.cert",
             field => field,

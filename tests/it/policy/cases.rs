@@ -148,10 +148,7 @@ fn the_engine_answers_every_case() {
                         relation,
                         subject: &asked.subject,
                     };
-                    let circumstances = Circumstances {
-                        context: &check.context,
-                        now: START,
-                    };
+                    let circumstances = Circumstances::at(&check.context, START);
                     let found =
                         check_with(&program, &graph, &contextual, question, circumstances).unwrap();
                     assert_eq!(

@@ -5,6 +5,7 @@
 
 use super::frontier::{Frontier, Place, Reached};
 use super::{Listed, Window, take};
+use crate::policy::engine::budget::Budget;
 use crate::policy::engine::check::{CheckError, Checker, Numbered, introduce, named};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Symbol, edge_parts};
 use crate::policy::engine::program::{
@@ -38,14 +39,15 @@ pub fn list_objects(
 ) -> Result<Listed<Object>, CheckError> {
     let (_, target) = named(program, question.type_name, question.relation)?;
     let who = (question.subject, question.circumstances);
+    let budget = Budget::new(question.circumstances.patience);
     if contextual.is_empty()
-        && let Some(checker) = Checker::new(program, graph, who, 0)?
+        && let Some(checker) = Checker::new(program, graph, who, budget)?
     {
         return collect(checker, (program, graph), target, question, window);
     }
     let mut graph = graph.with(contextual)?;
     introduce(program, &mut graph, question.subject)?;
-    match Checker::new(program, &graph, who, 0)? {
+    match Checker::new(program, &graph, who, budget)? {
         Some(checker) => collect(checker, (program, &graph), target, question, window),
         None => Err(CheckError::UnknownType(
             question.subject.type_name().to_owned(),
@@ -86,7 +88,7 @@ fn collect(
     Ok(Listed {
         entries,
         has_more,
-        steps: checker.steps(),
+        steps: checker.budget().steps(),
     })
 }
 

@@ -213,10 +213,7 @@ pub(super) fn random_tuples(random: &mut Random, model: &Model, count: usize) ->
 pub(super) const NOW_MS: i64 = 1_000;
 
 pub(super) fn at_now(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: Timestamp::from_ms(NOW_MS),
-    }
+    Circumstances::at(context, Timestamp::from_ms(NOW_MS))
 }
 
 /// Puts the tuples that are not contextual into the graph, some with an end or a condition; those that count, now.
