@@ -5,7 +5,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -150,22 +149,6 @@ fn system_now() -> Timestamp {
     Timestamp::from_ms(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX))
 }
 
-/// The end of somebody's patience, on a clock that nobody can set.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(Option<Instant>);
-
-impl Deadline {
-    /// So long from now; never, if that is beyond all clocks.
-    pub fn after(length: Duration) -> Self {
-        Self(Instant::now().checked_add(length))
-    }
-
-    /// Whether it has passed.
-    pub fn is_over(self) -> bool {
-        self.0.is_some_and(|end| Instant::now() >= end)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,13 +157,6 @@ mod tests {
     fn numeric_dates_round_down_before_the_epoch_too() {
         assert_eq!(Timestamp::from_ms(1_999).seconds(), 1);
         assert_eq!(Timestamp::from_ms(-1).seconds(), -1);
-    }
-
-    #[test]
-    fn a_deadline_passes_once_its_length_has() {
-        assert!(Deadline::after(Duration::ZERO).is_over());
-        assert!(!Deadline::after(Duration::from_secs(60)).is_over());
-        assert!(!Deadline::after(Duration::MAX).is_over());
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod expiry;
 mod explain;
 mod lists;
 mod models;
+mod patience;
 mod read;
 mod replica;
 mod service;

@@ -12,11 +12,12 @@ use super::engine::program::Program;
 use super::engine::relationship::{Circumstances, Context, Relationship};
 use super::engine::tuple::{Object, Subject};
 use super::error::PolicyError;
+use super::patience::Deadline;
 use super::replica::{Consistency, Replica, Snapshot};
 use super::system;
 use super::token::{Revision, Tokens};
 use super::write::{Written, write};
-use crate::base::time::{Clock, Deadline, Seconds, Timestamp};
+use crate::base::time::{Clock, Seconds, Timestamp};
 use crate::store::seal::Sealer;
 use crate::store::{Db, policy_models};
 
@@ -45,12 +46,6 @@ pub struct PolicyLimits {
     pub max_staleness: Seconds,
     /// How long a request may take to decide all its questions, loading the store not counted.
     pub decision_time: Duration,
-}
-
-impl Patience for Deadline {
-    fn is_over(&self) -> bool {
-        Deadline::is_over(*self)
-    }
 }
 
 /// A check.

@@ -17,6 +17,7 @@ const PROMISED: &[&str] = &[
     "docs/",
     "benches/",
     "examples/",
+    "fuzz/",
 ];
 
 /// The promised paths in a text: in backticks, without placeholders.
