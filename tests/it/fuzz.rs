@@ -6,7 +6,8 @@ use std::path::PathBuf;
 #[path = "../../fuzz/src/lib.rs"]
 mod bodies;
 
-use bodies::{Mutations, TARGETS};
+use bodies::TARGETS;
+use bodies::mutate::Mutations;
 
 /// Mutations of each target; compiling conditions is the slowest, about a millisecond each.
 const MUTATIONS: usize = 2_000;
