@@ -1,6 +1,7 @@
 //! One [`App`], built once from the [`Config`]: what every handler and worker shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +11,7 @@ use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
 use crate::oauth::keys::{Keys, KeysError};
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Policy, PolicyError, PolicyLimits};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
 
@@ -84,8 +85,11 @@ impl App {
         let db = Db::open(&config.database).await?;
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
-        let staleness = config.policy_max_staleness_seconds;
-        let policy = Policy::open(db.clone(), &sealer, staleness, clock.now()).await?;
+        let limits = PolicyLimits {
+            max_staleness: config.policy_max_staleness_seconds,
+            decision_time: Duration::from_millis(config.policy_decision_timeout_ms.into()),
+        };
+        let policy = Policy::open(db.clone(), &sealer, limits, clock.now()).await?;
         let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
         let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let metrics = Metrics::new(db.engine());

@@ -88,7 +88,7 @@ pub fn parse(file: &str, text: &str) -> Result<Model, Vec<ModelFault>> {
 /// Where a fault of the model is in its text.
 fn find(text: &str, error: &ModelError) -> Option<(usize, usize)> {
     match error {
-        ModelError::TooMany { .. } => None,
+        ModelError::NoTypes | ModelError::TooMany { .. } => None,
         ModelError::Name(name) => find_name(text, name),
         ModelError::DuplicateType(name) => find_type(text, name).into_iter().nth(1),
         ModelError::Relation {

@@ -266,10 +266,7 @@ impl Run<'_> {
     }
 
     fn circumstances<'c>(&self, context: &'c Context) -> Circumstances<'c> {
-        Circumstances {
-            context,
-            now: self.now,
-        }
+        Circumstances::at(context, self.now)
     }
 
     fn compare<T: PartialEq + Shown>(
@@ -343,7 +340,10 @@ struct Unanswered {
 impl From<CheckError> for Unanswered {
     fn from(error: CheckError) -> Self {
         let is_undecided = match &error {
-            CheckError::Condition(_) | CheckError::TooDeep | CheckError::Exhausted => true,
+            CheckError::Condition(_)
+            | CheckError::TooDeep
+            | CheckError::Exhausted
+            | CheckError::OutOfTime => true,
             CheckError::UnknownType(_)
             | CheckError::UnknownRelation { .. }
             | CheckError::Full(_) => false,

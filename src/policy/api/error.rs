@@ -182,6 +182,12 @@ fn check_error(error: &CheckError) -> ApiError {
         CheckError::UnknownType(_)
         | CheckError::UnknownRelation { .. }
         | CheckError::Condition(_) => ApiError::invalid(error),
+        // As OpenFGA answers at its own deadline.
+        CheckError::OutOfTime => ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "deadline_exceeded",
+            error,
+        ),
         CheckError::TooDeep | CheckError::Exhausted => {
             ApiError::bad("authorization_model_resolution_too_complex", error)
         }

@@ -19,10 +19,12 @@ mod written;
 use rustc_hash::FxHashMap;
 
 pub(super) use self::several::{Checker, Numbered, introduce, named, object_type};
-pub(super) use self::written::{counts, steps_of};
+pub(super) use self::written::counts;
 
 use self::asked::{Asked, Who, relation_of, type_of};
 use self::value::Value;
+use super::budget::Budget;
+pub use super::budget::STEPS;
 use super::condition::ConditionError;
 use super::graph::{Graph, GraphFull, NodeId, SubjectId};
 use super::program::{Op, Program, RelationIndex, RelationProgram};
@@ -31,8 +33,10 @@ use super::tuple::{Object, Subject};
 
 /// Hops through tuples that one question may take.
 pub const DEPTH_HOPS: u32 = 25;
-/// Relations and tuples that one question may look at.
-pub const STEPS: u32 = 300_000;
+
+/// Operators and relations in one another that one question may enter. A model's relations can be computed from one another
+/// without any tuple between them, which [`DEPTH_HOPS`] does not see and the thread's stack does.
+const LEVELS: u32 = 600;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +72,7 @@ pub enum CheckError {
         /// What was asked of it.
         relation: String,
     },
-    /// More than [`DEPTH_HOPS`] hops.
+    /// More than [`DEPTH_HOPS`] hops, or relations computed from one another without end.
     #[error(
         "the relations are nested more than {DEPTH_HOPS} hops deep; flatten the groups or parents involved"
     )]
@@ -78,6 +82,11 @@ pub enum CheckError {
         "the question needs more than {STEPS} steps; narrow the relation or flatten the groups involved"
     )]
     Exhausted,
+    /// The asker's patience ended first.
+    #[error(
+        "the question could not be answered in time; narrow the relation, flatten the groups involved or simplify the conditions"
+    )]
+    OutOfTime,
     /// A condition that the answer depends on could not be evaluated.
     #[error(transparent)]
     Condition(#[from] ConditionError),
@@ -172,7 +181,9 @@ struct Run<'a> {
     learned: u32,
     /// Whether all that can be true or false is known: only then is what failed known to fail.
     is_settled: bool,
-    steps: u32,
+    budget: Budget<'a>,
+    /// Operators and relations that are being answered, each for the one before.
+    nested: u32,
 }
 
 impl<'a> Run<'a> {
@@ -192,7 +203,8 @@ impl<'a> Run<'a> {
             pass: 0,
             learned: 0,
             is_settled: false,
-            steps: 0,
+            budget: Budget::new(circumstances.patience),
+            nested: 0,
         }
     }
 
@@ -226,17 +238,13 @@ impl<'a> Run<'a> {
             };
             return Ok(Decision {
                 allowed,
-                steps: self.steps,
+                steps: self.budget.steps(),
             });
         }
     }
 
     fn step(&mut self) -> Result<(), CheckError> {
-        self.steps += 1;
-        if self.steps > STEPS {
-            return Err(CheckError::Exhausted);
-        }
-        Ok(())
+        self.budget.step()
     }
 
     fn relation(
@@ -271,7 +279,7 @@ impl<'a> Run<'a> {
                 None => {}
             }
         }
-        if hops >= DEPTH_HOPS {
+        if hops >= DEPTH_HOPS || self.nested >= LEVELS {
             return Ok(Value::TooDeep);
         }
         let frame = Frame {
@@ -289,7 +297,9 @@ impl<'a> Run<'a> {
             has_failed,
         };
         self.memo.insert(key, Memo::Open(open));
+        self.nested += relation.levels;
         let value = self.op(&relation.op, frame)?;
+        self.nested -= relation.levels;
         let memo = match value {
             Value::True | Value::False => {
                 self.learned += 1;

@@ -22,8 +22,9 @@ use super::model::{
     Model, Origin, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition,
 };
 
-/// Brackets that may stand in one another.
-pub const NESTED_BRACKETS: usize = 32;
+/// Brackets that may stand in one another: no fewer than a valid model of the JSON form prints to
+/// ([`super::validate::REWRITE_LEVELS`]).
+pub const NESTED_BRACKETS: usize = 36;
 
 /// Parses a model's text; every fault of it.
 pub fn parse(text: &str) -> Result<Model, DslErrors> {

@@ -10,6 +10,8 @@ pub(super) use self::feeds::{Entry, Through};
 use self::feeds::Feeds;
 
 use super::admit::{NotAdmitted, admit};
+use super::budget::Budget;
+use super::check::CheckError;
 use super::condition::{CompiledCondition, ConditionError, INLINE, InlineConditions};
 use super::graph::{GraphFull, Symbol, Symbols};
 use super::model::{Model, Restriction, Rewrite, SubjectForm};
@@ -48,6 +50,8 @@ pub(super) struct RelationProgram {
     pub(super) is_flat: bool,
     /// Whether a tuple on it is enough to be in it: the tuples stand in no `and` and no `but not`.
     pub(super) direct_suffices: bool,
+    /// Operators in one another, and one for the relation: what answering it takes of the stack.
+    pub(super) levels: u32,
     reach: Vec<u64>,
 }
 
@@ -153,6 +157,7 @@ impl Program {
                     symbol: symbols.intern(name)?,
                     is_flat: op.is_flat() && direct.usersets.is_empty(),
                     direct_suffices: op.contains_this_in_union(),
+                    levels: op.levels().saturating_add(1),
                     op,
                     direct,
                     reach: Vec::new(),
@@ -186,33 +191,41 @@ impl Program {
         Ok(condition.admit_context(&named.context)?)
     }
 
-    /// Whether a tuple's condition is met; `None` if the model does not admit the tuple with it (any more).
+    /// Whether a tuple's condition is met; `None` if the model does not admit the tuple with it (any more). What it costs is
+    /// spent.
     pub(super) fn is_met(
         &self,
-        named: &TupleCondition,
-        gate: &Gate,
+        (named, gate): (&TupleCondition, &Gate),
         request: &Context,
-    ) -> Result<Option<bool>, ConditionError> {
+        budget: &mut Budget<'_>,
+    ) -> Result<Result<Option<bool>, ConditionError>, CheckError> {
         if !gate.conditions.contains(&named.name) {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         if named.name == INLINE {
-            let condition = self.inline.get(&named.context);
-            let condition = condition.map_err(ConditionError::Inline)?;
-            return condition.evaluate(&Context::new(), request).map(Some);
+            budget.parsed()?;
+            let condition = match self.inline.get(&named.context) {
+                Ok(condition) => condition,
+                Err(error) => return Ok(Err(ConditionError::Inline(error))),
+            };
+            let evaluated = condition.evaluate_counted(&Context::new(), request);
+            budget.evaluated(&evaluated)?;
+            return Ok(evaluated.outcome.map(Some));
         }
         let Some(condition) = self
             .conditions
             .get(&named.name)
             .filter(|condition| condition.declares_all(&named.context))
         else {
-            return Ok(None);
+            return Ok(Ok(None));
         };
-        match condition.evaluate(&named.context, request) {
+        let evaluated = condition.evaluate_counted(&named.context, request);
+        budget.evaluated(&evaluated)?;
+        Ok(match evaluated.outcome {
             // The model has changed under the tuple.
             Err(_) if condition.admit_context(&named.context).is_err() => Ok(None),
-            result => result.map(Some),
-        }
+            outcome => outcome.map(Some),
+        })
     }
 
     fn direct(&self, restrictions: &[Restriction], symbols: &Symbols) -> Result<Direct, GraphFull> {
@@ -464,6 +477,17 @@ impl Op {
             }
             Self::Exclusion(sides) => sides.0.is_flat() && sides.1.is_flat(),
         }
+    }
+
+    fn levels(&self) -> u32 {
+        let below = match self {
+            Self::This | Self::Computed(_) | Self::TupleToUserset { .. } => None,
+            Self::Union(children) | Self::Intersection(children) => {
+                children.iter().map(Self::levels).max()
+            }
+            Self::Exclusion(sides) => Some(sides.0.levels().max(sides.1.levels())),
+        };
+        below.unwrap_or(0).saturating_add(1)
     }
 
     fn contains_this_in_union(&self) -> bool {

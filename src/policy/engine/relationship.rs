@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use super::budget::Patience;
 use super::condition::INLINE;
 use super::tuple::Tuple;
 use crate::base::time::Timestamp;
@@ -45,6 +46,19 @@ pub struct Circumstances<'a> {
     pub context: &'a Context,
     /// The instant that tuples must not have expired at.
     pub now: Timestamp,
+    /// How long the asker waits; for ever, if nobody says. Then the steps alone end the question.
+    pub patience: Option<&'a dyn Patience>,
+}
+
+impl<'a> Circumstances<'a> {
+    /// Circumstances at an instant, of somebody who waits as long as it takes.
+    pub const fn at(context: &'a Context, now: Timestamp) -> Self {
+        Self {
+            context,
+            now,
+            patience: None,
+        }
+    }
 }
 
 impl Limits {

@@ -89,6 +89,8 @@ impl Session {
         match found {
             Ok(found) => Ok(self.found(&found, None)),
             Err(error) if finds_nothing(&error) => Ok(self.found(&ListPage::default(), None)),
+            // A search that was given up has found nothing yet, which is not the same as nothing.
+            Err(error @ PolicyError::Check(CheckError::OutOfTime)) => Err(error.into()),
             Err(PolicyError::Check(error)) => {
                 let shown = json!({"error": {"status": 400, "message": error.to_string()}});
                 Ok(self.found(&ListPage::default(), Some(shown)))
@@ -167,6 +169,8 @@ impl Session {
             let mut one = item.clone();
             one.action.name.clone_from(&name);
             if !self.check(&one).unwrap_or(false) {
+                // Unless it was time that ran out: then the rest of the list is not known.
+                self.view.in_time()?;
                 continue;
             }
             if found.entries.len() == page.limit {

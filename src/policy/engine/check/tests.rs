@@ -59,10 +59,7 @@ fn ask(world: &World, question: &str) -> Result<Decision, CheckError> {
 }
 
 fn now(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: Timestamp::from_ms(1_000),
-    }
+    Circumstances::at(context, Timestamp::from_ms(1_000))
 }
 
 fn allowed(world: &World, question: &str) -> bool {
@@ -102,6 +99,30 @@ fn past_the_depth_is_an_error_and_no_decision() {
         ask(&folders, "folder:0#viewer@user:anne"),
         Err(CheckError::TooDeep)
     );
+}
+
+/// A type whose relations are computed from one another: `r1` from `r0`, and so on.
+fn computed(last: u32) -> String {
+    let computed: String = (1..=last)
+        .map(|n| format!("define r{n}: r{} or r0 or r{}\n", n - 1, n - 1))
+        .collect();
+    format!("model\n  schema 1.1\ntype user\ntype doc\n  relations\ndefine r0: [user]\n{computed}")
+}
+
+#[test]
+fn relations_computed_from_one_another_do_not_exhaust_the_stack() {
+    let tuples = ["doc:1#r0@user:anne".to_owned()];
+    let small_stack = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    let asked = small_stack.spawn(move || {
+        let model = computed(4_900);
+        let world = world(&model, &tuples);
+        assert!(allowed(&world, "doc:1#r100@user:anne"));
+        // Who is in `r0` is found on the way; that nobody else is cannot be told.
+        assert!(allowed(&world, "doc:1#r4900@user:anne"));
+        let bob = ask(&world, "doc:1#r4900@user:bob");
+        assert_eq!(bob, Err(CheckError::TooDeep));
+    });
+    asked.unwrap().join().unwrap();
 }
 
 #[test]
@@ -259,6 +280,46 @@ fn large_fan_outs_are_complete_and_bounded() {
         ask(&flood, "doc:1#viewer@user:anne"),
         Err(CheckError::Exhausted)
     );
+}
+
+#[test]
+fn what_conditions_cost_counts_as_steps() {
+    let model = "model
+  schema 1.1
+type user
+type doc
+  relations
+define viewer: [user with known]
+condition known(names: list<string>, name: string) {
+  name in names
+}
+";
+    let mut known = Relationship::from(tuple("doc:1#viewer@user:anne"));
+    known.limits = Limits {
+        condition: Some(TupleCondition {
+            name: "known".to_owned(),
+            context: Context::new(),
+        }),
+        expires_at: None,
+    };
+    let mut world = world(model, &[]);
+    world.1.insert(&known).unwrap();
+    let steps = |names: usize| {
+        let context = serde_json::json!({"names": vec!["anne"; names], "name": "bob"});
+        let context = context.as_object().unwrap();
+        let asked = known.tuple.clone();
+        let question = Question {
+            object: &asked.object,
+            relation: &asked.relation,
+            subject: &asked.subject,
+        };
+        check(&world.0, &world.1, question, now(context)).map(|decision| decision.steps)
+    };
+    let (few, many) = (steps(10).unwrap(), steps(60).unwrap());
+    // Fifty more values to read, and fifty more to compare with.
+    assert_eq!(many - few, 100);
+    let too_many = usize::try_from(STEPS).unwrap();
+    assert_eq!(steps(too_many), Err(CheckError::Exhausted));
 }
 
 #[test]

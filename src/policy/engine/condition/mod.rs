@@ -49,8 +49,10 @@ const PARAMETER_LIMIT: usize = 25;
 pub(super) const NESTING_LIMIT: usize = 5;
 /// The most levels of an expression.
 const EXPRESSION_DEPTH_LIMIT: u16 = 48;
-/// The most steps of one evaluation, counted as cel-go does.
-const COST_LIMIT: u64 = 100;
+/// The most that one evaluation may cost, counted as cel-go does.
+pub const MAX_COST: u64 = 100;
+/// Bytes of a context's texts whose reading counts as one.
+const BYTES_A_READ: usize = 64;
 /// The stack of the thread that parses. The parser recurses once a level of the text, with large frames.
 const PARSER_STACK_BYTES: usize = 16 * 1024 * 1024;
 
@@ -62,6 +64,17 @@ pub struct CompiledCondition {
     expression: IdedExpr,
     /// The patterns that the text itself names, made once.
     patterns: BTreeMap<String, Regex>,
+}
+
+/// Whether a condition holds, and what it took to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluated {
+    /// Whether it holds.
+    pub outcome: Result<bool, ConditionError>,
+    /// The cost of the evaluation, counted as cel-go does; at most [`MAX_COST`].
+    pub cost: u64,
+    /// The size of the values that were read for its parameters: one for each value in a list or a map, and for each 64 bytes of a text.
+    pub read: u64,
 }
 
 impl CompiledCondition {
@@ -120,8 +133,36 @@ impl CompiledCondition {
     /// Whether the condition holds. What the tuple stores wins over what the request says, and what neither
     /// gives is an error even where the expression could be decided without it.
     pub fn evaluate(&self, stored: &Context, request: &Context) -> Result<bool, ConditionError> {
-        let values = self.values(stored, request)?;
-        let outcome = Evaluation::new(&values, &self.patterns, COST_LIMIT).run(&self.expression);
+        self.evaluate_counted(stored, request).outcome
+    }
+
+    /// The same, and what it took.
+    pub fn evaluate_counted(&self, stored: &Context, request: &Context) -> Evaluated {
+        let read = self
+            .parameters
+            .keys()
+            .filter_map(|parameter| stored.get(parameter).or_else(|| request.get(parameter)))
+            .fold(0, |sum: u64, value| sum.saturating_add(reads(value)));
+        let values = match self.values(stored, request) {
+            Ok(values) => values,
+            Err(error) => {
+                return Evaluated {
+                    outcome: Err(error),
+                    cost: 0,
+                    read,
+                };
+            }
+        };
+        let mut evaluation = Evaluation::new(&values, &self.patterns, MAX_COST);
+        let outcome = self.outcome(evaluation.run(&self.expression));
+        Evaluated {
+            outcome,
+            cost: evaluation.spent(MAX_COST),
+            read,
+        }
+    }
+
+    fn outcome(&self, outcome: Result<Value, Failure>) -> Result<bool, ConditionError> {
         match outcome {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(other) => Err(self.failed(format!(
@@ -170,6 +211,25 @@ impl CompiledCondition {
                 condition: self.name.clone(),
                 parameters: missing,
             })
+        }
+    }
+}
+
+fn reads(value: &serde_json::Value) -> u64 {
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    match value {
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => 0,
+        serde_json::Value::String(text) => count(text.len() / BYTES_A_READ),
+        serde_json::Value::Array(items) => items.iter().fold(count(items.len()), |sum, item| {
+            sum.saturating_add(reads(item))
+        }),
+        serde_json::Value::Object(entries) => {
+            entries
+                .iter()
+                .fold(count(entries.len()), |sum, (key, item)| {
+                    sum.saturating_add(count(key.len() / BYTES_A_READ))
+                        .saturating_add(reads(item))
+                })
         }
     }
 }

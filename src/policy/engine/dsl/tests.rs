@@ -1,6 +1,7 @@
 //! What the text form reads, prints and refuses.
 
 use super::super::model::ParameterType;
+use super::super::validate::{REWRITE_LEVELS, validate};
 use super::*;
 
 const DRIVE: &str = "model
@@ -116,6 +117,20 @@ fn errors_say_where_and_what_would_be_right() {
     let error = &errors.faults()[0];
     assert_eq!((error.line, error.column), (2, 10));
     assert!(parse("").is_err());
+}
+
+#[test]
+fn the_deepest_valid_model_prints_to_text_that_parses() {
+    let mut rewrite = Rewrite::Computed("a".to_owned());
+    for _ in 1..REWRITE_LEVELS {
+        rewrite = Rewrite::Union(vec![rewrite, Rewrite::Computed("a".to_owned())]);
+    }
+    let mut model =
+        parse("model\n  schema 1.1\ntype user\n  relations\n    define a: [user]\n    define b: a")
+            .unwrap();
+    model.types[0].relations.get_mut("b").unwrap().rewrite = rewrite;
+    assert_eq!(validate(&model), Ok(()));
+    assert_eq!(parse(&print(&model)), Ok(model));
 }
 
 const CONDITIONS: &str = r#"model

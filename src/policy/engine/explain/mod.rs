@@ -204,14 +204,14 @@ pub fn explain(
     let asked = who.asked(&graph, subject);
     let nodes =
         gather::Gatherer::new(program, &graph, &asked, circumstances).gather(object, index)?;
-    let values = value::Values::of(&nodes)?;
+    let values = value::Values::of(&nodes, circumstances.patience)?;
     let allowed = values.question(0) == Some(true);
     let (root, tuples) = tree::Teller::new(&graph, &nodes, &values).tell();
     let would_allow = if allowed {
         Vec::new()
     } else {
         let candidates = suggest::candidates(program, &graph, &nodes, &asked);
-        suggest::verified(program, &graph, candidates, question, circumstances)
+        suggest::verified(program, &graph, candidates, question, circumstances)?
     };
     Ok(Explanation {
         allowed,

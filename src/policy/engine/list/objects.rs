@@ -6,6 +6,7 @@
 
 use super::frontier::{Frontier, Place, Reached};
 use super::{Listed, Window, take};
+use crate::policy::engine::budget::Budget;
 use crate::policy::engine::check::{CheckError, Checker, Numbered, counts, introduce, named};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Symbol, edge_parts};
 use crate::policy::engine::program::{
@@ -39,14 +40,15 @@ pub fn list_objects(
 ) -> Result<Listed<Object>, CheckError> {
     let (_, target) = named(program, question.type_name, question.relation)?;
     let who = (question.subject, question.circumstances);
+    let budget = Budget::new(question.circumstances.patience);
     if contextual.is_empty()
-        && let Some(checker) = Checker::new(program, graph, who, 0)?
+        && let Some(checker) = Checker::new(program, graph, who, budget)?
     {
         return collect(checker, (program, graph), target, question, window);
     }
     let mut graph = graph.with(contextual)?;
     introduce(program, &mut graph, question.subject)?;
-    match Checker::new(program, &graph, who, 0)? {
+    match Checker::new(program, &graph, who, budget)? {
         Some(checker) => collect(checker, (program, &graph), target, question, window),
         None => Err(CheckError::UnknownType(
             question.subject.type_name().to_owned(),
@@ -88,7 +90,7 @@ fn collect(
     Ok(Listed {
         entries,
         has_more,
-        steps: checker.steps(),
+        steps: checker.budget().steps(),
     })
 }
 
@@ -154,7 +156,7 @@ impl Walk<'_> {
                     continue;
                 }
                 if let Some(gate) = gate(program, index, subject.type_symbol(), is_wildcard)
-                    && let Some(is_sure) = self.counts((node, symbol), subject, gate)
+                    && let Some(is_sure) = self.counts((node, symbol), subject, gate)?
                 {
                     let is_certain = worth == Entry::Certain && is_sure;
                     self.frontier.start((node, index), is_certain);
@@ -200,7 +202,7 @@ impl Walk<'_> {
                 let (object, symbol) = edge_parts(edge);
                 if symbol == wanted
                     && graph.type_of(object) == Some(feed.to_type)
-                    && let Some(is_sure) = self.counts((object, symbol), subject, &feed.gate)
+                    && let Some(is_sure) = self.counts((object, symbol), subject, &feed.gate)?
                 {
                     let reached = Reached {
                         is_certain: reached.is_certain && is_sure,
@@ -218,11 +220,11 @@ impl Walk<'_> {
     /// Whether a tuple counts for sure; `None` if it does not. Where its condition cannot be evaluated, what comes of it is
     /// for the check to decide.
     fn counts(
-        &self,
+        &mut self,
         (node, relation): (NodeId, Symbol),
         subject: SubjectId,
         gate: &Gate,
-    ) -> Option<bool> {
+    ) -> Result<Option<bool>, CheckError> {
         let limits = if self.graph.has_limits() {
             self.graph
                 .subjects(node, relation)
@@ -230,11 +232,14 @@ impl Walk<'_> {
         } else {
             None
         };
-        match counts(self.program, self.circumstances, limits, gate) {
-            Ok(true) => Some(true),
-            Ok(false) => None,
-            Err(_) => Some(false),
-        }
+        let asked = (self.program, self.circumstances);
+        Ok(
+            match counts(asked, limits, gate, self.checker.budget_mut())? {
+                Ok(true) => Some(true),
+                Ok(false) => None,
+                Err(_) => Some(false),
+            },
+        )
     }
 }
 

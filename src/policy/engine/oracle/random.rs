@@ -214,10 +214,7 @@ pub(super) fn random_tuples(random: &mut Random, model: &Model, count: usize) ->
 pub(super) const NOW_MS: i64 = 1_000;
 
 pub(super) fn at_now(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: Timestamp::from_ms(NOW_MS),
-    }
+    Circumstances::at(context, Timestamp::from_ms(NOW_MS))
 }
 
 /// A case without a question.
