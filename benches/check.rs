@@ -94,10 +94,7 @@ fn measure(bencher: Bencher<'_, '_>, expected: bool, object: &str, relation: &st
     let world = world();
     let asked = tuple(object, relation, user);
     let context = Context::new();
-    let circumstances = Circumstances {
-        context: &context,
-        now: Timestamp::from_ms(0),
-    };
+    let circumstances = Circumstances::at(&context, Timestamp::from_ms(0));
     let ask = || -> Decision {
         let question = Question {
             object: black_box(&asked.object),

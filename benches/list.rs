@@ -64,10 +64,7 @@ fn compiled(model: &str) -> World {
 }
 
 fn at(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: Timestamp::from_ms(0),
-    }
+    Circumstances::at(context, Timestamp::from_ms(0))
 }
 
 impl World {

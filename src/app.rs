@@ -1,6 +1,7 @@
 //! One [`App`], built once from the [`Config`]: what every handler and worker shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -10,12 +11,17 @@ use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
 use crate::oauth::keys::{Keys, KeysError};
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Policy, PolicyError, PolicyLimits};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
 
 /// Live streams that may be open at once.
 const WATCHERS: usize = 256;
+
+/// Imports that may be under way at once.
+const IMPORTS: usize = 4;
+/// Exports that may be under way at once. Each holds a database connection to read with; SQLite has four.
+const EXPORTS: usize = 2;
 
 /// The state of the running server. Handlers take it as `State<Arc<App>>`.
 #[derive(Debug)]
@@ -40,6 +46,10 @@ pub struct App {
     pub stopping: CancellationToken,
     /// Places for live streams.
     pub watchers: Arc<Semaphore>,
+    /// Places for imports.
+    pub imports: Arc<Semaphore>,
+    /// Places for exports.
+    pub exports: Arc<Semaphore>,
 }
 
 /// Why the server could not be built.
@@ -75,8 +85,11 @@ impl App {
         let db = Db::open(&config.database).await?;
         migrate(&db).await?;
         let sealer = Arc::new(Sealer::open(&db, master, clock.now()).await?);
-        let staleness = config.policy_max_staleness_seconds;
-        let policy = Policy::open(db.clone(), &sealer, staleness, clock.now()).await?;
+        let limits = PolicyLimits {
+            max_staleness: config.policy_max_staleness_seconds,
+            decision_time: Duration::from_millis(config.policy_decision_timeout_ms.into()),
+        };
+        let policy = Policy::open(db.clone(), &sealer, limits, clock.now()).await?;
         let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
         let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let metrics = Metrics::new(db.engine());
@@ -91,6 +104,8 @@ impl App {
             metrics,
             stopping: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(WATCHERS)),
+            imports: Arc::new(Semaphore::new(IMPORTS)),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
         }))
     }
 }

@@ -17,7 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
-use crate::http::{Problem, headers, observe, path, problem, timeout};
+use crate::http::{Problem, headers, observe, path, problem, query, timeout};
 use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
 
@@ -28,15 +28,27 @@ pub use tls::TlsError;
 
 /// Every route of the server, with the middleware around it.
 pub fn router(app: Arc<App>) -> Router {
-    wrap(routes(&app), app)
+    let unbounded = policy::api::unbounded_router().method_not_allowed_fallback(method_not_allowed);
+    guard(bound(routes(&app)).merge(unbounded), app)
 }
 
-/// Routes with the middleware that every request passes; the last layer is the outermost.
+/// Routes with the middleware that requests pass, the bound of their bodies included.
 pub fn wrap(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    guard(bound(routes), app)
+}
+
+/// Bounds the bodies of routes that read them whole.
+fn bound(routes: Router<Arc<App>>) -> Router<Arc<App>> {
     routes
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES))
+}
+
+/// The middleware that every request passes; the last layer is the outermost.
+fn guard(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
         .layer(middleware::from_fn(timeout::bound))
+        .layer(middleware::from_fn(query::refuse_keys))
         .layer(middleware::from_fn(path::refuse_ambiguous))
         .layer(CatchPanicLayer::custom(timeout::panicked))
         .layer(middleware::from_fn(problem::as_page_for_browsers))

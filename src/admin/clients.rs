@@ -223,7 +223,7 @@ async fn require_power_over(app: &App, admin: &Admin, id: &ClientId) -> Result<(
     let subject = format!("client:{}", id.as_str());
     admin.require_power_over(app, &subject).await?;
     let found = client::get(&mut app.db.read().await?, id).await?;
-    if found.settings.scope.contains(TESSERA_ADMIN) && subject != admin.subject {
+    if found.settings.scope.contains(TESSERA_ADMIN) && !admin.is_wholly(&subject) {
         return admin.require(app, Permission::ManageRoles).await;
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::base::time::Timestamp;
 use crate::http::Problem;
 use crate::oauth::bearer::{self, Caller};
 use crate::policy::PolicyError;
-use crate::policy::system::{self, Permission};
+use crate::policy::system::{self, Permission, Reach};
 
 /// A route and what opens it.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,8 @@ pub struct Guarded {
 pub struct Admin {
     /// The subject in the system store, such as `user:usr_..` or `client:web`.
     pub subject: String,
+    /// What of the subject's power the credential brings.
+    pub reach: Reach,
     /// The instant of the request.
     pub now: Timestamp,
 }
@@ -161,6 +163,7 @@ async fn authorize(
         .map_err(IntoResponse::into_response)?;
     let admin = Admin {
         subject: caller.subject,
+        reach: caller.reach,
         now,
     };
     admin
@@ -173,6 +176,12 @@ async fn authorize(
 impl Admin {
     /// Refuses with 403 unless this administrator holds the permission too.
     pub async fn require(&self, app: &App, permission: Permission) -> Result<(), Problem> {
+        if !self.reach.covers(permission) {
+            let detail = format!(
+                "the API key is not made for the permission `{permission}`; an administrator can make one that is"
+            );
+            return Err(Problem::new(http::StatusCode::FORBIDDEN, detail));
+        }
         let allowed = system::allows(&app.policy, &self.subject, permission, self.now).await?;
         if allowed {
             return Ok(());
@@ -194,10 +203,16 @@ impl Admin {
         let roles = system::roles_of(&mut conn, subject).await?;
         let rights = system::holds_store_rights(&mut conn, subject).await?;
         drop(conn);
-        if (roles.is_empty() && !rights) || subject == self.subject {
+        if (roles.is_empty() && !rights) || self.is_wholly(subject) {
             return Ok(());
         }
         self.require(app, Permission::ManageRoles).await
+    }
+
+    /// Whether this is that subject with all of its power. A limited key of the same owner is less: with the owner's new
+    /// password or secret it would be the owner.
+    pub fn is_wholly(&self, subject: &str) -> bool {
+        self.reach == Reach::Whole && self.subject == subject
     }
 }
 

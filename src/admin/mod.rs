@@ -1,8 +1,9 @@
-//! The admin JSON API: clients, users, role assignments, rights in stores, under `/admin/api`.
+//! The admin JSON API: clients, users, API keys, role assignments, rights in stores, under `/admin/api`.
 //!
 //! Deny by default: a route exists only with the permission it needs (`guard::Guarded`), and the permission is a relation of the system
 //! store, checked by the same engine as everybody's, fully consistent. Errors are problem details (RFC 9457).
 
+mod api_keys;
 mod clients;
 mod guard;
 mod json;
@@ -31,5 +32,6 @@ pub fn doors(app: &Arc<App>) -> Vec<Door> {
 fn guarded(app: &Arc<App>) -> guard::Guarded {
     let guarded = guard::Guarded::new(app);
     let guarded = users::routes(clients::routes(guarded));
-    store_rights::routes(roles::routes(guarded))
+    let guarded = store_rights::routes(roles::routes(guarded));
+    api_keys::routes(guarded)
 }

@@ -12,8 +12,7 @@ use super::json::{Page, PageQuery, Params};
 use super::roles::must_exist;
 use crate::app::App;
 use crate::http::Problem;
-use crate::policy::engine::tuple::is_type;
-use crate::policy::system::{self, Permission, PlacedRight, StoreRight};
+use crate::policy::system::{self, Permission, PlacedRight, RightError, StoreRight};
 use crate::store::{Conn, policy_stores};
 
 const RIGHTS: &str = "/admin/api/stores/{store}/rights";
@@ -128,29 +127,21 @@ fn placed(
     subject: String,
     object_type: Option<String>,
 ) -> Result<PlacedRight, Problem> {
-    let Some(right) = StoreRight::parse(name) else {
-        let known: Vec<_> = StoreRight::ALL.iter().map(|right| right.as_str()).collect();
-        let detail = format!(
-            "`{name}` is not a right; the rights are {}",
-            known.join(", ")
-        );
-        return Err(Problem::new(StatusCode::NOT_FOUND, detail));
-    };
-    if let Some(object_type) = &object_type {
-        if right != StoreRight::TupleWriter {
-            let detail = format!("only `tuple_writer` takes a `type`; leave it out for `{name}`");
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
-        }
-        if !is_type(object_type) {
-            let detail = format!("`type` is `{object_type}`; name a type such as `document`");
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
-        }
-    }
     Ok(PlacedRight {
-        right,
+        right: PlacedRight::check(name, object_type.as_deref())?,
         object_type,
         subject,
     })
+}
+
+impl From<RightError> for Problem {
+    fn from(error: RightError) -> Self {
+        let status = match error {
+            RightError::Unknown { .. } => StatusCode::NOT_FOUND,
+            RightError::TakesNoType(_) | RightError::Type(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, error.to_string())
+    }
 }
 
 /// A right is given in a store that exists: a mistyped id would be a right in nothing.

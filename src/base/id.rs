@@ -99,6 +99,10 @@ id!(
     FlowId, "flw", "a flow id"
 );
 id!(
+    /// One API key. Not its secret.
+    ApiKeyId, "key", "an API key's id"
+);
+id!(
     /// One recorded event.
     EventId, "evt", "an event id"
 );

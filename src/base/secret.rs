@@ -49,6 +49,8 @@ pub enum TokenKind {
     RefreshToken,
     /// A client secret.
     ClientSecret,
+    /// An API key.
+    ApiKey,
     /// A browser session's cookie value.
     Session,
     /// The one-time link that makes the first administrator.
@@ -66,6 +68,7 @@ impl TokenKind {
             Self::AuthorizationCode => "tsr_ac_",
             Self::RefreshToken => "tsr_rt_",
             Self::ClientSecret => "tsr_cs_",
+            Self::ApiKey => "tsr_ak_",
             Self::Session => "tsr_se_",
             Self::SetupLink => "tsr_su_",
             Self::FlowBinding => "tsr_fb_",

@@ -2,6 +2,7 @@
 //!
 //! A command is a file with one `run` that takes its arguments and returns `Result<(), Failure>`.
 
+mod api_key;
 mod config;
 mod demo;
 mod exit;
@@ -36,12 +37,15 @@ enum Command {
     Serve(serve::Arguments),
     /// Print a one-time link that makes the first administrator
     SetupUrl,
-    /// Create or update clients, users, roles, stores, models and tuples from a file
+    /// Create or update clients, users, roles, stores, models, rights and tuples from a file
     Apply(setup::Arguments),
     /// Show everything at work: the server on throw-away data, a sample application, a sample resource service
     Demo(demo::Arguments),
     /// Print the configuration
     Config(config::Arguments),
+    /// Make, list and revoke API keys: what programs call the permission and admin APIs with
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
     /// Manage the keys that sign tokens, and make master keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -81,6 +85,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Apply(arguments) => block_on(setup::run(settings, &arguments)),
         Command::Demo(arguments) => block_on(demo::run(settings, &arguments)),
         Command::Config(arguments) => config::run(settings, &arguments),
+        Command::ApiKey(command) => block_on(api_key::run(settings, &command)),
         Command::Keys(command) => block_on(keys::run(settings, &command)),
         Command::Policy(command) => policy::run(settings, &command),
     }

@@ -6,8 +6,13 @@ use super::Failure;
 
 /// Prints to standard output. A reader that went away (`| head`) is no failure.
 pub fn out(text: &str) -> Result<(), Failure> {
+    bytes(text.as_bytes())
+}
+
+/// The same, of bytes that are text already.
+pub(super) fn bytes(text: &[u8]) -> Result<(), Failure> {
     let mut to = stdout().lock();
-    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+    match to.write_all(text).and_then(|()| to.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }

@@ -328,8 +328,18 @@ pub static KEYS: &[Key] = &[
         "How long this node may hear nothing of the permission data's changes before it refuses to answer from memory.",
     ),
     key(
+        "policy.decision_timeout_ms",
+        Kind::Count(|d| &mut d.config.policy_decision_timeout_ms, 1, 60_000),
+        "How long a permission request may take to decide, in milliseconds; past it the answer is the error deadline_exceeded, never a part of a list. Loading a store is not counted.",
+    ),
+    key(
         "policy.default_store",
         Kind::OptionalText(|d| &mut d.config.policy_default_store),
         "Id or name of the store that the AuthZEN endpoints at the root, such as /access/v1/evaluation, ask. Without it they answer 404; those under /stores/{store} work always.",
+    ),
+    key(
+        "policy.inline_expressions",
+        Kind::Switch(|d| &mut d.config.policy_inline_expressions),
+        "Experimental, as in OpenFGA: models may write `with $expression`, and tuples then bring a condition's text along.",
     ),
 ];

@@ -58,8 +58,12 @@ pub struct Config {
     pub passwords: Passwords,
     /// How stale the in-memory permission graph may be before it refuses to answer.
     pub policy_max_staleness_seconds: Seconds,
+    /// How long a permission request may take to decide, in milliseconds.
+    pub policy_decision_timeout_ms: u32,
     /// Id or name of the store that the AuthZEN endpoints at the root ask.
     pub policy_default_store: Option<String>,
+    /// Whether models and tuples may be written whose conditions stand in the tuples.
+    pub policy_inline_expressions: bool,
 }
 
 /// PEM files for rustls.
@@ -218,7 +222,9 @@ impl Default for Config {
             },
             passwords: Passwords { min_chars: 15 },
             policy_max_staleness_seconds: Seconds::new(5),
+            policy_decision_timeout_ms: 3_000,
             policy_default_store: None,
+            policy_inline_expressions: false,
         }
     }
 }

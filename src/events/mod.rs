@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::base::id::{EventId, GrantId, SessionId, UserId};
+use crate::base::id::{ApiKeyId, EventId, GrantId, SessionId, UserId};
 use crate::base::time::Timestamp;
 use crate::store::{self, StoreError, Tx};
 
@@ -48,6 +48,15 @@ pub enum Event {
         /// Which.
         client_id: String,
         /// `created`, `updated`, `disabled`, `deleted`, `secret`.
+        change: &'static str,
+    },
+    /// An API key was made or revoked.
+    ApiKeyChanged {
+        /// Which.
+        key_id: ApiKeyId,
+        /// Whose, such as `client:web`.
+        owner: String,
+        /// `created`, `revoked`.
         change: &'static str,
     },
     /// A person agreed to a client's scopes.
@@ -136,6 +145,7 @@ impl Event {
             Self::UserCreated { .. } => "user.created",
             Self::UserChanged { .. } => "user.changed",
             Self::ClientChanged { .. } => "client.changed",
+            Self::ApiKeyChanged { .. } => "api_key.changed",
             Self::ConsentGranted { .. } => "consent.granted",
             Self::CodeIssued { .. } => "code.issued",
             Self::CodeRedeemed { .. } => "code.redeemed",

@@ -1,7 +1,7 @@
 //! The HTTP edge shared by all pages and endpoints: what happens to every request, whatever it asks for.
 //!
 //! From the outside in: [`observe`] gives the request its id and its client's address, writes the log line and counts; a
-//! panic becomes a 500; [`headers`] sets what every answer carries; [`path`] refuses ambiguous paths; [`timeout`] and the body
+//! panic becomes a 500; [`headers`] sets what every answer carries; [`path`] refuses ambiguous paths and [`query`] API keys in URLs; [`timeout`] and the body
 //! limit bound the work. [`problem`] is the error of the JSON APIs, [`health`] tells load balancers how the process is.
 
 pub mod client_address;
@@ -11,6 +11,7 @@ mod media_type;
 pub mod observe;
 pub mod path;
 pub mod problem;
+pub mod query;
 pub mod request_id;
 pub mod timeout;
 

@@ -1,4 +1,5 @@
 //! Access tokens that come back to us: at userinfo, at introspection, and at Tessera's own APIs (RFC 6750, RFC 9068 section 4).
+//! At Tessera's own APIs, and only there, an API key ([`super::api_key`]) stands in the place of an access token.
 //!
 //! Signature, `typ`, issuer, expiry, revocation of the token, standing of its grant (client, person, sign-in): all of it at every use,
 //! because here, unlike at a resource server, the database is at hand.
@@ -7,31 +8,46 @@ use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::api_key;
 use super::error::OAuthError;
+use super::protocol::api_key::ApiKey;
 use super::protocol::claims::{AccessClaims, TokenType};
 use super::protocol::client::ClientId;
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::scope::{ScopeSet, TESSERA_ADMIN};
 use super::respond::fault_json;
 use crate::app::App;
-use crate::base::id::UserId;
+use crate::base::id::ApiKeyId;
 use crate::base::time::Timestamp;
+use crate::policy::system::{Limits, Reach};
 use crate::store::grants::{self, Grant, Standing};
 use crate::store::{Conn, clients, revoked_access_tokens};
 
-/// Who calls one of Tessera's own APIs.
+/// Who calls one of Tessera's own APIs, and with how much of their power.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Who acts, as the system store writes it: `user:<user id>` or `client:<client id>`.
     pub subject: String,
-    /// The person, when a client acts in their name.
-    pub user_id: Option<UserId>,
-    /// The client that carries the token.
-    pub client_id: String,
-    /// The token's scopes.
-    pub scope: ScopeSet,
-    /// When the person signed in.
-    pub auth_time: Option<Timestamp>,
+    /// What of the subject's power the credential brings.
+    pub reach: Reach,
+    /// What the caller proved who they are with.
+    pub credential: Credential,
+}
+
+/// What a caller proved who they are with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// An access token.
+    AccessToken {
+        /// The client that carries it.
+        client_id: String,
+        /// Its scopes.
+        scope: ScopeSet,
+        /// When the person signed in, when a client acts in their name.
+        auth_time: Option<Timestamp>,
+    },
+    /// An API key.
+    ApiKey(ApiKeyId),
 }
 
 /// Why a caller was not let in.
@@ -40,8 +56,10 @@ pub enum BearerError {
     /// There is no bearer token.
     #[error("the request has no access token; send `Authorization: Bearer <access token>`")]
     Missing,
-    /// The token is not good.
-    #[error("the access token is malformed, expired, revoked or for somebody else; get a new one")]
+    /// The token or API key is not good.
+    #[error(
+        "the access token or API key is malformed, expired, revoked or for somebody else; get a new one"
+    )]
     Invalid,
     /// The token lacks a scope.
     #[error("the access token lacks the scope `{0}`; authorize again and ask for it")]
@@ -61,33 +79,48 @@ pub struct Verified {
 }
 
 /// Who calls, for Tessera's own APIs. In a person's name a client needs the scope `tessera:admin`; as itself it needs none: its roles decide.
+/// An API key needs none either: its limits stand in the scope's place.
 pub async fn authenticate(
     app: &App,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<Caller, BearerError> {
     let token = token_of(headers)?.ok_or(BearerError::Missing)?;
+    if ApiKey::is_meant(token) {
+        return api_key_caller(app, token, now).await;
+    }
     let verified = verify(app, token, now)
         .await?
         .filter(|verified| verified.claims.aud.contains(&app.config.issuer))
         .ok_or(BearerError::Invalid)?;
     let Verified { claims, grant } = verified;
-    let user_id = match grant {
-        None => None,
+    let subject = match grant {
+        None => format!("client:{}", claims.client_id),
         Some(_) if !claims.scope.contains(TESSERA_ADMIN) => {
             return Err(BearerError::InsufficientScope(TESSERA_ADMIN));
         }
-        Some(grant) => Some(grant.user_id),
+        Some(grant) => format!("user:{}", grant.user_id),
     };
     Ok(Caller {
-        subject: user_id.as_ref().map_or_else(
-            || format!("client:{}", claims.client_id),
-            |user_id| format!("user:{user_id}"),
-        ),
-        user_id,
-        auth_time: claims.auth_time.map(Timestamp::from_seconds),
-        client_id: claims.client_id,
-        scope: claims.scope,
+        subject,
+        reach: Reach::Whole,
+        credential: Credential::AccessToken {
+            auth_time: claims.auth_time.map(Timestamp::from_seconds),
+            client_id: claims.client_id,
+            scope: claims.scope,
+        },
+    })
+}
+
+async fn api_key_caller(app: &App, text: &str, now: Timestamp) -> Result<Caller, BearerError> {
+    let key = api_key::verify(&app.db, &app.sealer, text, now)
+        .await
+        .map_err(OAuthError::Store)?
+        .ok_or(BearerError::Invalid)?;
+    Ok(Caller {
+        subject: key.owner.subject(),
+        reach: Reach::Limited(Limits::kept(&key.permissions, key.store_id)),
+        credential: Credential::ApiKey(key.id),
     })
 }
 

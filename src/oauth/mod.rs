@@ -1,9 +1,10 @@
 //! OAuth 2 and OpenID Connect.
 //!
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`flow`] carries a request through
-//! our pages, [`code`] and [`issue`] make what is issued, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
 //! [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
 
+pub mod api_key;
 pub mod authorize;
 pub mod bearer;
 pub mod client;

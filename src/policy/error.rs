@@ -2,7 +2,7 @@
 
 use super::engine::admit::NotAdmitted;
 use super::engine::check::CheckError;
-use super::engine::dsl::DslError;
+use super::engine::dsl::DslErrors;
 use super::engine::graph::GraphFull;
 use super::engine::json::JsonError;
 use super::engine::tuple::{Tuple, TupleError};
@@ -30,13 +30,16 @@ pub enum PolicyError {
     NoModel(String),
     /// A model's text does not parse.
     #[error(transparent)]
-    Dsl(#[from] DslError),
+    Dsl(#[from] DslErrors),
     /// A model's JSON form does not parse.
     #[error(transparent)]
     Json(#[from] JsonError),
     /// A model makes no sense.
-    #[error("{}", first(.0))]
+    #[error("{}", all(.0))]
     InvalidModel(Vec<ModelError>),
+    /// Conditions in tuples are not switched on.
+    #[error("`$expression` is experimental; set `policy.inline_expressions = true` to write it")]
+    InlineExpressions,
     /// A model is larger than allowed.
     #[error("the model has {found} bytes; at most {limit} are allowed")]
     ModelTooLarge {
@@ -119,10 +122,36 @@ pub enum PolicyError {
     Store(#[from] StoreError),
 }
 
-fn first(faults: &[ModelError]) -> String {
-    match faults {
-        [] => "the model is invalid".to_owned(),
-        [only] => only.to_string(),
-        [first, rest @ ..] => format!("{first} (and {} more faults)", rest.len()),
+/// Most faults of a model that one message tells.
+const FAULTS_TOLD: usize = 50;
+
+fn all(faults: &[ModelError]) -> String {
+    let told: Vec<String> = faults
+        .iter()
+        .take(FAULTS_TOLD)
+        .map(ToString::to_string)
+        .collect();
+    match faults.len().saturating_sub(FAULTS_TOLD) {
+        0 if told.is_empty() => "the model is invalid".to_owned(),
+        0 => told.join("; "),
+        more => format!("{}; and {more} more faults", told.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_tells_every_fault_up_to_a_bound() {
+        let fault = |n: usize| ModelError::DuplicateType(format!("t{n}"));
+        let told = PolicyError::InvalidModel(vec![fault(1), fault(2)]).to_string();
+        assert!(
+            told.contains("'t1'") && told.contains("; ") && told.contains("'t2'"),
+            "{told}"
+        );
+        let told = PolicyError::InvalidModel((0..60).map(fault).collect()).to_string();
+        assert!(told.contains("'t49'") && !told.contains("'t50'"), "{told}");
+        assert!(told.ends_with("; and 10 more faults"), "{told}");
     }
 }

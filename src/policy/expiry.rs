@@ -11,7 +11,7 @@ use super::service::Policy;
 use super::write::record;
 use crate::base::time::Timestamp;
 use crate::store::policy_tuples;
-use crate::store::policy_tuples::TupleParts;
+use crate::store::policy_tuples::{Touch, TupleParts};
 
 /// Tuples that one round looks at.
 const BATCH: u32 = 500;
@@ -47,7 +47,7 @@ impl Policy {
         let mut tx = self.db().write().await?;
         let mut gone = Vec::new();
         for parts in tuples {
-            if policy_tuples::sweep(&mut tx, store_id, parts, now).await? {
+            if policy_tuples::touch(&mut tx, store_id, (parts, Touch::Sweep), now).await? {
                 gone.push(Change::Delete(tuple_of(parts)?));
             }
         }

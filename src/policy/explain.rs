@@ -8,6 +8,7 @@ use super::service::{CheckRequest, View};
 impl View {
     /// Explains a check. Contextual tuples are held against the model as strictly as written ones.
     pub fn explain(&self, request: &CheckRequest<'_>) -> Result<Explanation, PolicyError> {
+        self.in_time()?;
         self.admit_all(request.contextual)?;
         let graph = self
             .graph()

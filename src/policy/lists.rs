@@ -120,8 +120,14 @@ impl Policy {
             after: after.as_deref(),
             limit: query.size,
         })?;
-        let end = listed.entries.last().filter(|_| listed.has_more);
-        let token = end.map_or_else(String::new, |end| self.tokens().page(&name, &[&text(end)]));
+        // An empty page, which a caller may ask for, ends where it began; every entry's text is after the empty one.
+        let end = listed.entries.last().map(text).or(after);
+        let token = if listed.has_more {
+            let end = end.unwrap_or_default();
+            self.tokens().page(&name, &[&end])
+        } else {
+            String::new()
+        };
         Ok(ListPage {
             entries: listed.entries,
             token,

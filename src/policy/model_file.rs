@@ -67,8 +67,12 @@ pub fn parse(file: &str, text: &str) -> Result<Model, Vec<ModelFault>> {
         })?;
         json::parse(&value).map_err(|error| vec![fault(None, error.to_string())])?
     } else {
-        dsl::parse(text)
-            .map_err(|error| vec![fault(Some((error.line, error.column)), error.message)])?
+        dsl::parse(text).map_err(|errors| {
+            let errors = errors.faults().iter();
+            errors
+                .map(|error| fault(Some((error.line, error.column)), error.message.clone()))
+                .collect::<Vec<_>>()
+        })?
     };
     validate(&model).map_err(|errors| {
         // Names stand nowhere in particular in JSON, whose faults name them.
@@ -84,7 +88,7 @@ pub fn parse(file: &str, text: &str) -> Result<Model, Vec<ModelFault>> {
 /// Where a fault of the model is in its text.
 fn find(text: &str, error: &ModelError) -> Option<(usize, usize)> {
     match error {
-        ModelError::TooMany { .. } => None,
+        ModelError::NoTypes | ModelError::TooMany { .. } => None,
         ModelError::Name(name) => find_name(text, name),
         ModelError::DuplicateType(name) => find_type(text, name).into_iter().nth(1),
         ModelError::Relation {
@@ -171,6 +175,16 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("m.fga:6:12: "), "{found:?}");
         assert!(found[1].starts_with("m.fga:7:12: "), "{found:?}");
+    }
+
+    #[test]
+    fn every_fault_of_the_form_is_told() {
+        let text =
+            "model\n  schema 1.1\ntype user who\ntype doc\n  relations\n    define a: [user\n";
+        let found = faults("m.fga", text);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("m.fga:3:11: "), "{found:?}");
+        assert!(found[1].starts_with("m.fga:7:1: "), "{found:?}");
     }
 
     #[test]

@@ -29,6 +29,8 @@ use crate::store::{
 
 /// Rows that one statement reads.
 const PAGE_ROWS: u32 = 5_000;
+/// Entries of the change log that one statement reads; an entry of an import is large.
+const LOG_ROWS: u32 = 500;
 /// Compiled models that a store keeps; above it they are compiled again when asked for.
 const PROGRAMS: usize = 50;
 
@@ -214,7 +216,7 @@ impl Replica {
         };
         while next.revision < head {
             let entries =
-                policy_changes::list(conn, &self.store_id, next.revision, PAGE_ROWS).await?;
+                policy_changes::list(conn, &self.store_id, next.revision, LOG_ROWS).await?;
             if entries.is_empty() {
                 return Ok(None);
             }
@@ -225,6 +227,10 @@ impl Replica {
                 ..
             } in entries
             {
+                // Beyond it a commit of several entries could be cut in two.
+                if revision > head {
+                    break;
+                }
                 if revision != next.revision + 1 {
                     return Ok(None);
                 }

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::change::Changes;
+use super::engine::budget::Patience;
 use super::engine::check::{CheckError, Question, check_with};
 use super::engine::graph::Graph;
 use super::engine::program::Program;
 use super::engine::relationship::{Circumstances, Context, Relationship};
 use super::engine::tuple::{Object, Subject};
 use super::error::PolicyError;
+use super::patience::Deadline;
 use super::replica::{Consistency, Replica, Snapshot};
 use super::system;
 use super::token::{Revision, Tokens};
@@ -32,9 +34,18 @@ pub struct Policy(Arc<Inner>);
 struct Inner {
     db: Db,
     tokens: Tokens,
-    max_staleness: Seconds,
+    limits: PolicyLimits,
     system_store: String,
     replicas: Mutex<HashMap<String, Arc<Replica>>>,
+}
+
+/// What bounds the service's answers in time.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyLimits {
+    /// How old what is in memory may be.
+    pub max_staleness: Seconds,
+    /// How long a request may take to decide all its questions, loading the store not counted.
+    pub decision_time: Duration,
 }
 
 /// A check.
@@ -81,14 +92,14 @@ impl Policy {
     pub async fn open(
         db: Db,
         sealer: &Sealer,
-        max_staleness: Seconds,
+        limits: PolicyLimits,
         now: Timestamp,
     ) -> Result<Self, PolicyError> {
         let system_store = system::ensure(&db, now).await?;
         Ok(Self(Arc::new(Inner {
             db,
             tokens: Tokens::new(sealer),
-            max_staleness,
+            limits,
             system_store,
             replicas: Mutex::default(),
         })))
@@ -157,7 +168,7 @@ impl Policy {
     ) -> Result<View, PolicyError> {
         let replica = self.replica(store_id, now);
         let snapshot = replica
-            .snapshot(consistency, self.0.max_staleness, now)
+            .snapshot(consistency, self.0.limits.max_staleness, now)
             .await
             .inspect_err(|error| {
                 if matches!(error, PolicyError::StoreNotFound(_)) {
@@ -179,6 +190,8 @@ impl Policy {
             program,
             model_id,
             now,
+            // Loading the store is not the question's fault: its time begins here.
+            deadline: Deadline::after(self.0.limits.decision_time),
         })
     }
 
@@ -210,7 +223,7 @@ impl Policy {
     }
 
     /// The model that writes are held against: read from the database, because the snapshot may be a moment behind it.
-    async fn program_for_writes(
+    pub(super) async fn program_for_writes(
         &self,
         store_id: &str,
         model_id: &str,
@@ -304,7 +317,7 @@ impl Policy {
     }
 }
 
-fn admitted(program: &Program, relationship: &Relationship) -> Result<(), PolicyError> {
+pub(super) fn admitted(program: &Program, relationship: &Relationship) -> Result<(), PolicyError> {
     program
         .admit(relationship)
         .map_err(|reason| PolicyError::NotAdmitted {
@@ -321,11 +334,13 @@ pub struct View {
     program: Arc<Program>,
     model_id: String,
     now: Timestamp,
+    deadline: Deadline,
 }
 
 impl View {
     /// Decides a check. Contextual tuples are held against the model as strictly as written ones.
     pub fn check(&self, request: &CheckRequest<'_>) -> Result<bool, PolicyError> {
+        self.in_time()?;
         self.admit_all(request.contextual)?;
         let decision: Result<_, CheckError> = check_with(
             &self.program,
@@ -337,6 +352,14 @@ impl View {
         Ok(decision?.allowed)
     }
 
+    /// Whether there is time for one more question: small ones never look at the clock themselves.
+    pub(super) fn in_time(&self) -> Result<(), CheckError> {
+        if self.deadline.is_over() {
+            return Err(CheckError::OutOfTime);
+        }
+        Ok(())
+    }
+
     /// Holds contextual tuples against the model.
     pub(super) fn admit_all(&self, contextual: &[Relationship]) -> Result<(), PolicyError> {
         contextual
@@ -345,10 +368,10 @@ impl View {
     }
 
     /// What tuples are held against: the values of a request, and its instant.
-    pub fn circumstances<'a>(&self, context: &'a Context) -> Circumstances<'a> {
+    pub fn circumstances<'a>(&'a self, context: &'a Context) -> Circumstances<'a> {
         Circumstances {
-            context,
-            now: self.now,
+            patience: Some(&self.deadline),
+            ..Circumstances::at(context, self.now)
         }
     }
 

@@ -3,13 +3,18 @@
 //! Answers come from the engine directly; there is no server and no database. The files that a test names are looked for
 //! beside it.
 
-use std::collections::BTreeMap;
+mod file;
+
+pub use self::file::{
+    CheckTest, Expected, ListObjectsTest, ListUsersTest, NoAnswer, StoreTest, Test, UserFilter,
+    Users,
+};
+
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
+use super::engine::check::CheckError;
 use super::engine::list::UsersFilter;
 use super::engine::model::Model;
 use super::engine::relationship::{Circumstances, Context, Relationship};
@@ -18,90 +23,6 @@ use super::model_file;
 use super::tuple_file::{self, TupleKey};
 use super::world::World;
 use crate::base::time::Timestamp;
-
-/// A file of tests.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoreTest {
-    #[serde(default)]
-    name: String,
-    model: Option<String>,
-    model_file: Option<String>,
-    #[serde(default)]
-    tuples: Vec<TupleKey>,
-    tuple_file: Option<String>,
-    #[serde(default)]
-    tuple_files: Vec<String>,
-    #[serde(default)]
-    tests: Vec<Test>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Test {
-    #[serde(default)]
-    name: String,
-    #[serde(default, rename = "description")]
-    _description: String,
-    #[serde(default)]
-    tuples: Vec<TupleKey>,
-    tuple_file: Option<String>,
-    #[serde(default)]
-    tuple_files: Vec<String>,
-    #[serde(default)]
-    check: Vec<CheckTest>,
-    #[serde(default)]
-    list_objects: Vec<ListObjectsTest>,
-    #[serde(default)]
-    list_users: Vec<ListUsersTest>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CheckTest {
-    user: Option<String>,
-    #[serde(default)]
-    users: Vec<String>,
-    object: Option<String>,
-    #[serde(default)]
-    objects: Vec<String>,
-    #[serde(default)]
-    context: Context,
-    assertions: BTreeMap<String, bool>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListObjectsTest {
-    user: String,
-    r#type: String,
-    #[serde(default)]
-    context: Context,
-    assertions: BTreeMap<String, Vec<String>>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListUsersTest {
-    object: String,
-    user_filter: Vec<UserFilter>,
-    #[serde(default)]
-    context: Context,
-    assertions: BTreeMap<String, Users>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UserFilter {
-    r#type: String,
-    relation: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Users {
-    users: Vec<String>,
-}
 
 /// Why a file of tests cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,8 +81,19 @@ pub fn run(path: &Path, now: Timestamp) -> Result<Report, StoreTestError> {
     run_text(&file, &text, base, now)
 }
 
-fn run_text(file: &str, text: &str, base: &Path, now: Timestamp) -> Result<Report, StoreTestError> {
-    let given: StoreTest = serde_norway::from_str(text).map_err(|error| fault(file, &error))?;
+/// Reads a file of tests, without the files that it names.
+pub fn parse(file: &str, text: &str) -> Result<StoreTest, StoreTestError> {
+    serde_norway::from_str(text).map_err(|error| fault(file, &error))
+}
+
+/// Runs the tests of a text; the files that it names are looked for in `base`.
+pub fn run_text(
+    file: &str,
+    text: &str,
+    base: &Path,
+    now: Timestamp,
+) -> Result<Report, StoreTestError> {
+    let given = parse(file, text)?;
     let model = Arc::new(model_of(file, &given, base)?);
     let named = given.tuple_file.iter().chain(&given.tuple_files);
     let tuples = tuples_of(file, &given.tuples, named, base)?;
@@ -264,9 +196,9 @@ impl Run<'_> {
         if (check.user.is_none() && check.users.is_empty())
             || (check.object.is_none() && check.objects.is_empty())
         {
-            let nothing: Result<bool, String> =
-                Err("give `user` or `users`, and `object` or `objects`".to_owned());
-            let is_right = self.compare("check".to_owned(), &true, &nothing);
+            let nothing = malformed("give `user` or `users`, and `object` or `objects`");
+            let expected = Expected::Answer(true);
+            let is_right = self.compare("check".to_owned(), &expected, &Err(nothing));
             self.report.checks.count(is_right);
         }
     }
@@ -276,41 +208,48 @@ impl Run<'_> {
         user: &str,
         (object, relation): (&str, &str),
         context: &Context,
-    ) -> Result<bool, String> {
-        let subject = Subject::parse(user).map_err(text)?;
-        let object = Object::parse(object).map_err(text)?;
-        self.world
-            .check(&subject, (&object, relation), self.circumstances(context))
-            .map_err(text)
+    ) -> Result<bool, Unanswered> {
+        let subject = Subject::parse(user).map_err(malformed)?;
+        let object = Object::parse(object).map_err(malformed)?;
+        let circumstances = self.circumstances(context);
+        Ok(self
+            .world
+            .check(&subject, (&object, relation), circumstances)?)
     }
 
     fn objects(&mut self, list: &ListObjectsTest) {
         for (relation, expected) in &list.assertions {
-            let found = Subject::parse(&list.user)
-                .map_err(text)
-                .and_then(|subject| {
-                    let kind = (list.r#type.as_str(), relation.as_str());
-                    self.world
-                        .list_objects(&subject, kind, self.circumstances(&list.context))
-                        .map_err(text)
-                });
+            let found = self.found_objects(list, relation);
             let question = format!("list-objects {} {relation} {}", list.user, list.r#type);
-            let is_right = self.compare(question, &sorted(expected), &found);
+            let expected = expected.map(|objects| sorted(objects));
+            let is_right = self.compare(question, &expected, &found);
             self.report.list_objects.count(is_right);
         }
+    }
+
+    fn found_objects(
+        &self,
+        list: &ListObjectsTest,
+        relation: &str,
+    ) -> Result<Vec<String>, Unanswered> {
+        let subject = Subject::parse(&list.user).map_err(malformed)?;
+        let kind = (list.r#type.as_str(), relation);
+        let circumstances = self.circumstances(&list.context);
+        Ok(self.world.list_objects(&subject, kind, circumstances)?)
     }
 
     fn users(&mut self, list: &ListUsersTest) {
         for (relation, expected) in &list.assertions {
             let found = self.found_users(list, relation);
             let question = format!("list-users {relation} {}", list.object);
-            let is_right = self.compare(question, &sorted(&expected.users), &found);
+            let expected = expected.map(|users| sorted(&users.users));
+            let is_right = self.compare(question, &expected, &found);
             self.report.list_users.count(is_right);
         }
     }
 
-    fn found_users(&self, list: &ListUsersTest, relation: &str) -> Result<Vec<String>, String> {
-        let object = Object::parse(&list.object).map_err(text)?;
+    fn found_users(&self, list: &ListUsersTest, relation: &str) -> Result<Vec<String>, Unanswered> {
+        let object = Object::parse(&list.object).map_err(malformed)?;
         let mut found = Vec::new();
         for filter in &list.user_filter {
             let filter = UsersFilter {
@@ -321,34 +260,39 @@ impl Run<'_> {
             let users = self
                 .world
                 .list_users((&object, relation), filter, circumstances);
-            found.extend(users.map_err(text)?);
+            found.extend(users?);
         }
         Ok(sorted(&found))
     }
 
     fn circumstances<'c>(&self, context: &'c Context) -> Circumstances<'c> {
-        Circumstances {
-            context,
-            now: self.now,
-        }
+        Circumstances::at(context, self.now)
     }
 
     fn compare<T: PartialEq + Shown>(
         &mut self,
         question: String,
-        expected: &T,
-        found: &Result<T, String>,
+        expected: &Expected<T>,
+        found: &Result<T, Unanswered>,
     ) -> bool {
-        if found.as_ref() == Ok(expected) {
+        let is_right = match (expected, found) {
+            (Expected::Answer(expected), Ok(found)) => expected == found,
+            (Expected::None(NoAnswer::Error), Err(none)) => none.is_undecided,
+            (Expected::Answer(_), Err(_)) | (Expected::None(_), Ok(_)) => false,
+        };
+        if is_right {
             return true;
         }
         self.report.wrong.push(Wrong {
             test: self.test.to_owned(),
             question,
-            expected: expected.shown(),
+            expected: match expected {
+                Expected::Answer(expected) => expected.shown(),
+                Expected::None(NoAnswer::Error) => "an error".to_owned(),
+            },
             found: match found {
                 Ok(found) => found.shown(),
-                Err(error) => format!("an error: {error}"),
+                Err(none) => format!("an error: {}", none.reason),
             },
         });
         false
@@ -386,8 +330,36 @@ fn sorted(texts: &[String]) -> Vec<String> {
     texts
 }
 
-fn text(error: impl Display) -> String {
-    error.to_string()
+/// Why there is no answer.
+struct Unanswered {
+    reason: String,
+    /// Whether the question makes sense and yet cannot be decided.
+    is_undecided: bool,
+}
+
+impl From<CheckError> for Unanswered {
+    fn from(error: CheckError) -> Self {
+        let is_undecided = match &error {
+            CheckError::Condition(_)
+            | CheckError::TooDeep
+            | CheckError::Exhausted
+            | CheckError::OutOfTime => true,
+            CheckError::UnknownType(_)
+            | CheckError::UnknownRelation { .. }
+            | CheckError::Full(_) => false,
+        };
+        Self {
+            reason: error.to_string(),
+            is_undecided,
+        }
+    }
+}
+
+fn malformed(error: impl Display) -> Unanswered {
+    Unanswered {
+        reason: error.to_string(),
+        is_undecided: false,
+    }
 }
 
 #[cfg(test)]
@@ -432,6 +404,39 @@ mod tests {
     fn tuples_of_one_test_are_not_there_for_the_next() {
         let report = run_all("tests:\n  - tuples: [{user: 'user:bob', relation: viewer, object: 'doc:1'}]\n    check: [{user: 'user:bob', object: 'doc:1', assertions: {viewer: true}}]\n  - check: [{user: 'user:bob', object: 'doc:1', assertions: {viewer: false}}]\n").unwrap();
         assert!(report.wrong.is_empty(), "{report:?}");
+    }
+
+    #[test]
+    fn the_word_error_asks_for_no_answer() {
+        let model = "model: |\n  model\n    schema 1.1\n  type user\n  type doc\n    relations\n      define viewer: [user with sober]\n      define editor: [user]\n  condition sober(is_sober: bool) {\n    is_sober\n  }\ntuples:\n  - {user: 'user:anne', relation: viewer, object: 'doc:1', condition: {name: sober}}\n";
+        let run = |tests: &str| {
+            let text = format!("{model}{tests}");
+            run_text("t.yaml", &text, Path::new(""), Timestamp::from_ms(1))
+        };
+        let report = run("tests:\n  - check: [{user: 'user:anne', object: 'doc:1', assertions: {viewer: error}}]\n    list_objects: [{user: 'user:anne', type: doc, assertions: {viewer: error}}]\n    list_users: [{object: 'doc:1', user_filter: [{type: user}], assertions: {viewer: error}}]\n").unwrap();
+        assert_eq!(report.wrong, []);
+        let report = run("tests:\n  - check: [{user: 'user:anne', object: 'doc:1', assertions: {viewer: true, editor: error, boss: error}}]\n").unwrap();
+        let told: Vec<(&str, &str)> = report
+            .wrong
+            .iter()
+            .map(|wrong| (wrong.expected.as_str(), wrong.found.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("an error", "an error: relation 'doc#boss' not found"),
+                ("an error", "false"),
+                (
+                    "true",
+                    "an error: failed to evaluate relationship condition: 'sober' - context is missing parameters '[is_sober]'"
+                ),
+            ]
+        );
+        let error = run("tests:\n  - check: [{user: 'user:anne', object: 'doc:1', assertions: {viewer: maybe}}]\n").unwrap_err();
+        assert!(
+            error.to_string().contains("give the answer, or `error`"),
+            "{error}"
+        );
     }
 
     #[test]

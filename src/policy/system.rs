@@ -96,6 +96,10 @@ relations! {
         ReadRoles = "can_read_roles",
         /// Give and take roles.
         ManageRoles = "can_manage_roles",
+        /// See API keys, without their secrets.
+        ReadApiKeys = "can_read_api_keys",
+        /// Make and revoke API keys.
+        ManageApiKeys = "can_manage_api_keys",
         /// See stores, models and tuples; ask checks.
         ReadStores = "can_read_stores",
         /// Make and delete stores, write models and tuples.
@@ -109,11 +113,13 @@ relations! {
     }
 }
 
+mod reach;
 mod stores;
 
+pub use reach::{LimitError, Limits, Reach};
 pub(super) use stores::take_all_rights;
 pub use stores::{
-    PlacedRight, StorePermission, StoreRight, allows_store, allows_writes, give_right,
+    PlacedRight, RightError, StorePermission, StoreRight, allows_store, allows_writes, give_right,
     holds_store_rights, rights_in, take_right,
 };
 

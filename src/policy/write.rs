@@ -12,7 +12,7 @@ use crate::base::secret::random;
 use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::store::policy_changes::ChangeRow;
-use crate::store::policy_tuples::{StoredLimits, TupleParts};
+use crate::store::policy_tuples::{StoredLimits, Touch, TupleParts};
 use crate::store::{Tx, policy_changes, policy_stores, policy_tuples};
 
 /// What a transaction has written to a store. Hand it to [`super::Policy::committed`] after the commit.
@@ -69,7 +69,7 @@ pub async fn write(
                 }
             }
             Step::Delete => {
-                if policy_tuples::delete(tx, store_id, &parts, now).await? {
+                if policy_tuples::touch(tx, store_id, (&parts, Touch::Delete), now).await? {
                     done.push(Change::Delete(tuple.clone()));
                 } else if changes.on_missing == OnConflict::Error {
                     return Err(PolicyError::NotThere(Box::new(tuple.clone())));
@@ -163,13 +163,13 @@ async fn require(
     now: Timestamp,
 ) -> Result<bool, PolicyError> {
     if must_exist {
-        return Ok(policy_tuples::hold(tx, store_id, parts, now).await?);
+        return Ok(policy_tuples::touch(tx, store_id, (parts, Touch::Hold), now).await?);
     }
     // What is not there cannot be locked: a row that comes and goes makes other writers of it wait.
     let limits = StoredLimits::default();
     let is_new = policy_tuples::insert(tx, store_id, (parts, &limits), now).await?;
     if is_new {
-        policy_tuples::delete(tx, store_id, parts, now).await?;
+        policy_tuples::touch(tx, store_id, (parts, Touch::Delete), now).await?;
     }
     Ok(is_new)
 }
@@ -207,7 +207,7 @@ fn in_order(changes: &Changes) -> Result<Vec<(&Tuple, Step<'_>)>, PolicyError> {
     Ok(steps)
 }
 
-fn parts_of(tuple: &Tuple) -> TupleParts {
+pub(super) fn parts_of(tuple: &Tuple) -> TupleParts {
     TupleParts {
         object_type: tuple.object.type_name().to_owned(),
         object_id: tuple.object.id().to_owned(),

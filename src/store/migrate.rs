@@ -25,6 +25,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0003_tuple_expiry.sql"),
     ),
     (
+        4,
+        "api_keys",
+        include_str!("../../migrations/0004_api_keys.sql"),
+    ),
+    (
         5,
         "oauth_details",
         include_str!("../../migrations/0005_oauth_details.sql"),

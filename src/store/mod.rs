@@ -15,6 +15,7 @@ mod migrate;
 mod query;
 mod sqlite_writer;
 
+pub mod api_keys;
 pub mod authorization_codes;
 pub mod authorization_flows;
 pub mod clients;

@@ -89,8 +89,8 @@ pub async fn delete(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, Store
 
 /// Takes the store's next revision, and with it the row's lock until the transaction ends. `None`: no such store.
 ///
-/// INVARIANT: called as late as possible in a transaction, once, and followed by one entry of `policy_changes`. Commit
-/// order is then revision order, without gaps.
+/// INVARIANT: called as late as possible in a transaction, after all tuples, and followed by one entry of `policy_changes`.
+/// Commit order is then revision order, without gaps. A large import takes several in a row.
 pub async fn next_revision(tx: &mut Tx, id: &str) -> Result<Option<i64>, StoreError> {
     tx.opt(
         q("UPDATE policy_stores SET revision = revision + 1 WHERE id = $1 AND deleted_at IS NULL RETURNING revision")

@@ -1,5 +1,8 @@
 //! Table `policy_tuples`: relationship tuples. The change log says how they came to be; this is what they are now.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use super::{Conn, FromRow, Query, Row, StoreError, Tx, q};
 use crate::base::time::Timestamp;
 
@@ -14,6 +17,17 @@ pub struct TupleParts {
     pub relation: String,
     /// The subject's text.
     pub subject: String,
+}
+
+impl FromRow for TupleParts {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            object_type: row.get(0)?,
+            object_id: row.get(1)?,
+            relation: row.get(2)?,
+            subject: row.get(3)?,
+        })
+    }
 }
 
 /// What limits a tuple, as it is stored.
@@ -48,12 +62,7 @@ pub struct TupleRow {
 impl FromRow for TupleRow {
     fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            parts: TupleParts {
-                object_type: row.get(0)?,
-                object_id: row.get(1)?,
-                relation: row.get(2)?,
-                subject: row.get(3)?,
-            },
+            parts: TupleParts::from_row(row)?,
             created_at: row.time(4)?,
             limits: StoredLimits {
                 condition: row.get(5)?,
@@ -97,6 +106,17 @@ pub enum TupleFilter<'a> {
     },
 }
 
+/// A statement about the one tuple that `$1` to `$5` name.
+macro_rules! one {
+    ($what:literal, $when:literal) => {
+        concat!(
+            $what,
+            " WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND ",
+            $when
+        )
+    };
+}
+
 /// Writes a tuple; whether it is new. One that has expired is as good as not there.
 pub async fn insert(
     tx: &mut Tx,
@@ -118,15 +138,71 @@ pub async fn insert(
     Ok(changed == 1)
 }
 
+/// Rows of one statement of [`insert_many`].
+const ROWS: usize = 50;
+
+/// [`insert`] for [`ROWS`] rows at once: `$1` the store, `$2` the instant, then six values a row.
+static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| {
+    let row = |n: usize| {
+        let at = |offset| 3 + n * 6 + offset;
+        let (a, b, c, d, e, f) = (at(0), at(1), at(2), at(3), at(4), at(5));
+        format!("($1, ${a}, ${b}, ${c}, ${d}, $2, ${e}, ${f})")
+    };
+    let rows: Vec<String> = (0..ROWS).map(row).collect();
+    format!(
+        "INSERT INTO policy_tuples (store_id, object_type, object_id, relation, subject, created_at, condition, expires_at)
+         VALUES {} ON CONFLICT (store_id, object_type, object_id, relation, subject) DO UPDATE
+         SET created_at = excluded.created_at, condition = excluded.condition, expires_at = excluded.expires_at
+         WHERE policy_tuples.expires_at <= excluded.created_at
+         RETURNING object_type, object_id, relation, subject",
+        rows.join(", ")
+    )
+});
+
+/// Writes many tuples, none of them twice; those that are new.
+pub async fn insert_many(
+    tx: &mut Tx,
+    store_id: &str,
+    tuples: &[(TupleParts, StoredLimits)],
+    now: Timestamp,
+) -> Result<BTreeSet<TupleParts>, StoreError> {
+    let mut new = BTreeSet::new();
+    let mut chunks = tuples.chunks_exact(ROWS);
+    for chunk in &mut chunks {
+        let mut query = q(INSERT_ROWS.as_str()).bind(store_id).bind(now);
+        for (parts, limits) in chunk {
+            query = query
+                .bind(&parts.object_type)
+                .bind(&parts.object_id)
+                .bind(&parts.relation)
+                .bind(&parts.subject)
+                .bind(limits.condition.as_deref())
+                .bind(limits.expires_at);
+        }
+        new.extend(tx.all::<TupleParts>(query).await?);
+    }
+    for (parts, limits) in chunks.remainder() {
+        if insert(tx, store_id, (parts, limits), now).await? {
+            new.insert(parts.clone());
+        }
+    }
+    Ok(new)
+}
+
 /// What limits a tuple that is there.
 pub async fn limits(
     conn: &mut Conn,
     store_id: &str,
     parts: &TupleParts,
 ) -> Result<Option<StoredLimits>, StoreError> {
-    conn.opt(
-        key(q("SELECT condition, expires_at FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5"), store_id, parts),
-    )
+    conn.opt(key(
+        q(one!(
+            "SELECT condition, expires_at FROM policy_tuples",
+            "TRUE"
+        )),
+        store_id,
+        parts,
+    ))
     .await
 }
 
@@ -151,64 +227,40 @@ struct Expired(String, TupleParts);
 
 impl FromRow for Expired {
     fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
-        Ok(Self(
-            row.get(4)?,
-            TupleParts {
-                object_type: row.get(0)?,
-                object_id: row.get(1)?,
-                relation: row.get(2)?,
-                subject: row.get(3)?,
-            },
-        ))
+        Ok(Self(row.get(4)?, TupleParts::from_row(row)?))
     }
 }
 
-/// Locks a tuple that must be there until the transaction ends; whether it is.
-pub async fn hold(
-    tx: &mut Tx,
-    store_id: &str,
-    parts: &TupleParts,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let changed = tx
-        .exec(
-            key(q("UPDATE policy_tuples SET created_at = created_at WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND (expires_at IS NULL OR expires_at > $6)"), store_id, parts)
-                .bind(now),
-        )
-        .await?;
-    Ok(changed == 1)
+/// What is done to a tuple that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// Locked until the transaction ends, unless it has expired.
+    Hold,
+    /// Deleted, unless it has expired.
+    Delete,
+    /// Taken away, if it has expired.
+    Sweep,
 }
 
-/// Takes an expired tuple away; whether it was there and still expired.
-pub async fn sweep(
+/// Does something to a tuple; whether there was one to do it to.
+pub async fn touch(
     tx: &mut Tx,
     store_id: &str,
-    parts: &TupleParts,
+    (parts, touch): (&TupleParts, Touch),
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let changed = tx
-        .exec(
-            key(q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND expires_at <= $6"), store_id, parts)
-                .bind(now),
-        )
-        .await?;
-    Ok(changed == 1)
-}
-
-/// Deletes a tuple; whether it was there and had not expired.
-pub async fn delete(
-    tx: &mut Tx,
-    store_id: &str,
-    parts: &TupleParts,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let changed = tx
-        .exec(
-            key(q("DELETE FROM policy_tuples WHERE store_id = $1 AND object_type = $2 AND object_id = $3 AND relation = $4 AND subject = $5 AND (expires_at IS NULL OR expires_at > $6)"), store_id, parts)
-                .bind(now),
-        )
-        .await?;
-    Ok(changed == 1)
+    let query = q(match touch {
+        Touch::Hold => one!(
+            "UPDATE policy_tuples SET created_at = created_at",
+            "(expires_at IS NULL OR expires_at > $6)"
+        ),
+        Touch::Delete => one!(
+            "DELETE FROM policy_tuples",
+            "(expires_at IS NULL OR expires_at > $6)"
+        ),
+        Touch::Sweep => one!("DELETE FROM policy_tuples", "expires_at <= $6"),
+    });
+    Ok(tx.exec(key(query, store_id, parts).bind(now)).await? == 1)
 }
 
 /// Tuples after a place (`None`: from the beginning), in the order of their parts.

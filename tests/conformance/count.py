@@ -1,4 +1,7 @@
-"""Reads `go test -json`; prints each failed test with what it said, then `N passed, N failed`. Only tests without subtests count."""
+"""Reads `go test -json`; prints each failed test with what it said, then `N passed, N failed`. Only tests without subtests count.
+
+    count.py WHY [--name]    WHY tests are skipped; with --name, also which
+"""
 
 import json
 import sys
@@ -33,7 +36,9 @@ for name in failed:
     print("".join(text for text in said.get(name, []) if not text.lstrip().startswith(("===", "---")))[:2000])
 print("".join(build), end="")
 passed = sum(result == "pass" for result in inner.values())
-skipped = sum(result == "skip" for result in inner.values())
-print(f"{skipped} skipped: a stage without such questions, or too many tuples to send along")
+skipped = sorted(name for name, result in inner.items() if result == "skip")
+print(f"{len(skipped)} skipped: {sys.argv[1]}")
+for name in skipped if "--name" in sys.argv else []:
+    print(f"SKIPPED {name}")
 print(f"{passed} passed, {len(failed)} failed")
 sys.exit(1 if failed or not passed else 0)

@@ -22,6 +22,7 @@ mod admin;
 mod advisories;
 mod architecture;
 mod cli;
+mod fuzz;
 mod harness;
 mod http;
 mod identity;

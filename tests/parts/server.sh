@@ -9,7 +9,7 @@ server_start() {
     place="$scratch/server-$1"
     port=$(free_port) || return 1
     export TESSERA_URL="http://127.0.0.1:$port"
-    local settings=(TESSERA_LISTEN="127.0.0.1:$port" TESSERA_DATA="$place" TESSERA_APPLY=tests/clients/setup.toml)
+    local settings=(TESSERA_LISTEN="127.0.0.1:$port" TESSERA_DATA="$place" TESSERA_APPLY=tests/clients/setup.toml TESSERA_POLICY_INLINE_EXPRESSIONS=true)
     if [ "$engine" = postgres ]; then
         local database="clients_$$"
         "$(postgres_programs)/createdb" --maintenance-db="$TESSERA_TEST_POSTGRES_URL" "$database" || return 1

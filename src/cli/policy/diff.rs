@@ -56,10 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "{asked} questions are too many (at most {QUESTIONS}); give fewer tuples"
         )));
     }
-    let circumstances = Circumstances {
-        context: &context,
-        now: now(),
-    };
+    let circumstances = Circumstances::at(&context, now());
     let mut changed = 0;
     for object in &objects {
         for relation in relations.get(object.type_name()).into_iter().flatten() {

@@ -223,10 +223,7 @@ pub(super) fn context(text: Option<&str>) -> Result<Context, Failure> {
 }
 
 pub(super) fn circumstances(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: now(),
-    }
+    Circumstances::at(context, now())
 }
 
 fn lines(found: &[String]) -> Result<(), Failure> {

@@ -13,6 +13,8 @@ use crate::policy::tuple_file::TupleKey;
 
 /// How long one answer may take.
 const TIMEOUT_SECONDS: u64 = 60;
+/// How long a whole store may take to come or go: a day.
+const LONG: Duration = Duration::from_hours(24);
 /// Entries of a page.
 const PAGE: u32 = 100;
 
@@ -156,26 +158,23 @@ impl Remote {
             .ok_or_else(|| self.strange("expand"))
     }
 
-    /// A page of tuples and the token of the next, empty at the end.
-    pub(super) async fn read(&self, token: &str) -> Result<(Vec<Relationship>, String), Failure> {
-        let body = json!({"page_size": PAGE, "continuation_token": token});
-        let answer = self.post("read", &body).await?;
-        let tuples = answer.get("tuples").and_then(Value::as_array);
-        let tuples = tuples.ok_or_else(|| self.strange("read"))?.iter();
-        let tuples = tuples.map(|tuple| {
-            let key = tuple.get("key").cloned().unwrap_or_default();
-            let key: TupleKey = serde_json::from_value(key).map_err(refused)?;
-            key.relationship().map_err(refused)
-        });
-        Ok((tuples.collect::<Result<_, Failure>>()?, token_of(&answer)))
+    /// Sends a stream of tuples; the answer comes while it is being sent.
+    pub(super) async fn import(
+        &self,
+        query: &str,
+        media_type: &str,
+        body: reqwest::Body,
+    ) -> Result<reqwest::Response, Failure> {
+        let request = self.client.post(self.url(&format!("import?{query}")));
+        let request = request.header("Content-Type", media_type).body(body);
+        self.send("import", request.timeout(LONG)).await
     }
 
-    /// Writes tuples; those that are there already are left alone.
-    pub(super) async fn write(&self, tuples: &[Relationship]) -> Result<(), Failure> {
-        let keys: Vec<TupleKey> = tuples.iter().map(Into::into).collect();
-        let body = json!({"writes": {"tuple_keys": keys, "on_duplicate": "ignore"}});
-        self.post("write", &body).await?;
-        Ok(())
+    /// All tuples of the store.
+    pub(super) async fn export(&self, format: &str) -> Result<reqwest::Response, Failure> {
+        let url = self.url(&format!("export?format={format}"));
+        let request = self.client.get(url);
+        self.send("export", request.timeout(LONG)).await
     }
 
     async fn pages(&self, path: &str, body: Value, key: &str) -> Result<Vec<Value>, Failure> {
@@ -196,21 +195,35 @@ impl Remote {
         }
     }
 
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.store)
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let url = format!("{}/{path}", self.store);
-        let mut request = self.client.post(&url).json(body);
+        let request = self.client.post(self.url(path)).json(body);
+        let text = self.send(path, request).await?.text().await;
+        let text = text.map_err(|error| self.unreachable(path, &error))?;
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// The answer, if it is a good one.
+    async fn send(
+        &self,
+        path: &str,
+        mut request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, Failure> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        let unreachable =
-            |error: reqwest::Error| refused(format!("cannot reach {url}: {}", innermost(&error)));
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await;
+        let response = response.map_err(|error| self.unreachable(path, &error))?;
         let status = response.status();
-        let text = response.text().await.map_err(unreachable)?;
-        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
         if status.is_success() {
-            return Ok(answer);
+            return Ok(response);
         }
+        let text = response.text().await;
+        let text = text.map_err(|error| self.unreachable(path, &error))?;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
         let word = |key| answer.get(key).and_then(Value::as_str);
         let reason = match (word("code"), word("message")) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
@@ -220,13 +233,20 @@ impl Remote {
             (401, None) => "; give `--token TOKEN` or set TESSERA_TOKEN",
             _ => "",
         };
+        let (url, status) = (self.url(path), status.as_u16());
         Err(refused(format!(
-            "{url} answered {}: {reason}{advice}",
-            status.as_u16()
+            "{url} answered {status}: {reason}{advice}"
         )))
     }
 
-    fn strange(&self, path: &str) -> Failure {
+    /// What is said when the connection fails.
+    pub(super) fn unreachable(&self, path: &str, error: &reqwest::Error) -> Failure {
+        let url = self.url(path);
+        refused(format!("cannot reach {url}: {}", innermost(error)))
+    }
+
+    /// What is said of an answer that makes no sense.
+    pub(super) fn strange(&self, path: &str) -> Failure {
         let url = &self.store;
         Failure::new(
             Exit::Other,

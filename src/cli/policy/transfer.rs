@@ -1,21 +1,23 @@
-//! `tessera policy import` and `tessera policy export`.
+//! `tessera policy import` and `tessera policy export`: whole stores as streams. NDJSON and CSV files are read as they are
+//! needed, however long they are; lists in YAML and JSON are read whole.
+
+mod file;
+mod remote;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use self::file::{Host, TupleFile};
 use super::source::{Store, StoreFlags};
 use super::{Failure, Settings, now, print, refused};
-use crate::policy::engine::relationship::Relationship;
-use crate::policy::tuple_file::{self, COLUMNS, Format, TupleKey};
-use crate::policy::{Changes, OnConflict, TupleQuery};
+use crate::policy::tuple_file::LineFormat;
+use crate::policy::{
+    ImportCause, ImportFault, ImportMode, ImportOptions, ImportProgress, OnConflict,
+};
 
-/// Tuples written at a time: the most that one write may hold.
-const BATCH: usize = 100;
-/// Batches between two lines of progress.
-const BATCHES_A_LINE: usize = 100;
-/// Tuples read at a time.
-const PAGE: u32 = 1_000;
+/// Lines between two lines of progress.
+const REPORT_LINES: u64 = 10_000;
 
 /// Arguments of `import`.
 #[derive(Args, Debug)]
@@ -23,8 +25,16 @@ pub(in crate::cli) struct Import {
     /// Tuples: `.csv`, `.ndjson`, `.jsonl`, `.yaml` or `.json`
     file: PathBuf,
     /// Leave out what stands before this line (of a list: before this entry)
-    #[arg(long, value_name = "LINE", default_value_t = 1)]
-    from: usize,
+    #[arg(
+        long,
+        value_name = "LINE",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    from_line: u64,
+    /// Read the whole file first, and write nothing if one line of it cannot be written
+    #[arg(long)]
+    all_or_nothing: bool,
     #[command(flatten)]
     store: StoreFlags,
 }
@@ -44,125 +54,111 @@ pub(in crate::cli) struct Export {
 enum Form {
     /// A JSON object a line
     Ndjson,
-    /// The `fga` tool's eight columns; `expires_at` has none
+    /// The `fga` tool's eight columns and `expires_at`
     Csv,
+}
+
+/// How an import ended, wherever the store is.
+struct Outcome {
+    progress: ImportProgress,
+    fault: Option<(Option<u64>, String)>,
 }
 
 /// Writes the tuples in batches. Those that are in the store already are left alone, so an import can be repeated.
 pub(super) async fn import(settings: &Settings, arguments: &Import) -> Result<(), Failure> {
-    let file = arguments.file.display().to_string();
-    let format = Format::of(&arguments.file).map_err(refused)?;
-    let text = std::fs::read_to_string(&arguments.file)
-        .map_err(|error| refused(format!("{file}: cannot read it: {error}")))?;
-    let mut tuples = tuple_file::parse(&file, &text, format).map_err(refused)?;
-    drop(text);
-    tuples.retain(|(line, _)| *line >= arguments.from);
+    let file = TupleFile::open(&arguments.file).await?;
     let store = arguments.store.open(settings).await?;
-    let written = write_all(&store, &tuples).await;
-    if let Store::Local(app, _) = &store {
-        app.db.close().await;
-    }
-    written?;
-    print::out(&format!("{} tuples imported\n", tuples.len()))
-}
-
-async fn write_all(store: &Store, tuples: &[(usize, Relationship)]) -> Result<(), Failure> {
-    for (at, batch) in tuples.chunks(BATCH).enumerate() {
-        let mut writes: Vec<Relationship> = Vec::with_capacity(batch.len());
-        for (_, relationship) in batch {
-            // The same line twice is no fault: what is there already is left alone.
-            if !writes.contains(relationship) {
-                writes.push(relationship.clone());
-            }
-        }
-        let (first, last) = (line_of(batch.first()), line_of(batch.last()));
-        if let Err(failure) = write(store, writes).await {
-            let message = format!(
-                "lines {first} to {last} were not written, those before them were: {failure}; go on with `--from {first}`"
-            );
-            return Err(Failure::new(failure.exit, message));
-        }
-        if (at + 1) % BATCHES_A_LINE == 0 {
-            print::note(&format!("{} tuples, up to line {last}", (at + 1) * BATCH));
-        }
-    }
-    Ok(())
-}
-
-fn line_of(entry: Option<&(usize, Relationship)>) -> usize {
-    entry.map_or(0, |(line, _)| *line)
-}
-
-async fn write(store: &Store, writes: Vec<Relationship>) -> Result<(), Failure> {
-    match store {
-        Store::Remote(remote) => remote.write(&writes).await,
+    let outcome = match &store {
+        Store::Remote(remote) => remote::import(remote, file, arguments).await,
         Store::Local(app, id) => {
-            let changes = Changes {
-                writes,
+            let options = ImportOptions {
+                store_id: id.clone(),
+                format: file.format,
+                from_line: arguments.from_line,
                 on_duplicate: OnConflict::Ignore,
-                ..Changes::default()
+                mode: if arguments.all_or_nothing {
+                    ImportMode::AllOrNothing
+                } else {
+                    ImportMode::UpToFault
+                },
+                inline_expressions: app.config.policy_inline_expressions,
             };
-            app.policy.write(id, "", &changes, now()).await?;
-            Ok(())
+            let (progress, result) = app.policy.import(&mut Host::new(file), &options).await;
+            app.db.close().await;
+            let fault = result.err().map(said);
+            Ok(Outcome { progress, fault })
         }
+    };
+    conclude(arguments, &outcome?)
+}
+
+fn said(fault: ImportFault<std::io::Error>) -> (Option<u64>, String) {
+    let message = match fault.cause {
+        ImportCause::Malformed(message) => message,
+        ImportCause::Policy(error) => error.to_string(),
+        ImportCause::Host(error) => format!("cannot read it: {error}"),
+    };
+    (fault.line, message)
+}
+
+fn conclude(arguments: &Import, outcome: &Outcome) -> Result<(), Failure> {
+    let ImportProgress {
+        written,
+        unchanged,
+        position,
+        ..
+    } = outcome.progress;
+    let Some((line, message)) = &outcome.fault else {
+        return print::out(&format!(
+            "{written} tuples written, {unchanged} were there already\n"
+        ));
+    };
+    let file = arguments.file.display();
+    let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
+    let kept = if arguments.all_or_nothing && written == 0 {
+        "nothing was written".to_owned()
+    } else {
+        format!(
+            "{written} tuples were written, everything before line {position} is in the store; go on with `--from-line {position}`"
+        )
+    };
+    Err(refused(format!("{place}: {message}; {kept}")))
+}
+
+/// Says how far it is, every so many lines.
+fn report(reported: &mut u64, progress: &ImportProgress) {
+    if progress.lines >= *reported + REPORT_LINES {
+        *reported = progress.lines;
+        let ImportProgress {
+            lines,
+            written,
+            unchanged,
+            position,
+            ..
+        } = progress;
+        print::note(&format!(
+            "{lines} lines read, {written} tuples written, {unchanged} were there already; at line {position}"
+        ));
     }
 }
 
 /// Prints the tuples, a line each.
 pub(super) async fn export(settings: &Settings, arguments: &Export) -> Result<(), Failure> {
-    let store = arguments.store.open(settings).await?;
-    let printed = print_all(&store, arguments.format).await;
-    if let Store::Local(app, _) = &store {
-        app.db.close().await;
-    }
-    printed
-}
-
-async fn print_all(store: &Store, form: Form) -> Result<(), Failure> {
-    let mut token = String::new();
-    let mut is_first = true;
-    loop {
-        let (tuples, next) = read(store, &token).await?;
-        let mut text = String::new();
-        if is_first && form == Form::Csv {
-            text = format!("{}\n", COLUMNS.join(","));
-        }
-        is_first = false;
-        for relationship in &tuples {
-            match form {
-                Form::Csv if relationship.limits.expires_at.is_some() => {
-                    return Err(refused(format!(
-                        "tuple `{}` expires, which CSV has no column for; export with `--format ndjson`",
-                        relationship.tuple
-                    )));
-                }
-                Form::Csv => text.push_str(&tuple_file::to_csv(relationship)),
-                Form::Ndjson => {
-                    let key = serde_json::to_string(&TupleKey::from(relationship));
-                    text.push_str(&key.map_err(refused)?);
-                }
-            }
-            text.push('\n');
-        }
-        print::out(&text)?;
-        if next.is_empty() {
-            return Ok(());
-        }
-        token = next;
-    }
-}
-
-async fn read(store: &Store, token: &str) -> Result<(Vec<Relationship>, String), Failure> {
-    match store {
-        Store::Remote(remote) => remote.read(token).await,
+    let (format, name) = match arguments.format {
+        Form::Ndjson => (LineFormat::Ndjson, "ndjson"),
+        Form::Csv => (LineFormat::Csv, "csv"),
+    };
+    match &arguments.store.open(settings).await? {
+        Store::Remote(remote) => remote::export(remote, name).await,
         Store::Local(app, id) => {
-            let query = TupleQuery::default();
-            let page = app.policy.read(id, query, (PAGE, token), now()).await?;
-            let tuples = page.tuples.into_iter();
-            Ok((
-                tuples.map(|(relationship, _)| relationship).collect(),
-                page.token,
-            ))
+            let mut export = app.policy.export(id, now()).await?;
+            print::out(&format.head())?;
+            while let Some(tuples) = export.next_page().await? {
+                print::bytes(&format.lines(&tuples)?)?;
+            }
+            drop(export);
+            app.db.close().await;
+            Ok(())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The setup file's shape: TOML text in, entries or every fault out. Pure: reads no file and no database.
 //!
 //! Client fields carry RFC 7591's names. An entry says the whole truth about its client, user or store: a field that is
-//! absent has its default, not its former value. Only `roles` and `password`, when absent, leave things as they are.
+//! absent has its default, not its former value. Only `roles`, `rights` and `password`, when absent, leave things as they are.
 
 use std::collections::HashMap;
 
@@ -77,6 +77,32 @@ pub struct StoreEntry {
     pub model: Option<Located<String>>,
     /// Tuples that must exist.
     pub tuples: Vec<TupleEntry>,
+    /// Who may do what in the store: these and no others; absent: whoever may now.
+    pub rights: Option<Vec<RightEntry>>,
+}
+
+/// One right in a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RightEntry {
+    /// The line it stands on.
+    pub line: usize,
+    /// Its name in the document, such as `stores[0].rights[2]`.
+    pub key: String,
+    /// Whose it is.
+    pub holder: Holder,
+    /// The right's name.
+    pub right: String,
+    /// Over objects of this type only.
+    pub object_type: Option<String>,
+}
+
+/// Who holds a right, as the file names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A person, by the username.
+    User(String),
+    /// A client, by its id.
+    Client(String),
 }
 
 /// One relationship tuple.
@@ -218,12 +244,43 @@ fn store(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<StoreEntry
     let model = table.text("model", faults);
     let tuples = table.tables("tuples", faults);
     let tuples = collect(tuples, faults, tuple);
+    let rights = table
+        .has("rights")
+        .then(|| table.tables("rights", faults))
+        .map(|rights| collect(rights, faults, right));
     table.finish(faults);
     Some(StoreEntry {
         key,
         name: name?,
         model,
         tuples,
+        rights,
+    })
+}
+
+fn right(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry> {
+    let key = entry_key(&table);
+    let line = faults.line(table.span());
+    let user = table.text("user", faults);
+    let client = table.text("client", faults);
+    let right = table.required_text("right", faults);
+    let object_type = table.text("type", faults);
+    let holder = match (user, client) {
+        (Some(user), None) => Some(Holder::User(user.value)),
+        (None, Some(client)) => Some(Holder::Client(client.value)),
+        (Some(_), Some(_)) | (None, None) => {
+            let message = "needs either `user = \"<username>\"` or `client = \"<client_id>\"`";
+            faults.add_at(line, &key, message);
+            None
+        }
+    };
+    table.finish(faults);
+    Some(RightEntry {
+        line,
+        key,
+        holder: holder?,
+        right: right?.value,
+        object_type: object_type.map(|text| text.value),
     })
 }
 

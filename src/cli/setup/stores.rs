@@ -1,12 +1,12 @@
-//! `[[stores]]`: permission stores, their models and tuples.
+//! `[[stores]]`: permission stores, their models, rights and tuples.
 
 use std::path::Path;
 
-use super::SetupError;
 use super::apply::Run;
 use super::faults::Faults;
 use super::file::{StoreEntry, TupleEntry};
 use super::table::Located;
+use super::{SetupError, rights};
 use crate::policy::engine::admit::admit;
 use crate::policy::engine::json;
 use crate::policy::engine::model::Model;
@@ -28,6 +28,7 @@ pub(super) struct CheckedStore {
     name: Located<String>,
     model: Option<Model>,
     tuples: Vec<(TupleEntry, Tuple)>,
+    rights: Option<Vec<rights::CheckedRight>>,
 }
 
 /// Reads the models and parses the tuples. Model files are looked for in `base`, the setup file's directory.
@@ -48,6 +49,7 @@ pub(super) fn check(
                 .into_iter()
                 .filter_map(|entry| tuple(entry, faults))
                 .collect(),
+            rights: rights::check(entry.rights, faults),
             key: entry.key,
             name: entry.name,
         })
@@ -77,7 +79,8 @@ fn tuple(entry: TupleEntry, faults: &mut Faults<'_>) -> Option<(TupleEntry, Tupl
     }
 }
 
-/// Creates the store, writes its model if it differs from the latest, and the tuples that are missing.
+/// Creates the store, writes its model if it differs from the latest, makes its rights the file's, and writes the tuples that are
+/// missing.
 pub(super) async fn write(run: &mut Run<'_>, store: CheckedStore) -> Result<(), SetupError> {
     let name = &store.name.value;
     let filter = StoreFilter {
@@ -109,10 +112,13 @@ pub(super) async fn write(run: &mut Run<'_>, store: CheckedStore) -> Result<(), 
             return Ok(());
         }
     };
-    let Some(model) = model_of(run, &store, &id).await? else {
-        return Ok(());
-    };
-    tuples(run, &store, (&id, &model)).await
+    let model = model_of(run, &store, &id).await?;
+    let wanted = store.rights.as_deref();
+    rights::write(run, (&id, name), wanted, model.as_ref()).await?;
+    match model {
+        Some(model) => tuples(run, &store, (&id, &model)).await,
+        None => Ok(()),
+    }
 }
 
 /// The model that tuples are held against: the file's, written when it is new, or the store's latest.

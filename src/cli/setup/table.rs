@@ -112,6 +112,11 @@ impl<'t, 'i> Table<'t, 'i> {
         Some(texts)
     }
 
+    /// Whether the table has a key; it still must be taken.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// A list of tables (`[[key]]`, or inline); empty when absent.
     pub fn tables(&mut self, key: &'static str, faults: &mut Faults<'_>) -> Vec<Table<'t, 'i>> {
         let Some(value) = self.take(key) else {

@@ -4,17 +4,23 @@
 //! |---|---|
 //! | one store | [`let_in_store`] |
 //! | writing tuples in it | [`let_in_to_write`] |
+//! | writing many, while a long request lasts | [`WriteGate`] |
 //! | all stores | [`let_in`] |
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
 use super::error::ApiError;
 use crate::app::App;
-use crate::base::time::Timestamp;
+use crate::base::time::{Seconds, Timestamp};
 use crate::oauth::bearer::{BearerError, Caller, authenticate};
 use crate::policy::system::{self, Permission, StorePermission};
+
+/// How often who writes for long is asked again.
+const RECHECK_SECONDS: Seconds = Seconds::new(15);
+const WRITE: StorePermission = StorePermission::WriteTuples;
 
 /// Lets a caller with the permission in; the instant of the request.
 pub(super) async fn let_in(
@@ -23,6 +29,9 @@ pub(super) async fn let_in(
     permission: Permission,
 ) -> Result<Timestamp, ApiError> {
     let (caller, now) = caller(app, headers).await?;
+    if !caller.reach.covers(permission) {
+        return Err(beyond_the_key(&permission));
+    }
     if system::allows(&app.policy, &caller.subject, permission, now).await? {
         Ok(now)
     } else {
@@ -43,6 +52,9 @@ pub(super) async fn let_in_store(
     permission: StorePermission,
 ) -> Result<Timestamp, ApiError> {
     let (caller, now) = caller(app, headers).await?;
+    if !caller.reach.covers_in(store, permission) {
+        return Err(beyond_the_key(&permission));
+    }
     if system::allows_store(&app.policy, &caller.subject, store, permission, now).await? {
         Ok(now)
     } else {
@@ -58,8 +70,7 @@ pub(super) async fn let_in_to_write(
     store: &str,
     types: impl FnOnce() -> BTreeSet<String>,
 ) -> Result<Timestamp, ApiError> {
-    const WRITE: StorePermission = StorePermission::WriteTuples;
-    let (caller, now) = caller(app, headers).await?;
+    let (caller, now) = writer(app, headers, store).await?;
     let (policy, subject) = (&app.policy, caller.subject.as_str());
     if system::allows_store(policy, subject, store, WRITE, now).await? {
         return Ok(now);
@@ -72,11 +83,107 @@ pub(super) async fn let_in_to_write(
     Err(lacks(&caller, WRITE))
 }
 
+/// Who writes tuples for long: what was let in once is asked again, so that a right that was taken ends it.
+pub(super) struct WriteGate {
+    app: Arc<App>,
+    headers: HeaderMap,
+    store: String,
+    caller: Caller,
+    /// Whether the caller may write tuples of every type.
+    is_open: bool,
+    /// Otherwise, the types that the caller was found to write.
+    types: BTreeSet<String>,
+    asked_at: Timestamp,
+}
+
+impl WriteGate {
+    /// Asks who calls, and whether they may write everything.
+    pub(super) async fn open(
+        app: Arc<App>,
+        headers: HeaderMap,
+        store: String,
+    ) -> Result<Self, ApiError> {
+        let (caller, now) = writer(&app, &headers, &store).await?;
+        let mut gate = Self {
+            app,
+            headers,
+            store,
+            caller,
+            is_open: false,
+            types: BTreeSet::new(),
+            asked_at: now,
+        };
+        gate.is_open = gate.writes_all(now).await?;
+        Ok(gate)
+    }
+
+    /// Whether tuples of every type are let in.
+    pub(super) const fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Lets tuples of a type in.
+    pub(super) async fn allow(&mut self, object_type: &str) -> Result<(), ApiError> {
+        let now = self.app.clock.now();
+        if now >= self.asked_at.plus(RECHECK_SECONDS) {
+            self.types.clear();
+            (self.caller, _) = writer(&self.app, &self.headers, &self.store).await?;
+            self.is_open = self.writes_all(now).await?;
+            self.asked_at = now;
+        }
+        if self.is_open || self.types.contains(object_type) {
+            return Ok(());
+        }
+        let subject = self.caller.subject.as_str();
+        let asked = (self.store.as_str(), &BTreeSet::from([object_type]));
+        if system::allows_writes(&self.app.policy, subject, asked, now).await? {
+            self.types.insert(object_type.to_owned());
+            return Ok(());
+        }
+        Err(self.refusal())
+    }
+
+    /// What is said to who may not.
+    pub(super) fn refusal(&self) -> ApiError {
+        lacks(&self.caller, WRITE)
+    }
+
+    async fn writes_all(&self, now: Timestamp) -> Result<bool, ApiError> {
+        let (policy, subject) = (&self.app.policy, self.caller.subject.as_str());
+        Ok(system::allows_store(policy, subject, &self.store, WRITE, now).await?)
+    }
+}
+
+/// Says the same of a permission that the key lacks and of a store that is not its own.
+fn beyond_the_key(permission: &dyn std::fmt::Display) -> ApiError {
+    ApiError::forbidden(&format_args!(
+        "the API key is not made for the permission `{permission}` here; an administrator can make one that is"
+    ))
+}
+
 fn lacks(caller: &Caller, permission: StorePermission) -> ApiError {
     ApiError::forbidden(&format_args!(
         "`{}` lacks the permission `{permission}` in this store; an administrator can give a right or assign a role that has it",
         caller.subject
     ))
+}
+
+/// A caller whose credential is made for writing tuples in the store; whether they may is asked next.
+async fn writer(
+    app: &App,
+    headers: &HeaderMap,
+    store: &str,
+) -> Result<(Caller, Timestamp), ApiError> {
+    let (caller, now) = caller(app, headers).await?;
+    if caller.reach.covers_in(store, WRITE) {
+        Ok((caller, now))
+    } else {
+        Err(beyond_the_key(&WRITE))
+    }
 }
 
 async fn caller(app: &App, headers: &HeaderMap) -> Result<(Caller, Timestamp), ApiError> {

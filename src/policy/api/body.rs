@@ -15,6 +15,7 @@ use crate::base::time::Timestamp;
 use crate::policy::engine::relationship::{Context, Limits, Relationship, TupleCondition};
 use crate::policy::engine::tuple::Tuple;
 use crate::policy::token::{Revision, Tokens};
+use crate::policy::tuple_file::bounded;
 use crate::policy::{Consistency, Policy, View};
 
 /// Names the revision that an answer is true of.
@@ -23,8 +24,6 @@ pub(super) const REVISION: HeaderName = HeaderName::from_static("tessera-revisio
 const AT_LEAST: HeaderName = HeaderName::from_static("tessera-at-least");
 /// Names the model that decided; on AuthZEN requests, the one that shall.
 pub(super) const MODEL_ID: HeaderName = HeaderName::from_static("openfga-authorization-model-id");
-/// Most that a tuple may fix of a condition's parameters, in bytes of JSON.
-const CONTEXT_BYTES: usize = 32 * 1024;
 const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: i64 = 100;
 
@@ -133,7 +132,7 @@ impl TupleKey {
         let condition = match &self.condition {
             Some(ConditionKey { name, context }) if !name.is_empty() => {
                 let context = context.clone().unwrap_or_default();
-                bounded(&context)?;
+                bounded(&context).map_err(|message| ApiError::invalid(&message))?;
                 Some(TupleCondition {
                     name: name.clone(),
                     context,
@@ -186,17 +185,6 @@ impl TupleKeys {
     pub(super) fn relationships(&self) -> Result<Vec<Relationship>, ApiError> {
         self.keys.iter().map(TupleKey::relationship).collect()
     }
-}
-
-/// Holds what a tuple fixes of a condition's parameters to its size.
-fn bounded(context: &Context) -> Result<(), ApiError> {
-    let size = serde_json::to_vec(context).map_or(usize::MAX, |text| text.len());
-    if size > CONTEXT_BYTES {
-        return Err(ApiError::invalid(&format_args!(
-            "condition context size limit exceeded: {size} bytes exceeds {CONTEXT_BYTES} bytes"
-        )));
-    }
-    Ok(())
 }
 
 /// A tuple with its limits as JSON.

@@ -64,6 +64,18 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "resource_exhausted", message)
     }
 
+    pub(super) fn unsupported_media_type(message: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "validation_error",
+            message,
+        )
+    }
+
+    pub(super) fn unavailable(message: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+    }
+
     /// A fault of ours: the log knows the cause, the client the request's id only.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a permission request failed");
@@ -127,6 +139,7 @@ impl From<PolicyError> for ApiError {
                 Self::bad("exceeded_entity_limit", &error)
             }
             PolicyError::StoreName
+            | PolicyError::InlineExpressions
             | PolicyError::Tuple(_)
             | PolicyError::NotAdmitted { .. }
             | PolicyError::UnknownSubject(_)
@@ -151,7 +164,7 @@ impl From<PolicyError> for ApiError {
             PolicyError::Store(store) if store.is_unavailable() => {
                 tracing::error!(%error, "the database is unavailable");
                 let message = "the database is unavailable; try again in a moment";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+                Self::unavailable(message)
             }
             PolicyError::Store(_) => Self::internal(&error),
         }
@@ -169,6 +182,12 @@ fn check_error(error: &CheckError) -> ApiError {
         CheckError::UnknownType(_)
         | CheckError::UnknownRelation { .. }
         | CheckError::Condition(_) => ApiError::invalid(error),
+        // As OpenFGA answers at its own deadline.
+        CheckError::OutOfTime => ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "deadline_exceeded",
+            error,
+        ),
         CheckError::TooDeep | CheckError::Exhausted => {
             ApiError::bad("authorization_model_resolution_too_complex", error)
         }

@@ -5,6 +5,7 @@
 //! | `/stores` | `stores` |
 //! | `/stores/{store}/authorization-models` | `models` |
 //! | `/stores/{store}/write`, `read`, `changes` | `tuples`; a live stream of changes: `watch` |
+//! | `/stores/{store}/import`, `export`, whole stores as streams | `import`, `export`, by way of `stream` |
 //! | `/stores/{store}/check`, `batch-check` | `check` |
 //! | `/stores/{store}/list-objects`, `streamed-list-objects`, `list-users` | `lists` |
 //! | `/stores/{store}/expand` | `expand` |
@@ -25,9 +26,12 @@ mod body;
 mod check;
 mod error;
 mod expand;
+mod export;
+mod import;
 mod lists;
 mod models;
 mod stores;
+mod stream;
 mod tuples;
 mod watch;
 mod what_if;
@@ -38,12 +42,18 @@ use axum::Router;
 
 use crate::app::App;
 
-/// The routes of this room.
+/// The routes of this room whose bodies have no bound, read as they come.
+pub fn unbounded_router() -> Router<Arc<App>> {
+    import::router()
+}
+
+/// The other routes of this room.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
         .merge(stores::router())
         .merge(models::router())
         .merge(tuples::router())
+        .merge(export::router())
         .merge(check::router())
         .merge(lists::router())
         .merge(expand::router())

@@ -17,7 +17,7 @@ use super::error::ApiError;
 use crate::app::App;
 use crate::policy::engine::json as model_json;
 use crate::policy::system::StorePermission;
-use crate::policy::{PolicyError, StoredModel};
+use crate::policy::{PolicyError, StoredModel, allow_model};
 
 /// The routes of this file.
 pub(super) fn router() -> Router<Arc<App>> {
@@ -46,6 +46,7 @@ async fn write(
     let store = body::store_id(&store)?;
     let body: Value = body::parse(&body)?;
     let model = model_json::parse(&body).map_err(PolicyError::from)?;
+    allow_model(&app.config, &model)?;
     let (id, written) = app.policy.write_model(store, &model, now).await?;
     let shown = Json(json!({"authorization_model_id": id}));
     let answer = (StatusCode::CREATED, shown);

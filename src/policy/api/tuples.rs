@@ -21,7 +21,9 @@ use crate::base::time::Timestamp;
 use crate::policy::engine::relationship::{Limits, Relationship};
 use crate::policy::engine::tuple::{Object, Subject, is_type, parse_relation};
 use crate::policy::system::StorePermission;
-use crate::policy::{Change, Changes, ChangesFrom, OnConflict, Precondition, TupleQuery};
+use crate::policy::{
+    Change, Changes, ChangesFrom, OnConflict, Precondition, TupleQuery, allow_tuples,
+};
 
 /// The routes of this file.
 pub(super) fn router() -> Router<Arc<App>> {
@@ -84,6 +86,7 @@ async fn write(
         on_duplicate: on_conflict("on_duplicate", &writes.on_duplicate)?,
         on_missing: on_conflict("on_missing", &deletes.on_missing)?,
     };
+    allow_tuples(&app.config, &changes.writes)?;
     let written = app.policy.write(store, model, &changes, now).await?;
     Ok(body::answer(
         &app.policy,
@@ -110,7 +113,7 @@ fn types_in(body: &Bytes) -> BTreeSet<String> {
         .collect()
 }
 
-fn on_conflict(field: &str, value: &str) -> Result<OnConflict, ApiError> {
+pub(super) fn on_conflict(field: &str, value: &str) -> Result<OnConflict, ApiError> {
     match value {
         "" | "error" => Ok(OnConflict::Error),
         "ignore" => Ok(OnConflict::Ignore),

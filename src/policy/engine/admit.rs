@@ -2,7 +2,7 @@
 //!
 //! Stored tuples that a newer model no longer admits are not an error: `check` skips them.
 
-use super::condition::ContextError;
+use super::condition::{ContextError, INLINE, InlineFault};
 use super::model::{Model, Relation, Restriction, SubjectForm};
 use super::relationship::{Relationship, TupleCondition};
 use super::tuple::{Subject, Tuple};
@@ -57,6 +57,9 @@ pub enum NotAdmitted {
     /// What the tuple fixes does not fit the condition's parameters.
     #[error(transparent)]
     Context(#[from] ContextError),
+    /// The condition that the tuple holds itself is none.
+    #[error(transparent)]
+    Inline(#[from] InlineFault),
     /// `o#r@o#r` says nothing.
     #[error("cannot write a tuple that is implicit")]
     Implicit,
@@ -71,6 +74,7 @@ impl NotAdmitted {
                 | Self::UndefinedCondition(_)
                 | Self::OtherCondition(_)
                 | Self::Context(_)
+                | Self::Inline(_)
         )
     }
 }
@@ -95,7 +99,7 @@ pub fn admit(model: &Model, relationship: &Relationship) -> Result<(), NotAdmitt
             )))
         };
     };
-    if !model.conditions.contains_key(name) {
+    if name != INLINE && !model.conditions.contains_key(name) {
         return Err(NotAdmitted::UndefinedCondition(name.clone()));
     }
     if !allowed(Some(name)) {

@@ -7,7 +7,7 @@
 //! is kept for the whole request; `Unknown` holds for one pass only, and passes repeat while they learn something.
 //!
 //! A tuple whose condition cannot be evaluated is an error that an answer found elsewhere beats: true in an `or`, false in
-//! an `and`.
+//! an `and`. It says more than `Unknown`: once nothing more gets true or false, passes go on while they find errors.
 //!
 //! INVARIANT: past a bound (depth, steps) the answer is an error, never an allow and never a deny.
 
@@ -23,6 +23,8 @@ pub(super) use self::written::counts;
 
 use self::asked::{Asked, Who, relation_of, type_of};
 use self::value::Value;
+use super::budget::Budget;
+pub use super::budget::STEPS;
 use super::condition::ConditionError;
 use super::graph::{Graph, GraphFull, NodeId, SubjectId};
 use super::program::{Op, Program, RelationIndex, RelationProgram};
@@ -31,8 +33,10 @@ use super::tuple::{Object, Subject};
 
 /// Hops through tuples that one question may take.
 pub const DEPTH_HOPS: u32 = 25;
-/// Relations and tuples that one question may look at.
-pub const STEPS: u32 = 300_000;
+
+/// Operators and relations in one another that one question may enter. A model's relations can be computed from one another
+/// without any tuple between them, which [`DEPTH_HOPS`] does not see and the thread's stack does.
+const LEVELS: u32 = 600;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +72,7 @@ pub enum CheckError {
         /// What was asked of it.
         relation: String,
     },
-    /// More than [`DEPTH_HOPS`] hops.
+    /// More than [`DEPTH_HOPS`] hops, or relations computed from one another without end.
     #[error(
         "the relations are nested more than {DEPTH_HOPS} hops deep; flatten the groups or parents involved"
     )]
@@ -78,6 +82,11 @@ pub enum CheckError {
         "the question needs more than {STEPS} steps; narrow the relation or flatten the groups involved"
     )]
     Exhausted,
+    /// The asker's patience ended first.
+    #[error(
+        "the question could not be answered in time; narrow the relation, flatten the groups involved or simplify the conditions"
+    )]
+    OutOfTime,
     /// A condition that the answer depends on could not be evaluated.
     #[error(transparent)]
     Condition(#[from] ConditionError),
@@ -132,12 +141,32 @@ pub fn check_with(
 enum Memo {
     /// True or false: holds for the whole request.
     Known(bool),
-    /// Being answered, or found unknown, in this pass.
-    Open { pass: u32 },
-    /// Too deep in this pass, from this many hops on.
-    TooDeep { pass: u32, hops: u32 },
-    /// A condition failed in this pass.
-    Failed { pass: u32 },
+    /// Neither, as far as one pass found.
+    Open(Open),
+}
+
+/// What one pass found of a question, or that it is being answered.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    pass: u32,
+    /// Unknown, too deep or failed.
+    value: Value,
+    /// Too deep from this many hops on.
+    hops: u32,
+    /// Whether it failed in some pass: it is at least that in all that follow, also where it leads back to itself.
+    has_failed: bool,
+}
+
+impl Open {
+    /// The question's value, if this pass has it already.
+    fn in_pass(self, pass: u32, hops: u32) -> Option<Value> {
+        match self.value {
+            _ if self.pass != pass => None,
+            Value::TooDeep if hops < self.hops => None,
+            Value::Unknown if self.has_failed => Some(Value::Failed),
+            value => Some(value),
+        }
+    }
 }
 
 struct Run<'a> {
@@ -150,7 +179,11 @@ struct Run<'a> {
     memo: FxHashMap<(u32, u32), Memo>,
     pass: u32,
     learned: u32,
-    steps: u32,
+    /// Whether all that can be true or false is known: only then is what failed known to fail.
+    is_settled: bool,
+    budget: Budget<'a>,
+    /// Operators and relations that are being answered, each for the one before.
+    nested: u32,
 }
 
 impl<'a> Run<'a> {
@@ -169,11 +202,14 @@ impl<'a> Run<'a> {
             memo: FxHashMap::default(),
             pass: 0,
             learned: 0,
-            steps: 0,
+            is_settled: false,
+            budget: Budget::new(circumstances.patience),
+            nested: 0,
         }
     }
 
     fn decide(&mut self, node: NodeId, relation: RelationIndex) -> Result<Decision, CheckError> {
+        self.is_settled = false;
         loop {
             self.learned = 0;
             let allowed = match self.relation(node, relation, 0)? {
@@ -181,6 +217,13 @@ impl<'a> Run<'a> {
                 Value::False => false,
                 Value::TooDeep => return Err(CheckError::TooDeep),
                 // A pass that learned nothing would be followed by its own repetition: the fixpoint is reached.
+                Value::Unknown | Value::Failed
+                    if self.learned == 0 && !self.is_settled && self.failure.is_some() =>
+                {
+                    self.is_settled = true;
+                    self.pass += 1;
+                    continue;
+                }
                 Value::Unknown if self.learned == 0 => false,
                 Value::Failed if self.learned == 0 => {
                     return match self.failure.take() {
@@ -195,17 +238,13 @@ impl<'a> Run<'a> {
             };
             return Ok(Decision {
                 allowed,
-                steps: self.steps,
+                steps: self.budget.steps(),
             });
         }
     }
 
     fn step(&mut self) -> Result<(), CheckError> {
-        self.steps += 1;
-        if self.steps > STEPS {
-            return Err(CheckError::Exhausted);
-        }
-        Ok(())
+        self.budget.step()
     }
 
     fn relation(
@@ -229,50 +268,52 @@ impl<'a> Run<'a> {
             return Ok(Value::False);
         }
         let key = (node.number(), index.number());
+        let mut has_failed = false;
         if !relation.is_flat {
             match self.memo.get(&key) {
                 Some(Memo::Known(value)) => return Ok(Value::known(*value)),
-                Some(Memo::Open { pass }) if *pass == self.pass => return Ok(Value::Unknown),
-                Some(Memo::TooDeep { pass, hops: at }) if *pass == self.pass && hops >= *at => {
-                    return Ok(Value::TooDeep);
-                }
-                Some(Memo::Failed { pass }) if *pass == self.pass => return Ok(Value::Failed),
-                Some(Memo::Open { .. } | Memo::TooDeep { .. } | Memo::Failed { .. }) | None => {}
+                Some(Memo::Open(open)) => match open.in_pass(self.pass, hops) {
+                    Some(value) => return Ok(value),
+                    None => has_failed = open.has_failed,
+                },
+                None => {}
             }
         }
-        if hops >= DEPTH_HOPS {
+        if hops >= DEPTH_HOPS || self.nested >= LEVELS {
             return Ok(Value::TooDeep);
         }
+        let frame = Frame {
+            node,
+            relation,
+            hops,
+        };
         if relation.is_flat {
-            return self.op(
-                &relation.op,
-                Frame {
-                    node,
-                    relation,
-                    hops,
-                },
-            );
+            return self.op(&relation.op, frame);
         }
-        self.memo.insert(key, Memo::Open { pass: self.pass });
-        let value = self.op(
-            &relation.op,
-            Frame {
-                node,
-                relation,
-                hops,
-            },
-        )?;
+        let open = Open {
+            pass: self.pass,
+            value: Value::Unknown,
+            hops,
+            has_failed,
+        };
+        self.memo.insert(key, Memo::Open(open));
+        self.nested += relation.levels;
+        let value = self.op(&relation.op, frame)?;
+        self.nested -= relation.levels;
         let memo = match value {
             Value::True | Value::False => {
                 self.learned += 1;
                 Memo::Known(value == Value::True)
             }
-            Value::Unknown => Memo::Open { pass: self.pass },
-            Value::TooDeep => Memo::TooDeep {
-                pass: self.pass,
-                hops,
-            },
-            Value::Failed => Memo::Failed { pass: self.pass },
+            Value::Unknown | Value::TooDeep => Memo::Open(Open { value, ..open }),
+            Value::Failed => {
+                self.learned += u32::from(self.is_settled && !has_failed);
+                Memo::Open(Open {
+                    value,
+                    has_failed: has_failed || self.is_settled,
+                    ..open
+                })
+            }
         };
         self.memo.insert(key, memo);
         Ok(value)

@@ -1,39 +1,36 @@
 //! The model language's text form: OpenFGA's DSL, schema 1.1 and 1.2.
 //!
-//! Parsing keeps to the form: whether names exist is `validate`'s business. Errors carry line and column and say what would
-//! be right. `and`, `or` and `but not` are not mixed without brackets. Modules are
+//! Parsing keeps to the form: whether names exist is `validate`'s business. Faults carry line and column and say what would
+//! be right; after one, reading goes on at the next relation, type or condition (`faults`). `and`, `or` and `but not` are not mixed without brackets. Modules are
 //! refused by name: `modules` merges them.
 
 mod condition;
+mod faults;
 mod print;
 
+pub(super) use faults::PARTS;
+pub use faults::{DslError, DslErrors, FAULTS};
 pub use print::print;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lexer::{Spanned, Token, lex, place};
+use faults::{BELOW_TYPE, RELATIONS};
+
+use super::condition::INLINE;
+use super::lexer::{Spanned, Token, lex};
 use super::model::{
     Model, Origin, Relation, Restriction, Rewrite, Schema, SubjectForm, TypeDefinition,
 };
 
-/// Brackets that may stand in one another.
-pub const NESTED_BRACKETS: usize = 32;
+/// Brackets that may stand in one another: no fewer than a valid model of the JSON form prints to
+/// ([`super::validate::REWRITE_LEVELS`]).
+pub const NESTED_BRACKETS: usize = 36;
 
-/// A fault in a model's text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {message}")]
-pub struct DslError {
-    /// The line, from 1.
-    pub line: usize,
-    /// The character in it, from 1.
-    pub column: usize,
-    /// What is wrong and what would be right.
-    pub message: String,
-}
-
-/// Parses a model's text.
-pub fn parse(text: &str) -> Result<Model, DslError> {
-    Parser::new(text).model()
+/// Parses a model's text; every fault of it.
+pub fn parse(text: &str) -> Result<Model, DslErrors> {
+    let mut parser = Parser::new(text);
+    let model = parser.model();
+    parser.finish(model)
 }
 
 /// A relation with its name and the byte where the name stands.
@@ -48,6 +45,7 @@ pub(super) struct Parser<'a> {
     tokens: Vec<Spanned<'a>>,
     next: usize,
     depth: usize,
+    faults: Vec<DslError>,
 }
 
 /// The operators between the parts of a relation.
@@ -65,12 +63,50 @@ impl<'a> Parser<'a> {
             tokens: lex(text),
             next: 0,
             depth: 0,
+            faults: Vec::new(),
         }
     }
 
-    fn model(&mut self) -> Result<Model, DslError> {
+    fn model(&mut self) -> Model {
+        let schema = self.header().unwrap_or_else(|fault| {
+            self.fail(fault, PARTS);
+            Schema::V1_1
+        });
+        let mut types = Vec::new();
+        let mut conditions = BTreeMap::new();
+        loop {
+            self.skip_lines();
+            match self.peek() {
+                Token::End => {
+                    return Model {
+                        schema,
+                        types,
+                        conditions,
+                    };
+                }
+                Token::Word("condition") => {
+                    if let Err(fault) = self.condition(&mut conditions) {
+                        self.fail(fault, PARTS);
+                    }
+                }
+                Token::Word("type") => types.push(self.type_definition()),
+                Token::Word("extend") => {
+                    self.note(self.modular("extend"));
+                    self.advance();
+                }
+                Token::Word("module") => self.fail(self.modular("module"), PARTS),
+                Token::Word(_) | Token::Mark(_) | Token::Braces(_) | Token::Line => {
+                    self.fail(self.expected("`type` or `condition`"), PARTS);
+                }
+            }
+        }
+    }
+
+    fn header(&mut self) -> Result<Schema, DslError> {
         self.skip_lines();
-        self.refuse_modules()?;
+        if let Token::Word(word @ ("module" | "extend")) = self.peek() {
+            return Err(self.modular(word));
+        }
         self.keyword("model")?;
         self.skip_lines();
         self.keyword("schema")?;
@@ -81,95 +117,124 @@ impl<'a> Parser<'a> {
             ))
         })?;
         self.end_of_line()?;
-        let mut types = Vec::new();
-        let mut conditions = BTreeMap::new();
-        loop {
-            self.skip_lines();
-            match self.peek() {
-                Token::End => {
-                    return Ok(Model {
-                        schema,
-                        types,
-                        conditions,
-                    });
-                }
-                Token::Word("condition") => self.condition(&mut conditions)?,
-                _ => {
-                    self.refuse_modules()?;
-                    types.push(self.type_definition()?);
-                }
-            }
-        }
+        Ok(schema)
     }
 
-    fn refuse_modules(&self) -> Result<(), DslError> {
-        match self.peek() {
-            Token::Word(word @ ("module" | "extend")) => Err(self.fault(format!(
-                "`{word}` belongs to modular models, which are merged before they are written here; write one `model`"
-            ))),
-            _ => Ok(()),
-        }
+    fn modular(&self, word: &str) -> DslError {
+        self.fault(format!(
+            "`{word}` belongs to modular models, which are merged before they are written here; write one `model`"
+        ))
     }
 
-    fn type_definition(&mut self) -> Result<TypeDefinition, DslError> {
-        self.keyword("type")?;
-        let name = self.word("the type's name")?.to_owned();
+    fn type_definition(&mut self) -> TypeDefinition {
+        let (_, name) = self.type_header();
         let relations = self
-            .relations(&name)?
+            .relations(&name)
             .into_iter()
             .map(|defined| (defined.name, defined.relation))
             .collect();
-        Ok(TypeDefinition {
+        TypeDefinition {
             name,
             relations,
             origin: Origin::default(),
+        }
+    }
+
+    /// Reads `type NAME` to the end of the line: the byte where the name stands, and the name.
+    pub(super) fn type_header(&mut self) -> (usize, String) {
+        let mut read = || {
+            self.keyword("type")?;
+            let at = self.current().at;
+            let name = self.word("the type's name")?.to_owned();
+            Ok((at, name))
+        };
+        let header = read();
+        let ended = header.and_then(|header| self.end_of_line().map(|()| header));
+        ended.unwrap_or_else(|fault| {
+            self.fail(fault, BELOW_TYPE);
+            (0, String::new())
         })
     }
 
-    /// What follows a type's name: nothing, or `relations` and at least one of them.
-    pub(super) fn relations(&mut self, type_name: &str) -> Result<Vec<Defined>, DslError> {
-        self.end_of_line()?;
+    /// What follows a type's line: nothing, or `relations` and at least one of them.
+    pub(super) fn relations(&mut self, type_name: &str) -> Vec<Defined> {
         self.skip_lines();
-        let mut list: Vec<Defined> = Vec::new();
-        if self.peek() != Token::Word("relations") {
-            return Ok(list);
+        match self.peek() {
+            Token::End | Token::Word("type" | "condition" | "extend" | "module") => {
+                return Vec::new();
+            }
+            Token::Word("relations") => self.relations_line(),
+            Token::Word("define") => self.note(self.fault(
+                "expected `relations` on a line of its own before the first `define`".to_owned(),
+            )),
+            Token::Word(_) | Token::Mark(_) | Token::Braces(_) | Token::Line => {
+                let fault = self.expected("`relations`, `type` or `condition`");
+                self.fail(fault, RELATIONS);
+            }
         }
+        self.definitions(type_name)
+    }
+
+    fn relations_line(&mut self) {
         self.advance();
-        self.end_of_line()?;
-        let mut names = BTreeSet::new();
-        loop {
-            self.skip_lines();
-            if self.peek() != Token::Word("define") {
-                break;
-            }
-            self.advance();
-            let at = self.current().at;
-            let name = self.word("the relation's name")?;
-            if !names.insert(name) {
-                return Err(self.fault_before(format!(
-                    "relation `{name}` is defined twice in type `{type_name}`; keep one"
-                )));
-            }
-            self.mark(':')?;
-            let mut restrictions = None;
-            let rewrite = self.rewrite(&mut restrictions)?;
-            self.end_of_line()?;
-            list.push(Defined {
-                at,
-                name: name.to_owned(),
-                relation: Relation {
-                    rewrite,
-                    restrictions: restrictions.unwrap_or_default(),
-                    origin: Origin::default(),
-                },
-            });
+        if let Err(fault) = self.end_of_line() {
+            return self.fail(fault, RELATIONS);
         }
-        if list.is_empty() {
-            return Err(self.fault(
+        self.skip_lines();
+        if let Token::End | Token::Word("type" | "condition" | "extend") = self.peek() {
+            self.note(self.fault(
                 "expected `define name: ...` after `relations`; leave `relations` out when there are none".to_owned(),
             ));
         }
-        Ok(list)
+    }
+
+    fn definitions(&mut self, type_name: &str) -> Vec<Defined> {
+        let mut list: Vec<Defined> = Vec::new();
+        let mut names = BTreeSet::new();
+        loop {
+            self.skip_lines();
+            match self.peek() {
+                Token::End | Token::Word("type" | "condition" | "extend" | "module") => {
+                    return list;
+                }
+                Token::Word("define") => match self.definition(type_name, &mut names) {
+                    Ok(defined) => list.push(defined),
+                    Err(fault) => self.fail(fault, RELATIONS),
+                },
+                Token::Word(_) | Token::Mark(_) | Token::Braces(_) | Token::Line => {
+                    let fault = self.expected("`define`, `type` or `condition`");
+                    self.fail(fault, RELATIONS);
+                }
+            }
+        }
+    }
+
+    fn definition(
+        &mut self,
+        type_name: &str,
+        names: &mut BTreeSet<&'a str>,
+    ) -> Result<Defined, DslError> {
+        self.keyword("define")?;
+        let at = self.current().at;
+        let name = self.word("the relation's name")?;
+        if !names.insert(name) {
+            return Err(self.fault_before(format!(
+                "relation `{name}` is defined twice in type `{type_name}`; keep one"
+            )));
+        }
+        self.mark(':')?;
+        let mut restrictions = None;
+        let rewrite = self.rewrite(&mut restrictions)?;
+        self.end_of_line()?;
+        Ok(Defined {
+            at,
+            name: name.to_owned(),
+            relation: Relation {
+                rewrite,
+                restrictions: restrictions.unwrap_or_default(),
+                origin: Origin::default(),
+            },
+        })
     }
 
     fn rewrite(
@@ -292,7 +357,7 @@ impl<'a> Parser<'a> {
             let mut condition = None;
             if self.peek() == Token::Word("with") {
                 self.advance();
-                condition = Some(self.word("a condition's name after `with`")?.to_owned());
+                condition = Some(self.condition_name()?);
             }
             list.push(Restriction {
                 type_name,
@@ -308,6 +373,20 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// A condition's name, or `$expression`.
+    fn condition_name(&mut self) -> Result<String, DslError> {
+        let start = self.current();
+        let is_inline = start.token == Token::Mark('$')
+            && self.following().token == Token::Word(INLINE.trim_start_matches('$'))
+            && self.following().at == start.at + 1;
+        if is_inline {
+            self.next += 2;
+            return Ok(INLINE.to_owned());
+        }
+        let name = self.word("a condition's name after `with`")?;
+        Ok(name.to_owned())
+    }
+
     pub(super) fn current(&self) -> Spanned<'a> {
         self.tokens.get(self.next).copied().unwrap_or(Spanned {
             token: Token::End,
@@ -321,6 +400,12 @@ impl<'a> Parser<'a> {
             .get(self.next + 1)
             .copied()
             .unwrap_or_else(|| self.current())
+    }
+
+    /// The token that was read last.
+    fn before(&self) -> Option<Spanned<'a>> {
+        let last = self.next.checked_sub(1)?;
+        self.tokens.get(last).copied()
     }
 
     pub(super) fn peek(&self) -> Token<'a> {
@@ -372,41 +457,6 @@ impl<'a> Parser<'a> {
             Token::Word(_) | Token::Mark(_) | Token::Braces(_) => {
                 Err(self.expected("the end of the line"))
             }
-        }
-    }
-
-    pub(super) fn expected(&self, what: &str) -> DslError {
-        let found = match self.peek() {
-            Token::Word(word) => format!("`{word}`"),
-            Token::Mark(mark) => format!("`{}`", mark.escape_debug()),
-            Token::Braces(_) => "`{`".to_owned(),
-            Token::Line => "the end of the line".to_owned(),
-            Token::End => "the end of the text".to_owned(),
-        };
-        self.fault(format!("expected {what}, found {found}"))
-    }
-
-    /// A fault at the next token.
-    fn fault(&self, message: String) -> DslError {
-        self.fault_at(self.current().at, message)
-    }
-
-    /// A fault at the token that was read last.
-    pub(super) fn fault_before(&self, message: String) -> DslError {
-        let at = self
-            .next
-            .checked_sub(1)
-            .and_then(|last| self.tokens.get(last))
-            .map_or(0, |spanned| spanned.at);
-        self.fault_at(at, message)
-    }
-
-    pub(super) fn fault_at(&self, at: usize, message: String) -> DslError {
-        let (line, column) = place(self.text, at);
-        DslError {
-            line,
-            column,
-            message,
         }
     }
 }

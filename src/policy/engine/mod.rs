@@ -9,6 +9,7 @@
 //! | all tuples of a store, in both directions, shared cheaply | [`graph`] on `trie` |
 //! | whether a condition holds | [`condition`] |
 //! | the model against the graph's numbers | [`program`] |
+//! | what a question may cost | [`budget`] |
 //! | may this subject do that | [`check`] |
 //! | which relations are actions | [`actions`] |
 //! | on what, and who | [`list`] |
@@ -19,6 +20,7 @@
 
 pub mod actions;
 pub mod admit;
+pub mod budget;
 pub mod check;
 pub mod condition;
 pub mod dsl;

@@ -10,7 +10,7 @@ pub use list::parse_mod;
 
 use std::collections::BTreeMap;
 
-use super::dsl::{DslError, Parser};
+use super::dsl::{DslError, PARTS, Parser};
 use super::lexer::{Token, place};
 use super::model::{Condition, Model, Origin, Relation, Schema, TypeDefinition};
 
@@ -49,7 +49,7 @@ pub fn merge(schema: Schema, files: &[(String, String)]) -> Result<Model, Vec<Mo
     for (name, text) in files {
         match Module::parse(name, text) {
             Ok(module) => modules.push(module),
-            Err(fault) => merged.faults.push(fault),
+            Err(faults) => merged.faults.extend(faults),
         }
     }
     let is_complete = modules.len() == files.len();
@@ -94,79 +94,90 @@ struct Extension {
 }
 
 impl Module {
-    fn parse(file: &str, text: &str) -> Result<Self, ModuleFault> {
-        Self::read(file, text).map_err(|fault| ModuleFault {
-            file: file.to_owned(),
-            line: fault.line,
-            column: fault.column,
-            message: fault.message,
-        })
-    }
-
-    fn read(file: &str, text: &str) -> Result<Self, DslError> {
+    fn parse(file: &str, text: &str) -> Result<Self, Vec<ModuleFault>> {
         let mut parser = Parser::new(text);
-        parser.skip_lines();
-        if parser.peek() != Token::Word("module") {
-            return Err(parser.expected("`module` and the module's name before everything else"));
-        }
-        parser.advance();
         let mut module = Self {
             origin: Origin {
-                module: parser.word("the module's name")?.to_owned(),
+                module: String::new(),
                 file: file.to_owned(),
             },
             types: Vec::new(),
             extensions: Vec::new(),
             conditions: Vec::new(),
         };
+        match Self::header(&mut parser) {
+            Ok(name) => {
+                module.origin.module = name;
+                module.parts(&mut parser, text);
+            }
+            Err(fault) => parser.note(fault),
+        }
+        parser.finish(module).map_err(|faults| {
+            let fault = |fault: &DslError| ModuleFault {
+                file: file.to_owned(),
+                line: fault.line,
+                column: fault.column,
+                message: fault.message.clone(),
+            };
+            faults.faults().iter().map(fault).collect()
+        })
+    }
+
+    fn header(parser: &mut Parser<'_>) -> Result<String, DslError> {
+        parser.skip_lines();
+        if parser.peek() != Token::Word("module") {
+            return Err(parser.expected("`module` and the module's name before everything else"));
+        }
+        parser.advance();
+        let name = parser.word("the module's name")?.to_owned();
         parser.end_of_line()?;
+        Ok(name)
+    }
+
+    fn parts(&mut self, parser: &mut Parser<'_>, text: &str) {
         loop {
             parser.skip_lines();
             match parser.peek() {
-                Token::End => return Ok(module),
-                Token::Word("condition") => module.conditions.push(condition(&mut parser, text)?),
-                Token::Word("type") => module.types.push(type_definition(&mut parser, text)?),
-                Token::Word("extend") => {
-                    let extension = module.extension(&mut parser, text)?;
-                    module.extensions.push(extension);
+                Token::End => return,
+                Token::Word("condition") => match condition(parser, text) {
+                    Ok(condition) => self.conditions.push(condition),
+                    Err(fault) => parser.fail(fault, PARTS),
+                },
+                Token::Word("type") => self.types.push(type_definition(parser, text)),
+                Token::Word("extend") => self.extension(parser, text),
+                Token::Word(_) | Token::Mark(_) | Token::Braces(_) | Token::Line => {
+                    let fault = parser.expected("`type`, `extend type` or `condition`");
+                    parser.fail(fault, PARTS);
                 }
-                _ => return Err(parser.expected("`type`, `extend type` or `condition`")),
             }
         }
     }
 
-    fn extension(
-        &self,
-        parser: &mut Parser<'_>,
-        text: &str,
-    ) -> Result<Named<Vec<Named<Relation>>>, DslError> {
-        parser.keyword("extend")?;
-        let extension = type_definition(parser, text)?;
+    fn extension(&mut self, parser: &mut Parser<'_>, text: &str) {
+        parser.advance();
+        let extension = type_definition(parser, text);
         let name = &extension.name;
         let message = if extension.part.is_empty() {
             format!("`extend type {name}` adds nothing; write its `relations`, or leave it out")
         } else if self.extensions.iter().any(|other| other.name == *name) {
             format!("type `{name}` is extended twice in this file; put the relations together")
         } else {
-            return Ok(extension);
+            self.extensions.push(extension);
+            return;
         };
-        Err(DslError {
+        parser.note(DslError {
             line: extension.line,
             column: extension.column,
             message,
-        })
+        });
     }
 }
 
 /// Reads `type NAME` and its relations.
-fn type_definition(
-    parser: &mut Parser<'_>,
-    text: &str,
-) -> Result<Named<Vec<Named<Relation>>>, DslError> {
-    parser.keyword("type")?;
-    let (line, column) = place(text, parser.current().at);
-    let name = parser.word("the type's name")?.to_owned();
-    let relations = parser.relations(&name)?.into_iter().map(|defined| {
+fn type_definition(parser: &mut Parser<'_>, text: &str) -> Named<Vec<Named<Relation>>> {
+    let (at, name) = parser.type_header();
+    let (line, column) = place(text, at);
+    let relations = parser.relations(&name).into_iter().map(|defined| {
         let (line, column) = place(text, defined.at);
         Named {
             name: defined.name,
@@ -175,12 +186,12 @@ fn type_definition(
             part: defined.relation,
         }
     });
-    Ok(Named {
+    Named {
         part: relations.collect(),
         name,
         line,
         column,
-    })
+    }
 }
 
 fn condition(parser: &mut Parser<'_>, text: &str) -> Result<Named<Condition>, DslError> {

@@ -10,10 +10,12 @@ pub(super) use self::feeds::{Entry, Through};
 use self::feeds::Feeds;
 
 use super::admit::{NotAdmitted, admit};
-use super::condition::CompiledCondition;
+use super::budget::Budget;
+use super::check::CheckError;
+use super::condition::{CompiledCondition, ConditionError, INLINE, InlineConditions};
 use super::graph::{GraphFull, Symbol, Symbols};
 use super::model::{Model, Restriction, Rewrite, SubjectForm};
-use super::relationship::Relationship;
+use super::relationship::{Context, Relationship, TupleCondition};
 
 /// A compiled model. Valid for every snapshot of the store whose [`Symbols`] it was compiled with.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub struct Program {
     relations: Vec<RelationProgram>,
     by_symbols: HashMap<(Symbol, Symbol), RelationIndex>,
     conditions: HashMap<String, CompiledCondition>,
+    inline: InlineConditions,
     feeds: Feeds,
 }
 
@@ -47,6 +50,8 @@ pub(super) struct RelationProgram {
     pub(super) is_flat: bool,
     /// Whether a tuple on it is enough to be in it: the tuples stand in no `and` and no `but not`.
     pub(super) direct_suffices: bool,
+    /// Operators in one another, and one for the relation: what answering it takes of the stack.
+    pub(super) levels: u32,
     reach: Vec<u64>,
 }
 
@@ -121,6 +126,7 @@ impl Program {
                     Some((name.clone(), compiled))
                 })
                 .collect(),
+            inline: InlineConditions::default(),
             feeds: Feeds::default(),
             model: Arc::clone(model),
         };
@@ -151,6 +157,7 @@ impl Program {
                     symbol: symbols.intern(name)?,
                     is_flat: op.is_flat() && direct.usersets.is_empty(),
                     direct_suffices: op.contains_this_in_union(),
+                    levels: op.levels().saturating_add(1),
                     op,
                     direct,
                     reach: Vec::new(),
@@ -170,18 +177,55 @@ impl Program {
     /// Checks a tuple against the model, with what it fixes of its condition's parameters.
     pub fn admit(&self, relationship: &Relationship) -> Result<(), NotAdmitted> {
         admit(&self.model, relationship)?;
-        if let Some(named) = &relationship.limits.condition {
-            let condition = self
-                .condition(&named.name)
-                .ok_or_else(|| NotAdmitted::UndefinedCondition(named.name.clone()))?;
-            condition.admit_context(&named.context)?;
+        let Some(named) = &relationship.limits.condition else {
+            return Ok(());
+        };
+        if named.name == INLINE {
+            self.inline.get(&named.context)?;
+            return Ok(());
         }
-        Ok(())
+        let condition = self
+            .conditions
+            .get(&named.name)
+            .ok_or_else(|| NotAdmitted::UndefinedCondition(named.name.clone()))?;
+        Ok(condition.admit_context(&named.context)?)
     }
 
-    /// A condition that compiles.
-    pub(super) fn condition(&self, name: &str) -> Option<&CompiledCondition> {
-        self.conditions.get(name)
+    /// Whether a tuple's condition is met; `None` if the model does not admit the tuple with it (any more). What it costs is
+    /// spent.
+    pub(super) fn is_met(
+        &self,
+        (named, gate): (&TupleCondition, &Gate),
+        request: &Context,
+        budget: &mut Budget<'_>,
+    ) -> Result<Result<Option<bool>, ConditionError>, CheckError> {
+        if !gate.conditions.contains(&named.name) {
+            return Ok(Ok(None));
+        }
+        if named.name == INLINE {
+            budget.parsed()?;
+            let condition = match self.inline.get(&named.context) {
+                Ok(condition) => condition,
+                Err(error) => return Ok(Err(ConditionError::Inline(error))),
+            };
+            let evaluated = condition.evaluate_counted(&Context::new(), request);
+            budget.evaluated(&evaluated)?;
+            return Ok(evaluated.outcome.map(Some));
+        }
+        let Some(condition) = self
+            .conditions
+            .get(&named.name)
+            .filter(|condition| condition.declares_all(&named.context))
+        else {
+            return Ok(Ok(None));
+        };
+        let evaluated = condition.evaluate_counted(&named.context, request);
+        budget.evaluated(&evaluated)?;
+        Ok(match evaluated.outcome {
+            // The model has changed under the tuple.
+            Err(_) if condition.admit_context(&named.context).is_err() => Ok(None),
+            outcome => outcome.map(Some),
+        })
     }
 
     fn direct(&self, restrictions: &[Restriction], symbols: &Symbols) -> Result<Direct, GraphFull> {
@@ -324,6 +368,9 @@ impl Program {
         for (at, (relation, bits)) in self.relations.iter().zip(reach.iter_mut()).enumerate() {
             // `o#r` is in `r` of `o`.
             set(bits, self.types.len() * 2 + at);
+            if !relation.op.adds_own_tuples() {
+                continue;
+            }
             for (symbol, _) in &relation.direct.objects {
                 set(bits, shapes.get(symbol).copied().unwrap_or(0));
             }
@@ -409,6 +456,18 @@ impl Op {
         }
     }
 
+    /// Whether the relation's own tuples can put somebody into it: they are not only subtracted.
+    fn adds_own_tuples(&self) -> bool {
+        match self {
+            Self::This => true,
+            Self::Computed(_) | Self::TupleToUserset { .. } => false,
+            Self::Union(children) | Self::Intersection(children) => {
+                children.iter().any(Self::adds_own_tuples)
+            }
+            Self::Exclusion(sides) => sides.0.adds_own_tuples(),
+        }
+    }
+
     fn is_flat(&self) -> bool {
         match self {
             Self::This => true,
@@ -418,6 +477,17 @@ impl Op {
             }
             Self::Exclusion(sides) => sides.0.is_flat() && sides.1.is_flat(),
         }
+    }
+
+    fn levels(&self) -> u32 {
+        let below = match self {
+            Self::This | Self::Computed(_) | Self::TupleToUserset { .. } => None,
+            Self::Union(children) | Self::Intersection(children) => {
+                children.iter().map(Self::levels).max()
+            }
+            Self::Exclusion(sides) => Some(sides.0.levels().max(sides.1.levels())),
+        };
+        below.unwrap_or(0).saturating_add(1)
     }
 
     fn contains_this_in_union(&self) -> bool {

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use super::budget::Patience;
+use super::condition::INLINE;
 use super::tuple::Tuple;
 use crate::base::time::Timestamp;
 
@@ -44,12 +46,32 @@ pub struct Circumstances<'a> {
     pub context: &'a Context,
     /// The instant that tuples must not have expired at.
     pub now: Timestamp,
+    /// How long the asker waits; for ever, if nobody says. Then the steps alone end the question.
+    pub patience: Option<&'a dyn Patience>,
+}
+
+impl<'a> Circumstances<'a> {
+    /// Circumstances at an instant, of somebody who waits as long as it takes.
+    pub const fn at(context: &'a Context, now: Timestamp) -> Self {
+        Self {
+            context,
+            now,
+            patience: None,
+        }
+    }
 }
 
 impl Limits {
     /// Whether the tuple counts always.
     pub const fn is_empty(&self) -> bool {
         self.condition.is_none() && self.expires_at.is_none()
+    }
+
+    /// Whether the tuple holds its condition's text itself.
+    pub fn is_inline(&self) -> bool {
+        self.condition
+            .as_ref()
+            .is_some_and(|condition| condition.name == INLINE)
     }
 
     /// Whether the tuple has expired at an instant.

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 pub use conditions::{CONDITIONS, DefinitionFault, EXPRESSION_BYTES, PARAMETERS};
 
+use super::condition::INLINE;
 use super::model::{Model, Relation, Rewrite, SubjectForm, TypeDefinition};
 use super::tuple::{is_relation, is_type};
 
@@ -25,6 +26,9 @@ pub const RELATIONS: usize = 5_000;
 /// A fault in a model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
+    /// No types. The JSON form refuses this while it parses.
+    #[error("the model has no types; define at least one, such as `type user`")]
+    NoTypes,
     /// A limit is exceeded.
     #[error("the model has {found} {what}; at most {limit} are allowed")]
     TooMany {
@@ -138,6 +142,9 @@ pub fn validate(model: &Model) -> Result<(), Vec<ModelError>> {
             return Err(vec![ModelError::TooMany { what, found, limit }]);
         }
     }
+    if model.types.is_empty() {
+        return Err(vec![ModelError::NoTypes]);
+    }
     let mut faults = Vec::new();
     let mut seen = HashSet::new();
     for definition in &model.types {
@@ -232,6 +239,7 @@ fn restriction_faults(model: &Model, relation: &Relation, assignable: bool) -> V
             faults.push(RelationFault::DuplicateRestriction(restriction.to_string()));
         }
         if let Some(name) = &restriction.condition
+            && name != INLINE
             && !model.conditions.contains_key(name)
         {
             faults.push(RelationFault::UndefinedCondition(name.clone()));
@@ -304,6 +312,12 @@ mod tests {
     #[track_caller]
     fn accepts(body: &str) {
         assert_eq!(faults(body), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_model_needs_a_type() {
+        let model = dsl::parse("model\n  schema 1.1\n").unwrap();
+        assert_eq!(validate(&model), Err(vec![ModelError::NoTypes]));
     }
 
     const DOC: &str = "type doc\n  relations\n";

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::super::change::{CHANGES, Changes, OnConflict};
 use super::super::engine::relationship::{Context, Relationship};
-use super::super::engine::tuple::{Object, Subject, Tuple, TupleError};
+use super::super::engine::tuple::{Object, Subject, Tuple, TupleError, is_type};
 use super::super::error::PolicyError;
 use super::super::replica::Consistency;
 use super::super::service::{CheckRequest, Policy};
@@ -64,6 +64,28 @@ pub struct PlacedRight {
     pub object_type: Option<String>,
     /// To whom, such as `client:web`.
     pub subject: String,
+}
+
+/// Why a right cannot be given.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum RightError {
+    /// No right has this name.
+    #[error("`{name}` is not a right; the rights are {}", known_rights())]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// The right is never limited to a type.
+    #[error("only `tuple_writer` takes a `type`; leave it out for `{0}`")]
+    TakesNoType(StoreRight),
+    /// The type has no name that a type can have.
+    #[error("`type` is `{0}`; name a type such as `document`")]
+    Type(String),
+}
+
+fn known_rights() -> String {
+    let known: Vec<_> = StoreRight::ALL.iter().map(|right| right.as_str()).collect();
+    known.join(", ")
 }
 
 /// Whether a subject (`user:usr_..`, `client:web`) may do something in a store, as of everything committed so far.
@@ -246,6 +268,18 @@ pub(in super::super) async fn take_all_rights(
 }
 
 impl PlacedRight {
+    /// The right of this name, if it can be given for objects of this type, or for all of a store.
+    pub fn check(name: &str, object_type: Option<&str>) -> Result<StoreRight, RightError> {
+        let right = StoreRight::parse(name).ok_or_else(|| RightError::Unknown {
+            name: name.to_owned(),
+        })?;
+        match object_type {
+            Some(_) if right != StoreRight::TupleWriter => Err(RightError::TakesNoType(right)),
+            Some(wrong) if !is_type(wrong) => Err(RightError::Type(wrong.to_owned())),
+            Some(_) | None => Ok(right),
+        }
+    }
+
     fn tuple(&self, store: &str) -> Result<Tuple, TupleError> {
         let object = match &self.object_type {
             None => store_object(store)?,

@@ -1,6 +1,6 @@
 """OpenFGA's own Python SDK, unmodified, against Tessera.
 
-Environment: TESSERA_URL, the server; TESSERA_TOKEN, an access token whose subject may manage stores.
+Environment: TESSERA_URL, the server; TESSERA_TOKEN, an access token or API key whose subject may manage stores.
 Ends with `N passed, N failed`, and non-zero when something failed.
 """
 

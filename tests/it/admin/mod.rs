@@ -1,5 +1,6 @@
 //! The admin API over HTTP: what it does, and for whom.
 
+mod api_keys;
 mod clients;
 mod roles;
 mod store_rights;

@@ -9,6 +9,7 @@ use tessera::oauth::protocol::client::ClientId;
 
 use crate::harness::browser::Browser;
 use crate::harness::database::{Engine, engines};
+use crate::harness::keys;
 use crate::harness::server::TestApp;
 use crate::oauth::party::{
     Party, REDIRECT_URI, VERIFIER, agree, answered, setup, setup_with, signed_in,
@@ -136,6 +137,7 @@ async fn no_secret_of_one_kind_passes_for_another() {
     ] {
         secrets.push(kind.generate().expose().clone());
     }
+    secrets.push(keys::secret(&t, "client:web", |_| {}).await);
     for secret in &secrets {
         if !secret.starts_with("tsr_ac_") {
             assert_eq!(
@@ -159,7 +161,11 @@ async fn no_secret_of_one_kind_passes_for_another() {
             let page = browser
                 .get(&party.authorize_path(&[("prompt", "none"), ("id_token_hint", secret)]))
                 .await;
-            assert_eq!(answered(&page)["error"], "invalid_request", "{secret}");
+            if secret.starts_with("tsr_ak_") {
+                assert_eq!(page.status, StatusCode::BAD_REQUEST, "no key in a URL");
+            } else {
+                assert_eq!(answered(&page)["error"], "invalid_request", "{secret}");
+            }
         }
         let page = Browser::new(&t).get(&format!("/setup/{secret}")).await;
         assert!(page.status.is_client_error(), "{secret}");

@@ -17,6 +17,7 @@ const PROMISED: &[&str] = &[
     "docs/",
     "benches/",
     "examples/",
+    "fuzz/",
 ];
 
 /// The promised paths in a text: in backticks, without placeholders.
@@ -85,7 +86,9 @@ fn every_field_of_the_configuration_has_a_key_and_every_key_a_row_in_the_referen
             "path" => "database.url",
             "data_dir" => "data",
             "policy_max_staleness_seconds" => "max_staleness_seconds",
+            "policy_decision_timeout_ms" => "decision_timeout_ms",
             "policy_default_store" => "default_store",
+            "policy_inline_expressions" => "inline_expressions",
             "tls" => "tls.cert",
             field => field,
         };

@@ -1,11 +1,13 @@
 //! The real binary as a process: how it starts, refuses, stops, and what it leaves behind.
 
+mod api_key;
 mod apply;
 mod demo;
 mod kill;
 mod policy;
 mod process;
 mod refuse;
+mod rights;
 mod start;
 mod tls;
 mod words;

@@ -36,13 +36,13 @@ user,carl,,banned,doc,plan,,
 ";
 
 /// The same tuples as the store sorts them.
-const SORTED: &str = "user_type,user_id,user_relation,relation,object_type,object_id,condition_name,condition_context
-user,carl,,banned,doc,plan,,
-group,eng,member,editor,doc,plan,,
-user,anne,,editor,doc,plan,,
-folder,top,,parent,doc,plan,,
-user,carl,,viewer,folder,top,,
-user,bob,,member,group,eng,,
+const SORTED: &str = "user_type,user_id,user_relation,relation,object_type,object_id,condition_name,condition_context,expires_at
+user,carl,,banned,doc,plan,,,
+group,eng,member,editor,doc,plan,,,
+user,anne,,editor,doc,plan,,,
+folder,top,,parent,doc,plan,,,
+user,carl,,viewer,folder,top,,,
+user,bob,,member,group,eng,,,
 ";
 
 const SETUP: &str = "
@@ -110,6 +110,19 @@ fn refused(place: &Place, arguments: &[&str], code: i32, expected: &str) {
     assert!(line.contains(expected), "{line}");
 }
 
+/// An access token of the client that `setup.toml` makes.
+async fn token(url: &str) -> String {
+    let reply = client()
+        .post(format!("{url}/token"))
+        .basic_auth("worker", Some("change-me-to-32-random-characters"))
+        .form(&[("grant_type", "client_credentials")])
+        .send()
+        .await
+        .unwrap();
+    let reply: serde_json::Value = reply.json().await.unwrap();
+    reply["access_token"].as_str().unwrap().to_owned()
+}
+
 /// Every question, whoever answers.
 #[track_caller]
 fn ask(place: &Place, flags: &[&str]) {
@@ -152,21 +165,21 @@ fn a_data_directory_answers_every_question_after_an_import_and_exports_what_came
     let (place, id) = with_store();
     let flags = ["--store", &id];
     let imported = policy(&place, &["import", "docs.csv"], &flags);
-    assert_eq!(imported, "6 tuples imported\n");
+    assert_eq!(imported, "6 tuples written, 0 were there already\n");
     ask(&place, &flags);
     assert_eq!(
         policy(&place, &["export", "--format", "csv"], &flags),
         SORTED
     );
     // Again, from where it was; what is there is left alone.
-    let imported = policy(&place, &["import", "docs.csv", "--from", "6"], &flags);
-    assert_eq!(imported, "2 tuples imported\n");
+    let imported = policy(&place, &["import", "docs.csv", "--from-line", "6"], &flags);
+    assert_eq!(imported, "0 tuples written, 2 were there already\n");
     let lines = policy(&place, &["export"], &flags);
     assert_eq!(lines.lines().count(), 6);
     write(&place, "again.ndjson", &lines);
     assert_eq!(
         policy(&place, &["import", "again.ndjson"], &flags),
-        "6 tuples imported\n"
+        "0 tuples written, 6 were there already\n"
     );
 }
 
@@ -174,18 +187,10 @@ fn a_data_directory_answers_every_question_after_an_import_and_exports_what_came
 async fn a_server_answers_every_question_with_a_token() {
     let (place, id) = with_store();
     let served = place.serve(&[]);
-    let reply = client()
-        .post(format!("{}/token", served.url))
-        .basic_auth("worker", Some("change-me-to-32-random-characters"))
-        .form(&[("grant_type", "client_credentials")])
-        .send()
-        .await
-        .unwrap();
-    let reply: serde_json::Value = reply.json().await.unwrap();
-    let token = reply["access_token"].as_str().unwrap();
-    let flags = ["--server", &served.url, "--store", &id, "--token", token];
+    let token = token(&served.url).await;
+    let flags = ["--server", &served.url, "--store", &id, "--token", &token];
     let imported = policy(&place, &["import", "docs.csv"], &flags);
-    assert_eq!(imported, "6 tuples imported\n");
+    assert_eq!(imported, "6 tuples written, 0 were there already\n");
     ask(&place, &flags);
     assert_eq!(
         policy(&place, &["export", "--format", "csv"], &flags),
@@ -209,11 +214,11 @@ async fn a_server_answers_every_question_with_a_token() {
     );
     let unknown = [
         &asked[..],
-        &["01ARZ3NDEKTSV4RRFFQ69G5FAV", "--token", token],
+        &["01ARZ3NDEKTSV4RRFFQ69G5FAV", "--token", &token],
     ]
     .concat();
     refused(&place, &unknown, 1, "store_id_not_found");
-    let place = place.with("TESSERA_TOKEN", token);
+    let place = place.with("TESSERA_TOKEN", &token);
     assert_eq!(
         policy_less(&place, &[&["policy"], &without[..]].concat()),
         "allowed\n"
@@ -322,8 +327,8 @@ fn questions_that_make_no_sense_say_what_to_do() {
     );
 }
 
-#[test]
-fn a_refused_batch_names_its_lines_and_how_to_go_on() {
+#[tokio::test]
+async fn a_bad_line_is_named_with_what_is_in_the_store_and_how_to_go_on() {
     let (place, id) = with_store();
     let more: Vec<String> = (0..120)
         .map(|n| format!("user,u{n},,editor,doc,plan,,\n"))
@@ -334,33 +339,41 @@ fn a_refused_batch_names_its_lines_and_how_to_go_on() {
         "long.csv",
         &format!("{text}user,anne,,owner,doc,plan,,\n"),
     );
-    let import = ["import", "long.csv", "--store", &id];
-    refused(
-        &place,
-        &import,
-        1,
-        "lines 102 to 128 were not written, those before them were: ",
-    );
-    refused(&place, &import, 1, "; go on with `--from 102`");
-    assert_eq!(
-        policy(&place, &["export"], &["--store", &id])
-            .lines()
-            .count(),
-        100
-    );
-    refused(
-        &place,
-        &["import", "nowhere.csv", "--store", &id],
-        1,
-        "nowhere.csv: cannot read it",
-    );
     write(&place, "bad.csv", &format!("{TUPLES}user,anne\n"));
-    refused(
+    let served = place.serve(&[]);
+    let token = token(&served.url).await;
+    let stored = ["--store", &id];
+    let remote = ["--server", &served.url, "--store", &id, "--token", &token];
+    for (flags, written) in [(&remote[..], 126), (&stored[..], 0)] {
+        let import = |file, more: &[&str], expected: &str| {
+            let arguments = [&["import", file], more, flags].concat();
+            refused(&place, &arguments, 1, expected);
+        };
+        let nothing = ["--all-or-nothing"];
+        import("long.csv", &nothing, "; nothing was written");
+        let said = format!(
+            "; {written} tuples were written, everything before line 128 is in the store; go on with `--from-line 128`"
+        );
+        import("long.csv", &[], &said);
+        import("long.csv", &[], "long.csv:128: ");
+        assert_eq!(policy(&place, &["export"], flags).lines().count(), 126);
+        import("bad.csv", &[], "2 fields, but 8 columns");
+        import("bad.csv", &[], "bad.csv:8: ");
+        import("nowhere.csv", &[], "nowhere.csv: cannot read it");
+    }
+    write(
         &place,
-        &["import", "bad.csv", "--store", &id],
-        1,
-        "bad.csv:8: 2 fields, but 8 columns",
+        "list.yaml",
+        "- {user: 'user:zoe', relation: editor, object: 'doc:plan'}\n",
     );
+    for (flags, said) in [
+        (&remote[..], "1 tuples written, 0"),
+        (&stored[..], "0 tuples written, 1"),
+    ] {
+        let said = format!("{said} were there already\n");
+        let import = ["import", "list.yaml", "--all-or-nothing"];
+        assert_eq!(policy(&place, &import, flags), said);
+    }
 }
 
 #[test]

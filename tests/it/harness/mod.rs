@@ -2,4 +2,5 @@
 
 pub mod browser;
 pub mod database;
+pub mod keys;
 pub mod server;

@@ -5,7 +5,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use tessera::base::encoding::base64url;
 use tessera::base::time::Seconds;
-use tessera::oauth::bearer::{self, BearerError, Caller};
+use tessera::oauth::bearer::{self, BearerError, Caller, Credential};
+use tessera::policy::system::Reach;
 
 use super::party::{Answer, claims, header, setup};
 use crate::harness::database::Engine;
@@ -30,8 +31,8 @@ async fn a_client_acts_as_itself_and_in_a_persons_name_only_with_the_scope() {
         .tokens();
     let caller = with_token(&t, &own.access).await.unwrap();
     assert_eq!(
-        (caller.subject.as_str(), &caller.user_id),
-        ("client:web", &None)
+        (caller.subject.as_str(), &caller.reach),
+        ("client:web", &Reach::Whole)
     );
     let plain = party.tokens(&mut browser, &[("scope", "openid api")]).await;
     let refused = with_token(&t, &plain.access).await.unwrap_err();
@@ -46,7 +47,10 @@ async fn a_client_acts_as_itself_and_in_a_persons_name_only_with_the_scope() {
     let caller = with_token(&t, &admin.access).await.unwrap();
     let sub = claims(&admin.access)["sub"].as_str().unwrap().to_owned();
     assert_eq!(caller.subject, format!("user:{sub}"));
-    assert_eq!(caller.client_id, "web");
+    assert!(matches!(
+        caller.credential,
+        Credential::AccessToken { client_id, .. } if client_id == "web"
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

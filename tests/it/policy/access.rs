@@ -25,6 +25,8 @@ const ROUTES: &[(&str, &str)] = &[
         "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/authorization-models/01ARZ3NDEKTSV4RRFFQ69G5FAV",
     ),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/write"),
+    ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/import"),
+    ("GET", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/export"),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/read"),
     ("GET", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/changes"),
     ("POST", "/stores/01ARZ3NDEKTSV4RRFFQ69G5FAV/check"),

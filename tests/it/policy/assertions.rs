@@ -1,12 +1,11 @@
 //! Assertions of a model: kept as written, replaced as a whole, held against the model.
 
 use serde_json::{Value, json};
-use tessera::base::time::Seconds;
 use tessera::policy::Policy;
 use tessera::policy::engine::dsl;
 use tessera::store::policy_assertions;
 
-use super::{Api, DOCS, key};
+use super::{Api, DOCS, LIMITS, key};
 use crate::harness::database::{START, engines};
 use crate::on_each_database;
 
@@ -14,7 +13,7 @@ const OWNER: (&str, &str, &str) = ("user:alice", "owner", "doc:plan");
 const NO_MODEL: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
 on_each_database!(a_list_replaces_the_one_before_it, |t| {
-    let policy = Policy::open(t.db.clone(), &t.sealer, Seconds::new(5), START)
+    let policy = Policy::open(t.db.clone(), &t.sealer, LIMITS, START)
         .await
         .unwrap();
     let store = policy.create_store("docs", START).await.unwrap().id;

@@ -1,6 +1,11 @@
 //! OpenID AuthZEN Authorization API 1.0, rule by rule of its certification.
 
+mod certification;
+mod interop;
+mod records;
+mod scenario;
 mod search;
+mod undecided;
 
 use serde_json::{Value, json};
 use tessera::base::time::Seconds;
@@ -207,11 +212,16 @@ async fn evaluations_take_defaults_and_answer_in_order() {
                 {},
                 {"resource": {"type": "doc", "id": "other"}},
                 {"action": {"name": "can_view"}},
-                {"subject": {"type": "user"}},
+                {"subject": {"type": 7}},
                 "text",
+                {"resource": {"id": "other"}},
+                {"subject": {"id": "ann@example.com"}, "resource": {"type": "doc"}},
             ]);
             let reply = api.post(&path, body).await;
-            assert_eq!(decisions(&reply), [true, false, true, false, false]);
+            assert_eq!(
+                decisions(&reply),
+                [true, false, true, false, false, false, true]
+            );
             assert_eq!(reply.body["evaluations"][0], json!({"decision": true}));
             denies_with_error(&reply.body["evaluations"][3]);
             denies_with_error(&reply.body["evaluations"][4]);

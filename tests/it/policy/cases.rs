@@ -1,97 +1,18 @@
 //! Cases in the `fga` tool's store-test format: each runs against the engine, and over HTTP on every database.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tessera::policy::engine::admit::admit;
-use tessera::policy::engine::check::{Question, check_with};
-use tessera::policy::engine::graph::Graph;
-use tessera::policy::engine::program::Program;
-use tessera::policy::engine::relationship::{
-    Circumstances, Context, Limits, Relationship, TupleCondition,
-};
-use tessera::policy::engine::tuple::Tuple;
 use tessera::policy::engine::validate::validate;
 use tessera::policy::engine::{dsl, json as model_json};
+use tessera::policy::store_test::{self, Expected, StoreTest, Test};
+use tessera::policy::tuple_file::TupleKey;
 
-use super::{Api, key};
+use super::{Api, Reply, key};
 use crate::harness::database::{START, engines};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cases {
-    name: String,
-    model: Option<String>,
-    model_file: Option<String>,
-    tuples: Vec<Key>,
-    tests: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    #[serde(default)]
-    tuples: Vec<Key>,
-    check: Vec<Check>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Check {
-    user: String,
-    object: String,
-    #[serde(default)]
-    context: Context,
-    assertions: BTreeMap<String, bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Key {
-    user: String,
-    relation: String,
-    object: String,
-    condition: Option<Condition>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Condition {
-    name: String,
-    #[serde(default)]
-    context: Context,
-}
-
-impl Key {
-    fn json(&self) -> Value {
-        let mut shown = key((&self.user, &self.relation, &self.object));
-        if let Some(condition) = &self.condition {
-            shown["condition"] = json!({"name": condition.name, "context": condition.context});
-        }
-        shown
-    }
-
-    fn relationship(&self) -> Relationship {
-        let condition = self.condition.as_ref().map(|condition| TupleCondition {
-            name: condition.name.clone(),
-            context: condition.context.clone(),
-        });
-        Relationship {
-            tuple: Tuple::parse(&self.object, &self.relation, &self.user).unwrap(),
-            limits: Limits {
-                condition,
-                expires_at: None,
-            },
-        }
-    }
-}
-
 /// Every file of cases, with the text of its model.
-fn all() -> Vec<(PathBuf, Cases, String)> {
+fn all() -> Vec<(PathBuf, StoreTest, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for directory in ["policies", "policies/examples", "tests/policies"] {
@@ -101,8 +22,9 @@ fn all() -> Vec<(PathBuf, Cases, String)> {
                 .extension()
                 .is_some_and(|extension| extension == "yaml")
             {
-                let cases: Cases = serde_norway::from_str(&std::fs::read_to_string(&path).unwrap())
-                    .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                let text = std::fs::read_to_string(&path).unwrap();
+                let cases = store_test::parse(&path.display().to_string(), &text)
+                    .unwrap_or_else(|error| panic!("{error}"));
                 let model = match (&cases.model, &cases.model_file) {
                     (Some(model), None) => model.clone(),
                     (None, Some(file)) => {
@@ -122,45 +44,135 @@ fn all() -> Vec<(PathBuf, Cases, String)> {
 fn the_engine_answers_every_case() {
     for (path, cases, text) in all() {
         let at = path.display();
-        let model = Arc::new(dsl::parse(&text).unwrap_or_else(|error| panic!("{at}: {error}")));
+        let model = dsl::parse(&text).unwrap_or_else(|error| panic!("{at}: {error}"));
         assert_eq!(validate(&model), Ok(()), "{at}");
         assert_eq!(
             model_json::parse(&model_json::emit(&model)).unwrap(),
-            *model,
+            model,
             "{at}"
         );
-        assert_eq!(dsl::parse(&dsl::print(&model)).unwrap(), *model, "{at}");
-        let mut graph = Graph::default();
-        let program = Program::compile(&model, graph.symbols()).unwrap();
-        for key in &cases.tuples {
-            let relationship = key.relationship();
-            let tuple = &relationship.tuple;
-            assert_eq!(admit(&model, &relationship), Ok(()), "{at}: {tuple}");
-            graph.insert(&relationship).unwrap();
-        }
-        for case in &cases.tests {
-            let contextual: Vec<Relationship> = case.tuples.iter().map(Key::relationship).collect();
-            for check in &case.check {
+        assert_eq!(dsl::parse(&dsl::print(&model)).unwrap(), model, "{at}");
+        let report = store_test::run(&path, START).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(report.wrong, [], "{at}");
+        assert_eq!(report.tests, cases.tests.len(), "{at}");
+        let answers = report.checks.all + report.list_objects.all + report.list_users.all;
+        assert!(answers >= report.tests, "{at}: a test asks nothing");
+    }
+}
+
+/// A question to a store, and what it must answer.
+struct Question {
+    endpoint: &'static str,
+    body: Value,
+    /// Where contextual tuples stand in the body.
+    is_flat: bool,
+    /// The answer, or that there is none.
+    expected: Expected<Value>,
+    /// The answer in a reply, as it is expected.
+    read: fn(&Value) -> Value,
+}
+
+/// Every question of a test.
+fn questions(test: &Test) -> Vec<Question> {
+    let mut questions = Vec::new();
+    for check in &test.check {
+        for user in check.user.iter().chain(&check.users) {
+            for object in check.object.iter().chain(&check.objects) {
                 for (relation, expected) in &check.assertions {
-                    let asked = Tuple::parse(&check.object, relation, &check.user).unwrap();
-                    let question = Question {
-                        object: &asked.object,
-                        relation,
-                        subject: &asked.subject,
-                    };
-                    let circumstances = Circumstances {
-                        context: &check.context,
-                        now: START,
-                    };
-                    let found =
-                        check_with(&program, &graph, &contextual, question, circumstances).unwrap();
-                    assert_eq!(
-                        found.allowed, *expected,
-                        "{at}: {}, {}: {asked}",
-                        cases.name, case.name
-                    );
+                    questions.push(Question {
+                        endpoint: "check",
+                        body: json!({"tuple_key": key((user, relation, object)), "context": check.context}),
+                        is_flat: false,
+                        expected: expected.map(|allowed| json!(allowed)),
+                        read: |body| body["allowed"].clone(),
+                    });
                 }
             }
+        }
+    }
+    for list in &test.list_objects {
+        for (relation, expected) in &list.assertions {
+            questions.push(Question {
+                endpoint: "list-objects",
+                body: json!({"type": list.r#type, "relation": relation, "user": list.user, "context": list.context}),
+                is_flat: false,
+                expected: expected.map(|objects| sorted(objects.clone())),
+                read: |body| sorted(texts(&body["objects"], |object| object)),
+            });
+        }
+    }
+    for list in &test.list_users {
+        // OpenFGA takes one filter a request.
+        let [filter] = &list.user_filter[..] else {
+            panic!("{}: cases have one filter", test.name);
+        };
+        let (kind, id) = list.object.split_once(':').unwrap();
+        for (relation, expected) in &list.assertions {
+            questions.push(Question {
+                endpoint: "list-users",
+                body: json!({"object": {"type": kind, "id": id}, "relation": relation, "user_filters": [filter], "context": list.context}),
+                is_flat: true,
+                expected: expected.map(|users| sorted(users.users.clone())),
+                read: |body| sorted(users(&body["users"])),
+            });
+        }
+    }
+    questions
+}
+
+fn sorted(mut texts: Vec<String>) -> Value {
+    texts.sort();
+    json!(texts)
+}
+
+fn texts(list: &Value, text: impl Fn(&Value) -> &Value) -> Vec<String> {
+    let list = list.as_array().map_or(&[][..], Vec::as_slice);
+    list.iter()
+        .map(|one| text(one).as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn users(list: &Value) -> Vec<String> {
+    let list = list.as_array().map_or(&[][..], Vec::as_slice);
+    list.iter()
+        .map(|user| {
+            let part = |kind: &str, name: &str| user[kind][name].as_str().unwrap_or_default();
+            if user.get("userset").is_some() {
+                let (id, relation) = (part("userset", "id"), part("userset", "relation"));
+                format!("{}:{id}#{relation}", part("userset", "type"))
+            } else if user.get("wildcard").is_some() {
+                format!("{}:*", part("wildcard", "type"))
+            } else {
+                format!("{}:{}", part("object", "type"), part("object", "id"))
+            }
+        })
+        .collect()
+}
+
+impl Question {
+    async fn ask(&self, api: &Api, store: &str, contextual: &[&TupleKey]) -> Reply {
+        let mut body = self.body.clone();
+        body["contextual_tuples"] = if self.is_flat {
+            json!(contextual)
+        } else {
+            json!({"tuple_keys": contextual})
+        };
+        api.post(&format!("{store}/{}", self.endpoint), body).await
+    }
+
+    #[track_caller]
+    fn is_answered_by(&self, reply: &Reply, at: &str) {
+        match &self.expected {
+            Expected::Answer(expected) => {
+                let found = (self.read)(&reply.body);
+                assert_eq!(found, *expected, "{at}: {}: {reply:?}", self.body);
+            }
+            Expected::None(_) => assert_eq!(
+                (reply.status, reply.body["code"].as_str()),
+                (400, Some("validation_error")),
+                "{at}: {}: {reply:?}",
+                self.body
+            ),
         }
     }
 }
@@ -170,33 +182,21 @@ async fn the_server_answers_every_case_with_tuples_stored_and_contextual() {
     for engine in engines() {
         let api = Api::start(engine).await;
         for (path, cases, text) in all() {
-            let at = path.display();
             let (stored, bare) = (api.store(&text).await, api.store(&text).await);
-            let tuples: Vec<Value> = cases.tuples.iter().map(Key::json).collect();
-            let body = json!({"writes": {"tuple_keys": tuples}});
-            let written = api.post(&format!("{stored}/write"), body).await;
-            assert_eq!(written.status, 200, "{at}: {written:?}");
-            for case in &cases.tests {
-                let own: Vec<Value> = case.tuples.iter().map(Key::json).collect();
+            if !cases.tuples.is_empty() {
+                let body = json!({"writes": {"tuple_keys": cases.tuples}});
+                let written = api.post(&format!("{stored}/write"), body).await;
+                assert_eq!(written.status, 200, "{}: {written:?}", path.display());
+            }
+            for test in &cases.tests {
+                let own: Vec<&TupleKey> = test.tuples.iter().collect();
                 // Of two that are the same tuple the first counts.
-                let all: Vec<Value> = own.iter().chain(&tuples).cloned().collect();
-                for (store, contextual) in [(&stored, &own), (&bare, &all)] {
-                    for check in &case.check {
-                        for (relation, expected) in &check.assertions {
-                            let asked = (
-                                check.user.as_str(),
-                                relation.as_str(),
-                                check.object.as_str(),
-                            );
-                            let body = json!({"tuple_key": key(asked), "contextual_tuples": {"tuple_keys": contextual}, "context": check.context});
-                            let reply = api.post(&format!("{store}/check"), body).await;
-                            assert_eq!(
-                                reply.body["allowed"].as_bool(),
-                                Some(*expected),
-                                "{at}: {}: {asked:?}: {reply:?}",
-                                case.name
-                            );
-                        }
+                let all: Vec<&TupleKey> = test.tuples.iter().chain(&cases.tuples).collect();
+                let at = format!("{}: {}", path.display(), test.name);
+                for question in questions(test) {
+                    for (store, contextual) in [(&stored, &own), (&bare, &all)] {
+                        let reply = question.ask(&api, store, contextual).await;
+                        question.is_answered_by(&reply, &at);
                     }
                 }
             }

@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tessera::base::time::Seconds;
 use tessera::policy::engine::dsl;
 use tessera::policy::engine::relationship::Context;
 use tessera::policy::engine::tuple::Tuple;
 use tessera::policy::{Changes, CheckRequest, Consistency, Policy, PolicyError};
 use tessera::store::q;
 
-use super::{Api, DOCS, key};
+use super::{Api, DOCS, LIMITS, key};
 use crate::harness::database::{Engine, START, TestDb, engines};
 use crate::on_each_database;
 
 /// Another node of the same database.
 async fn node(t: &TestDb) -> Policy {
-    Policy::open(t.db.clone(), &t.sealer, Seconds::new(5), START)
+    Policy::open(t.db.clone(), &t.sealer, LIMITS, START)
         .await
         .unwrap()
 }

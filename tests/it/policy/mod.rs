@@ -2,26 +2,41 @@
 
 mod access;
 mod api;
+mod api_keys;
 mod assertions;
 mod authzen;
 mod cases;
 mod explain;
 mod freshness;
+mod inline;
+mod language;
 mod limits;
 mod lists;
+mod memory;
 mod modules;
 mod pages;
 mod rights;
+mod time;
+mod transfer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tessera::base::time::Seconds;
 use tessera::config::Config;
 use tessera::oauth::client::{NewClient, register};
+use tessera::policy::PolicyLimits;
 use tessera::policy::system::{self, Role};
 
 use crate::harness::database::Engine;
 use crate::harness::server::{TestApp, client};
+
+/// The bounds that the server has by default.
+pub const LIMITS: PolicyLimits = PolicyLimits {
+    max_staleness: Seconds::new(5),
+    decision_time: Duration::from_secs(3),
+};
 
 /// A server, and a client of it that has a role.
 pub struct Api {

@@ -37,6 +37,8 @@ const ENDPOINTS: &[(&str, &str, &[StoreRight])] = {
             "/authorization-models/01ARZ3NDEKTSV4RRFFQ69G5FAV",
             READ,
         ),
+        ("GET", "/export", READ),
+        ("POST", "/import", &[Owner, TupleWriter]),
         ("POST", "/write", &[Owner, TupleWriter]),
         ("POST", "/authorization-models", &[Owner, ModelWriter]),
         // Last: it succeeds.
@@ -48,7 +50,7 @@ fn id_of(store: &str) -> &str {
     store.trim_start_matches("/stores/")
 }
 
-fn right(subject: &str, right: StoreRight, object_type: Option<&str>) -> PlacedRight {
+pub(super) fn right(subject: &str, right: StoreRight, object_type: Option<&str>) -> PlacedRight {
     PlacedRight {
         right,
         object_type: object_type.map(str::to_owned),
@@ -56,7 +58,7 @@ fn right(subject: &str, right: StoreRight, object_type: Option<&str>) -> PlacedR
     }
 }
 
-async fn give(api: &Api, store: &str, right: &PlacedRight) {
+pub(super) async fn give(api: &Api, store: &str, right: &PlacedRight) {
     let (app, now) = (&api.t.app, api.t.app.clock.now());
     let mut tx = app.db.write().await.unwrap();
     let written = system::give_right(&mut tx, id_of(store), right, now)
@@ -74,7 +76,7 @@ async fn rights_in(api: &Api, store: &str) -> Vec<PlacedRight> {
 }
 
 /// The API as somebody else uses it.
-async fn becomes(api: &mut Api, name: &str) {
+pub(super) async fn becomes(api: &mut Api, name: &str) {
     api.token = token_with(&api.t, name, None).await;
 }
 

@@ -47,20 +47,22 @@ pub(super) struct Item {
 }
 
 impl Item {
-    /// Reads a question; what it lacks comes from the defaults, each entity as a whole.
+    /// Reads a question; what it lacks comes from the defaults, each entity as a whole. Only the type, id or name that an
+    /// entity of the question's own lacks comes from the default's (AuthZEN certification scenario, default value merging).
     pub(super) fn read(
         given: &Map<String, Value>,
         defaults: &Map<String, Value>,
     ) -> Result<Self, EntityError> {
         let part = |name| present(given, name).or_else(|| present(defaults, name));
+        let whole = |name| part(name).map(|value| named(value, present(defaults, name)));
         let context = part("context").map_or_else(
             || Ok(Context::new()),
             |value| fields("context", value).cloned(),
         )?;
         Ok(Self {
-            subject: Entity::read("subject", part("subject"))?,
-            action: Action::read(part("action"))?,
-            resource: Entity::read("resource", part("resource"))?,
+            subject: Entity::read("subject", whole("subject").as_ref())?,
+            action: Action::read(whole("action").as_ref())?,
+            resource: Entity::read("resource", whole("resource").as_ref())?,
             context,
         })
     }
@@ -116,6 +118,19 @@ impl Action {
             properties: properties("action", given)?,
         })
     }
+}
+
+/// An entity with the names that it lacks and its default has.
+fn named(value: &Value, default: Option<&Value>) -> Value {
+    let mut value = value.clone();
+    if let (Some(entity), Some(Value::Object(default))) = (value.as_object_mut(), default) {
+        for name in ["type", "id", "name"] {
+            if let (None, Some(text)) = (present(entity, name), present(default, name)) {
+                entity.insert(name.to_owned(), text.clone());
+            }
+        }
+    }
+    value
 }
 
 /// A field; `null` stands for none.
@@ -241,7 +256,34 @@ mod tests {
         assert_eq!(own.subject.id, "bob");
         assert!(own.subject.properties.is_empty());
         assert_eq!(own.resource.id, "plan");
-        // What the question itself says must be whole.
+    }
+
+    #[test]
+    fn of_an_entity_that_is_not_whole_only_the_names_come_from_the_defaults() {
+        let mut defaults = question();
+        defaults["subject"]["properties"] = json!({"a": 1});
+        let given = json!({"subject": {"id": "bob"}, "action": {}, "resource": {"type": "folder"}});
+        let merged = read(given, defaults.clone()).unwrap();
+        assert_eq!(merged.subject.type_name, "user");
+        assert_eq!(merged.subject.id, "bob");
+        assert!(merged.subject.properties.is_empty());
+        assert_eq!(merged.action.name, "view");
+        assert_eq!(merged.resource.type_name, "folder");
+        assert_eq!(merged.resource.id, "plan");
+        // What is there and wrong is not replaced, and what nobody says is missing.
+        for (given, expect) in [
+            (
+                json!({"subject": {"type": 7}}),
+                EntityError::Type("subject.type".to_owned(), "a string"),
+            ),
+            (
+                json!({"subject": "bob"}),
+                EntityError::Type("subject".to_owned(), "a JSON object"),
+            ),
+        ] {
+            assert_eq!(read(given, defaults.clone()), Err(expect));
+        }
+        defaults["subject"].as_object_mut().unwrap().remove("id");
         assert_eq!(
             read(json!({"subject": {"type": "user"}}), defaults),
             Err(EntityError::Missing("subject.id".to_owned()))

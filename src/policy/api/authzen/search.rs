@@ -89,6 +89,8 @@ impl Session {
         match found {
             Ok(found) => Ok(self.found(&found, None)),
             Err(error) if finds_nothing(&error) => Ok(self.found(&ListPage::default(), None)),
+            // A search that was given up has found nothing yet, which is not the same as nothing.
+            Err(error @ PolicyError::Check(CheckError::OutOfTime)) => Err(error.into()),
             Err(PolicyError::Check(error)) => {
                 let shown = json!({"error": {"status": 400, "message": error.to_string()}});
                 Ok(self.found(&ListPage::default(), Some(shown)))
@@ -159,7 +161,7 @@ impl Session {
             token => tokens.read_page(&list, token)?.into_iter().next(),
         };
         let mut found = ListPage::default();
-        let mut shown = String::new();
+        let mut shown = after.clone().unwrap_or_default();
         for name in self.view.actions_of(asked.object.type_name()) {
             if after.as_deref().is_some_and(|after| name.as_str() <= after) {
                 continue;
@@ -167,6 +169,8 @@ impl Session {
             let mut one = item.clone();
             one.action.name.clone_from(&name);
             if !self.check(&one).unwrap_or(false) {
+                // Unless it was time that ran out: then the rest of the list is not known.
+                self.view.in_time()?;
                 continue;
             }
             if found.entries.len() == page.limit {
@@ -216,8 +220,8 @@ impl Page {
             Some(_) => return Err(ApiError::invalid("`page.token` must be a string")),
         }
         if let Some(limit) = present(given, "limit") {
-            let limit = limit.as_u64().filter(|limit| *limit > 0).ok_or_else(|| {
-                ApiError::invalid("`page.limit` must be a whole number greater than 0")
+            let limit = limit.as_u64().ok_or_else(|| {
+                ApiError::invalid("`page.limit` must be a whole number of 0 or more")
             })?;
             page.limit = usize::try_from(limit).map_or(LIST_ENTRIES, |n| n.min(LIST_ENTRIES));
         }

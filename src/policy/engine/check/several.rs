@@ -2,6 +2,7 @@
 
 use super::asked::{Who, relation_of, type_of};
 use super::{CheckError, Run};
+use crate::policy::engine::budget::Budget;
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Symbol};
 use crate::policy::engine::program::{Program, RelationIndex, Shape};
 use crate::policy::engine::relationship::Circumstances;
@@ -21,19 +22,19 @@ pub(in crate::policy::engine) struct Numbered {
 }
 
 impl<'a> Checker<'a> {
-    /// `None` when the graph does not know the subject ([`introduce`]). The steps taken so far count.
+    /// `None` when the graph does not know the subject ([`introduce`]). What was spent so far counts.
     pub(in crate::policy::engine) fn new(
         program: &'a Program,
         graph: &'a Graph,
         (subject, circumstances): (&Subject, Circumstances<'a>),
-        steps: u32,
+        budget: Budget<'a>,
     ) -> Result<Option<Self>, CheckError> {
         let who = Who::of(program, subject)?;
         let Some(node) = graph.find(who.type_symbol, who.id) else {
             return Ok(None);
         };
         let mut run = Run::new(program, graph, who.asked(graph, node), circumstances);
-        run.steps = steps;
+        run.budget = budget;
         Ok(Some(Self(run)))
     }
 
@@ -65,9 +66,14 @@ impl<'a> Checker<'a> {
         self.0.step()
     }
 
-    /// Steps taken so far.
-    pub(in crate::policy::engine) const fn steps(&self) -> u32 {
-        self.0.steps
+    /// To spend from.
+    pub(in crate::policy::engine) const fn budget_mut(&mut self) -> &mut Budget<'a> {
+        &mut self.0.budget
+    }
+
+    /// What it has cost so far.
+    pub(in crate::policy::engine) const fn budget(&self) -> Budget<'a> {
+        self.0.budget
     }
 }
 

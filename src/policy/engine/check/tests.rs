@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::base::time::Timestamp;
+use crate::policy::engine::condition::INLINE;
 use crate::policy::engine::dsl;
-use crate::policy::engine::relationship::{Context, Limits};
+use crate::policy::engine::relationship::{Context, Limits, Relationship, TupleCondition};
 use crate::policy::engine::tuple::Tuple;
 
 const GROUPS: &str = "model
@@ -58,10 +59,7 @@ fn ask(world: &World, question: &str) -> Result<Decision, CheckError> {
 }
 
 fn now(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: Timestamp::from_ms(1_000),
-    }
+    Circumstances::at(context, Timestamp::from_ms(1_000))
 }
 
 fn allowed(world: &World, question: &str) -> bool {
@@ -101,6 +99,30 @@ fn past_the_depth_is_an_error_and_no_decision() {
         ask(&folders, "folder:0#viewer@user:anne"),
         Err(CheckError::TooDeep)
     );
+}
+
+/// A type whose relations are computed from one another: `r1` from `r0`, and so on.
+fn computed(last: u32) -> String {
+    let computed: String = (1..=last)
+        .map(|n| format!("define r{n}: r{} or r0 or r{}\n", n - 1, n - 1))
+        .collect();
+    format!("model\n  schema 1.1\ntype user\ntype doc\n  relations\ndefine r0: [user]\n{computed}")
+}
+
+#[test]
+fn relations_computed_from_one_another_do_not_exhaust_the_stack() {
+    let tuples = ["doc:1#r0@user:anne".to_owned()];
+    let small_stack = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    let asked = small_stack.spawn(move || {
+        let model = computed(4_900);
+        let world = world(&model, &tuples);
+        assert!(allowed(&world, "doc:1#r100@user:anne"));
+        // Who is in `r0` is found on the way; that nobody else is cannot be told.
+        assert!(allowed(&world, "doc:1#r4900@user:anne"));
+        let bob = ask(&world, "doc:1#r4900@user:bob");
+        assert_eq!(bob, Err(CheckError::TooDeep));
+    });
+    asked.unwrap().join().unwrap();
 }
 
 #[test]
@@ -200,6 +222,44 @@ fn a_lattice_of_groups_is_visited_once() {
 }
 
 #[test]
+fn conditions_that_stand_in_tuples_count_as_many_steps() {
+    let model = "model
+  schema 1.1
+type user
+type group
+  relations
+define owner: [user]
+define member: [user] or owner
+type doc
+  relations
+define viewer: [group#member with $expression]
+";
+    let limits = Limits {
+        condition: Some(TupleCondition {
+            name: INLINE.to_owned(),
+            context: Context::from_iter([("expression".to_owned(), "true".into())]),
+        }),
+        ..Limits::default()
+    };
+    for (groups, expected) in [(5_000, Ok(false)), (12_000, Err(CheckError::Exhausted))] {
+        let mut world = world(model, &[]);
+        for n in 0..groups {
+            let relationship = Relationship {
+                tuple: tuple(&format!("doc:1#viewer@group:{n}#member")),
+                limits: limits.clone(),
+            };
+            world.1.insert(&relationship).unwrap();
+        }
+        let answer = ask(&world, "doc:1#viewer@user:anne");
+        assert_eq!(
+            answer.map(|decision| decision.allowed),
+            expected,
+            "{groups}"
+        );
+    }
+}
+
+#[test]
 fn large_fan_outs_are_complete_and_bounded() {
     // SECURITY rows 60 and 62.
     for size in [65_537_u32, 200_000] {
@@ -220,6 +280,46 @@ fn large_fan_outs_are_complete_and_bounded() {
         ask(&flood, "doc:1#viewer@user:anne"),
         Err(CheckError::Exhausted)
     );
+}
+
+#[test]
+fn what_conditions_cost_counts_as_steps() {
+    let model = "model
+  schema 1.1
+type user
+type doc
+  relations
+define viewer: [user with known]
+condition known(names: list<string>, name: string) {
+  name in names
+}
+";
+    let mut known = Relationship::from(tuple("doc:1#viewer@user:anne"));
+    known.limits = Limits {
+        condition: Some(TupleCondition {
+            name: "known".to_owned(),
+            context: Context::new(),
+        }),
+        expires_at: None,
+    };
+    let mut world = world(model, &[]);
+    world.1.insert(&known).unwrap();
+    let steps = |names: usize| {
+        let context = serde_json::json!({"names": vec!["anne"; names], "name": "bob"});
+        let context = context.as_object().unwrap();
+        let asked = known.tuple.clone();
+        let question = Question {
+            object: &asked.object,
+            relation: &asked.relation,
+            subject: &asked.subject,
+        };
+        check(&world.0, &world.1, question, now(context)).map(|decision| decision.steps)
+    };
+    let (few, many) = (steps(10).unwrap(), steps(60).unwrap());
+    // Fifty more values to read, and fifty more to compare with.
+    assert_eq!(many - few, 100);
+    let too_many = usize::try_from(STEPS).unwrap();
+    assert_eq!(steps(too_many), Err(CheckError::Exhausted));
 }
 
 #[test]
@@ -325,4 +425,35 @@ fn a_tuple_counts_until_the_instant_it_expires_at() {
         .insert(&tuple("doc:1#viewer@user:anne").into())
         .unwrap();
     assert!(allowed(&world, "doc:1#viewer@user:anne"));
+}
+
+#[test]
+fn a_tuple_that_fixes_what_its_condition_does_not_declare_any_more_does_not_count() {
+    let model = "model
+  schema 1.1
+type user
+type doc
+  relations
+define viewer: [user with sober]
+condition sober(is_sober: bool) {
+  is_sober
+}
+";
+    let mut world = world(model, &[]);
+    for (object, fixed) in [
+        ("doc:now", vec!["is_sober"]),
+        ("doc:before", vec!["is_sober", "is_awake"]),
+    ] {
+        let mut relationship = Relationship::from(tuple(&format!("{object}#viewer@user:anne")));
+        relationship.limits.condition = Some(TupleCondition {
+            name: "sober".to_owned(),
+            context: fixed
+                .iter()
+                .map(|name| ((*name).to_owned(), true.into()))
+                .collect(),
+        });
+        world.1.insert(&relationship).unwrap();
+    }
+    assert!(ask(&world, "doc:now#viewer@user:anne").unwrap().allowed);
+    assert!(!ask(&world, "doc:before#viewer@user:anne").unwrap().allowed);
 }

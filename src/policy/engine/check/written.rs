@@ -2,6 +2,7 @@
 
 use super::value::Value;
 use super::{CheckError, DEPTH_HOPS, Frame, Run};
+use crate::policy::engine::budget::Budget;
 use crate::policy::engine::condition::ConditionError;
 use crate::policy::engine::graph::{Set, SubjectId, Subjects, edge_parts};
 use crate::policy::engine::program::{Admitted, Gate, Op, Program, RelationProgram};
@@ -17,7 +18,7 @@ impl Run<'_> {
         let Some(subjects) = graph.subjects(frame.node, frame.relation.symbol) else {
             return Ok(Value::False);
         };
-        let mut value = self.stands_directly(subjects, frame.relation);
+        let mut value = self.stands_directly(subjects, frame.relation)?;
         if value == Value::True {
             return Ok(value);
         }
@@ -47,30 +48,37 @@ impl Run<'_> {
         to: &Admitted,
         hops: u32,
     ) -> Result<Value, CheckError> {
-        match self.counts(subjects, subject, &to.gate) {
+        match self.counts(subjects, subject, &to.gate)? {
             Value::True => self.relation(subject.node(), to.index, hops + 1),
             other => Ok(other),
         }
     }
 
     /// Whether a tuple counts.
-    fn counts(&mut self, subjects: &Subjects, subject: SubjectId, gate: &Gate) -> Value {
-        match counts(
-            self.program,
-            self.circumstances,
-            subjects.limits(subject),
-            gate,
-        ) {
-            Ok(counts) => Value::known(counts),
-            Err(error) => {
-                self.failure.get_or_insert(error);
-                Value::Failed
-            }
-        }
+    fn counts(
+        &mut self,
+        subjects: &Subjects,
+        subject: SubjectId,
+        gate: &Gate,
+    ) -> Result<Value, CheckError> {
+        let asked = (self.program, self.circumstances);
+        Ok(
+            match counts(asked, subjects.limits(subject), gate, &mut self.budget)? {
+                Ok(counts) => Value::known(counts),
+                Err(error) => {
+                    self.failure.get_or_insert(error);
+                    Value::Failed
+                }
+            },
+        )
     }
 
     /// Whether a tuple names the subject itself, or the wildcard that covers it.
-    fn stands_directly(&mut self, subjects: &Subjects, relation: &RelationProgram) -> Value {
+    fn stands_directly(
+        &mut self,
+        subjects: &Subjects,
+        relation: &RelationProgram,
+    ) -> Result<Value, CheckError> {
         let direct = &relation.direct;
         let subject = self.asked.subject;
         let type_symbol = subject.type_symbol();
@@ -79,7 +87,7 @@ impl Run<'_> {
                 Some(to) if subjects.usersets.contains(subject.value()) => {
                     self.counts(subjects, subject, &to.gate)
                 }
-                Some(_) | None => Value::False,
+                Some(_) | None => Ok(Value::False),
             };
         }
         let (own, wildcard) = if self.asked.is_wildcard {
@@ -93,10 +101,10 @@ impl Run<'_> {
                 continue;
             };
             if let Some((_, gate)) = admitted.iter().find(|(symbol, _)| *symbol == type_symbol) {
-                value = value.or(self.counts(subjects, subject, gate));
+                value = value.or(self.counts(subjects, subject, gate)?);
             }
         }
-        value
+        Ok(value)
     }
 
     /// Many usersets stand on the object: look from the subject's few memberships instead. `None` when that decides nothing.
@@ -140,8 +148,8 @@ impl Run<'_> {
             let Some(members) = graph.subjects(node, symbol) else {
                 continue;
             };
-            let value = match self.counts(subjects, userset, &to.gate) {
-                Value::True => self.stands_directly(members, relation),
+            let value = match self.counts(subjects, userset, &to.gate)? {
+                Value::True => self.stands_directly(members, relation)?,
                 other => other,
             };
             if value == Value::True {
@@ -160,40 +168,24 @@ impl Run<'_> {
     }
 }
 
-/// Whether a tuple counts: admitted by the model, not expired, its condition met.
+/// Whether a tuple counts: admitted by the model, not expired, its condition met. What the condition costs is spent.
 pub(in crate::policy::engine) fn counts(
-    program: &Program,
-    circumstances: Circumstances<'_>,
+    (program, circumstances): (&Program, Circumstances<'_>),
     limits: Option<&Limits>,
     gate: &Gate,
-) -> Result<bool, ConditionError> {
+    budget: &mut Budget<'_>,
+) -> Result<Result<bool, ConditionError>, CheckError> {
     let Some(limits) = limits else {
-        return Ok(gate.plain);
+        return Ok(Ok(gate.plain));
     };
     if limits.expired(circumstances.now) {
-        return Ok(false);
+        return Ok(Ok(false));
     }
     let Some(named) = &limits.condition else {
-        return Ok(gate.plain);
+        return Ok(Ok(gate.plain));
     };
-    let Some(condition) = program
-        .condition(&named.name)
-        .filter(|_| gate.conditions.contains(&named.name))
-    else {
-        return Ok(false);
-    };
-    match condition.evaluate(&named.context, circumstances.context) {
-        // The model has changed under the tuple: it is not admitted any more.
-        Err(_) if condition.admit_context(&named.context).is_err() => Ok(false),
-        result => result,
-    }
-}
-
-impl Gate {
-    /// Whether a tuple is known to count without asking anything else.
-    pub(in crate::policy::engine) fn is_open(&self, limits: Option<&Limits>) -> bool {
-        self.plain && limits.is_none()
-    }
+    let met = program.is_met((named, gate), circumstances.context, budget)?;
+    Ok(met.map(|met| met == Some(true)))
 }
 
 impl RelationProgram {

@@ -2,6 +2,7 @@
 //!
 //! The wording follows OpenFGA's, whose clients match on it.
 
+use super::inline::InlineFault;
 use super::{EXPRESSION_LIMIT_BYTES, NESTING_LIMIT, PARAMETER_LIMIT};
 
 /// Why a condition does not compile.
@@ -124,6 +125,9 @@ pub enum ConditionError {
         /// What failed.
         reason: String,
     },
+    /// The condition that stands in the tuple itself is none.
+    #[error("failed to evaluate relationship condition: {0}")]
+    Inline(InlineFault),
     /// The expression takes too many steps on these values.
     #[error(
         "failed to evaluate relationship condition: '{condition}' - failed to evaluate condition expression: operation cancelled: actual cost limit exceeded"

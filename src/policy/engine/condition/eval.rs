@@ -87,6 +87,11 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    /// What was spent of this limit.
+    pub(super) const fn spent(&self, limit: u64) -> u64 {
+        limit.saturating_sub(self.left)
+    }
+
     fn charge(&mut self, cost: u64) -> Result<(), Failure> {
         self.left = self.left.checked_sub(cost).ok_or(Failure::CostLimit)?;
         Ok(())

@@ -75,9 +75,6 @@ pub(super) fn check_literals(expression: &IdedExpr) -> Result<BTreeMap<String, R
                 "bool" | "int" | "uint" | "double" | "duration" | "timestamp" => {
                     conversion(name, &Value::text(text)).transpose()?;
                 }
-                _ if name.starts_with("get") && instant::zone(text).is_none() => {
-                    return Err(instant::unknown_zone(text));
-                }
                 _ => {}
             }
         }
@@ -156,12 +153,11 @@ fn time_part(name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
         [Value::Timestamp(nanos), Value::String(zone)] => (*nanos, &**zone),
         _ => return None,
     };
-    Some(match instant::zone(zone) {
-        None => Err(instant::unknown_zone(zone)),
-        Some(zone) => instant::part(name, nanos, zone)
+    Some(instant::offset(zone, nanos).and_then(|offset| {
+        instant::part(name, nanos, offset)
             .map(Value::Int)
-            .ok_or_else(|| "timestamp overflow".to_owned()),
-    })
+            .ok_or_else(|| "timestamp overflow".to_owned())
+    }))
 }
 
 /// A duration as whole hours, minutes, seconds or milliseconds.

@@ -1,5 +1,8 @@
-//! Timestamps: RFC 3339, and their parts in a time zone that is an offset.
+//! Timestamps: RFC 3339, and their parts in a time zone.
+//!
+//! The zones are those that are compiled in; the machine's own database is not asked.
 
+use jiff::tz::TimeZoneDatabase;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -29,28 +32,45 @@ pub(super) fn print(nanos: i128) -> Option<String> {
     at(nanos, UtcOffset::UTC)?.format(&Rfc3339).ok()
 }
 
-/// A time zone that is `UTC` or an offset such as `+02:00`.
-pub(super) fn zone(name: &str) -> Option<UtcOffset> {
-    if matches!(name, "" | "UTC" | "Z") {
-        return Some(UtcOffset::UTC);
-    }
-    let (sign, rest) = match name.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, name.strip_prefix('+').unwrap_or(name)),
+/// What a time zone's clocks are ahead of UTC at an instant.
+///
+/// As in cel-go: what has a `:` is an offset such as `+02:00`; everything else is a name of the IANA database as it is
+/// written there, or nothing for UTC. `Local` is unknown: an answer does not depend on where it is computed.
+pub(super) fn offset(zone: &str, nanos: i128) -> Result<UtcOffset, String> {
+    let found = match zone.split_once(':') {
+        Some((hours, minutes)) => fixed(hours, minutes),
+        None if zone.is_empty() => Some(UtcOffset::UTC),
+        None => named(zone, nanos),
     };
-    let (hours, minutes) = rest.split_once(':')?;
-    let part = |text: &str, below: i8| {
-        (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
-            .then(|| text.parse::<i8>().ok())
-            .flatten()
-            .filter(|value| *value < below)
-    };
-    UtcOffset::from_hms(sign * part(hours, 24)?, sign * part(minutes, 60)?, 0).ok()
+    found.ok_or_else(|| {
+        format!(
+            "unknown time zone '{zone}': give a name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`"
+        )
+    })
 }
 
-/// What a time zone's name must be.
-pub(super) fn unknown_zone(name: &str) -> String {
-    format!("unknown time zone '{name}': give `UTC` or an offset such as `+02:00`")
+fn fixed(hours: &str, minutes: &str) -> Option<UtcOffset> {
+    let part = |text: &str| text.parse::<i8>().ok();
+    let hour = part(hours).filter(|hour| (-23..=23).contains(hour))?;
+    let minute = part(minutes).filter(|minute| (0..=59).contains(minute))?;
+    // The sign is for the minutes too, also where the hours are `-00`.
+    let minute = if hours.starts_with('-') {
+        -minute
+    } else {
+        minute
+    };
+    UtcOffset::from_hms(hour, minute, 0).ok()
+}
+
+fn named(name: &str, nanos: i128) -> Option<UtcOffset> {
+    let zone = TimeZoneDatabase::bundled().get(name).ok()?;
+    // The database would find `europe/berlin` too, which cel-go does not know.
+    if zone.iana_name() != Some(name) {
+        return None;
+    }
+    // Its instants end a day before ours; no zone changes its clocks on that day.
+    let at = jiff::Timestamp::from_nanosecond(nanos).unwrap_or(jiff::Timestamp::MAX);
+    UtcOffset::from_whole_seconds(zone.to_offset(at).seconds()).ok()
 }
 
 /// A part of an instant by the name of the CEL function; counts from 0 where CEL does.

@@ -4,6 +4,7 @@ mod compile;
 mod context;
 mod evaluate;
 mod hostile;
+mod inline;
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{DslError, Parser};
+use crate::policy::engine::condition::NESTING_LIMIT;
 use crate::policy::engine::lexer::Token;
 use crate::policy::engine::model::{Condition, Origin, ParameterType};
 
@@ -56,7 +57,7 @@ impl Parser<'_> {
                 );
             }
             self.mark(':')?;
-            parameters.insert(name.to_owned(), self.parameter_type()?);
+            parameters.insert(name.to_owned(), self.parameter_type(NESTING_LIMIT)?);
             self.skip_lines();
             if self.peek() != Token::Mark(',') {
                 self.mark(')')?;
@@ -66,23 +67,20 @@ impl Parser<'_> {
         }
     }
 
-    fn parameter_type(&mut self) -> Result<ParameterType, DslError> {
+    /// A type, in at most so many more lists and maps. OpenFGA's text form knows one level, its JSON form any.
+    fn parameter_type(&mut self, levels: usize) -> Result<ParameterType, DslError> {
         let at = self.current().at;
         let name = self.word("the parameter's type")?;
         let mut inner = None;
         if self.peek() == Token::Mark('<') {
-            self.advance();
-            let at = self.current().at;
-            let name = self.word("the type of what is in it")?;
-            // A list of lists cannot be said in the text form of OpenFGA, which has one level.
-            inner = Some(ParameterType::parse(name, None).ok_or_else(|| {
-                self.fault_at(
+            let Some(levels) = levels.checked_sub(1) else {
+                return Err(self.fault_at(
                     at,
-                    format!(
-                        "a list or map cannot hold `{name}`; write a plain type, such as `string`"
-                    ),
-                )
-            })?);
+                    format!("more than {NESTING_LIMIT} lists and maps in one another; write `any` for what is in them"),
+                ));
+            };
+            self.advance();
+            inner = Some(self.parameter_type(levels)?);
             self.mark('>')?;
         }
         ParameterType::parse(name, inner).ok_or_else(|| {

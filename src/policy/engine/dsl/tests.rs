@@ -1,6 +1,7 @@
 //! What the text form reads, prints and refuses.
 
 use super::super::model::ParameterType;
+use super::super::validate::{REWRITE_LEVELS, validate};
 use super::*;
 
 const DRIVE: &str = "model
@@ -48,14 +49,19 @@ fn comments_and_lists_over_several_lines_are_read() {
 
 #[track_caller]
 fn refuses(body: &str, place: (usize, usize), message: &str) {
-    let error = parse(&format!("model\n  schema 1.1\n{body}")).unwrap_err();
+    let errors = parse(&format!("model\n  schema 1.1\n{body}")).unwrap_err();
+    let error = &errors.faults()[0];
     assert_eq!((error.line, error.column), place, "{error}");
     assert!(error.message.contains(message), "{error}");
 }
 
 #[test]
 fn errors_say_where_and_what_would_be_right() {
-    refuses("typ user", (3, 1), "expected `type`, found `typ`");
+    refuses(
+        "typ user",
+        (3, 1),
+        "expected `type` or `condition`, found `typ`",
+    );
     refuses("type", (3, 5), "expected the type's name");
     refuses("type a b", (3, 8), "expected the end of the line");
     refuses(
@@ -107,9 +113,24 @@ fn errors_say_where_and_what_would_be_right() {
     refuses("extend type a", (3, 1), "modular");
     let deep = format!("type a\n  relations\n    define x: {}b", "(".repeat(40));
     refuses(&deep, (5, 15 + NESTED_BRACKETS), "brackets in one another");
-    let error = parse("model\n  schema 1.0\n").unwrap_err();
+    let errors = parse("model\n  schema 1.0\n").unwrap_err();
+    let error = &errors.faults()[0];
     assert_eq!((error.line, error.column), (2, 10));
     assert!(parse("").is_err());
+}
+
+#[test]
+fn the_deepest_valid_model_prints_to_text_that_parses() {
+    let mut rewrite = Rewrite::Computed("a".to_owned());
+    for _ in 1..REWRITE_LEVELS {
+        rewrite = Rewrite::Union(vec![rewrite, Rewrite::Computed("a".to_owned())]);
+    }
+    let mut model =
+        parse("model\n  schema 1.1\ntype user\n  relations\n    define a: [user]\n    define b: a")
+            .unwrap();
+    model.types[0].relations.get_mut("b").unwrap().rewrite = rewrite;
+    assert_eq!(validate(&model), Ok(()));
+    assert_eq!(parse(&print(&model)), Ok(model));
 }
 
 const CONDITIONS: &str = r#"model
@@ -189,9 +210,19 @@ fn faults_of_conditions_say_where() {
         "`int` is no type",
     );
     refuses(
-        "condition c(x: list<list<int>>) { true }",
+        "condition c(x: list<list>) { true }",
         (3, 21),
-        "cannot hold",
+        "`list` is no type",
+    );
+    refuses(
+        "condition c(x: list<list<int>) { true }",
+        (3, 30),
+        "expected `>`, found `)`",
+    );
+    refuses(
+        "condition c(x: map<map<map<map<map<map<int>>>>>>) { true }",
+        (3, 36),
+        "more than 5 lists and maps",
     );
     refuses("condition c(x: int, x: int) { true }", (3, 21), "twice");
     refuses("condition c(x: int) true", (3, 21), "expression in braces");
@@ -203,5 +234,150 @@ fn faults_of_conditions_say_where() {
         "condition c(x: int) { true }\ncondition c(x: int) { true }",
         (4, 11),
         "defined twice",
+    );
+}
+
+#[test]
+fn lists_and_maps_may_stand_in_one_another_in_both_forms() {
+    use crate::policy::engine::json;
+    let text = "model\n  schema 1.1\n\ntype user\n\ncondition c(x: list<list<int>>, y: map<list<map<any>>>) {\n  \
+                x == [[1]]\n}\n";
+    let model = parse(text).unwrap();
+    assert_eq!(print(&model), text);
+    let form = json::emit(&model);
+    assert_eq!(json::parse(&form).unwrap(), model);
+    assert_eq!(form.to_string().matches("TYPE_NAME_LIST").count(), 3);
+}
+
+#[test]
+fn a_restriction_may_take_conditions_that_stand_in_tuples() {
+    let text = "model\n  schema 1.1\n\ntype user\n\ntype doc\n  relations\n    define viewer: [user, user:* with \
+                $expression, doc#viewer with $expression]\n";
+    let model = parse(text).unwrap();
+    assert_eq!(print(&model), text);
+    for (wrong, place) in [
+        ("$ expression", (6, 26)),
+        ("$express", (6, 26)),
+        ("$", (6, 26)),
+        ("expression$", (6, 36)),
+    ] {
+        let body = format!("type user\ntype doc\n  relations\n    define v: [user with {wrong}]");
+        refuses(&body, place, "expected");
+    }
+    refuses("type $expression", (3, 6), "the type's name");
+}
+
+/// All faults, as `line:column message`.
+#[track_caller]
+fn faults(text: &str) -> Vec<String> {
+    let errors = parse(text).unwrap_err();
+    let faults = errors.faults().iter();
+    faults
+        .map(|fault| format!("{}:{} {}", fault.line, fault.column, fault.message))
+        .collect()
+}
+
+const FAULTY: &str = "model
+  schema 1.1
+type user
+type doc
+  relations
+    define a: [user
+    define b: user]
+    define bb: [user]
+    defne c: [user]
+    define d [user]
+    define e: [user]
+    define e: [user]
+    define f: ((user)
+    define g: [user] or
+type
+  relations
+    define h: [user, ]
+type folder
+  define i: [user]
+  define j: i from
+  define jj: [user]
+typ team
+  relations
+    define k: a but b
+condition c(x: text) { true }
+condition d() { true }
+extend type doc
+  relations
+    define l: a and b or a
+condition e(x: int) {}
+type last more
+  relations now
+    define m: [user] [user]
+";
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    let found = faults(FAULTY);
+    let expected = [
+        "7:5 expected `]`, found `define`",
+        "7:19 expected the end of the line, found `]`",
+        "9:5 expected `define`, `type` or `condition`, found `defne`",
+        "10:14 expected `:`, found `[`",
+        "12:12 relation `e` is defined twice",
+        "14:5 expected `)`, found `define`",
+        "14:24 expected a relation's name, `[` with a list of types, or `(`, found the end of the line",
+        "15:5 expected the type's name, found the end of the line",
+        "17:22 expected a type: `user`, `user:*` or `group#member`, found `]`",
+        "19:3 expected `relations` on a line of its own",
+        "20:19 expected the relation that leads to the other objects, found the end of the line",
+        "22:1 expected `define`, `type` or `condition`, found `typ`",
+        "24:21 expected `not` after `but`",
+        "25:16 `text` is no type here",
+        "26:13 expected a parameter's name",
+        "27:1 `extend` belongs to modular models",
+        "29:23 `or`, `and` and `but not` are not mixed",
+        "30:21 the expression of condition `e` is empty",
+        "31:11 expected the end of the line, found `more`",
+        "32:13 expected the end of the line, found `now`",
+        "33:22 expected the end of the line, found `[`",
+    ];
+    for (at, expected) in expected.iter().enumerate() {
+        let found = found.get(at).map_or("nothing", String::as_str);
+        assert!(found.starts_with(expected), "{found:?} for {expected:?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    // What stands between the faults is sound: without them nothing is left to say.
+    assert!(faults("model\n  schema 1.1\ntype a b\n").len() == 1);
+}
+
+#[test]
+fn a_faulty_head_hides_nothing_below_it() {
+    for (head, first) in [
+        ("", "1:1 expected `model`, found `type`"),
+        ("model\n", "2:1 expected `schema`, found `type`"),
+        (
+            "model\n  schema 1.0\n",
+            "2:10 schema `1.0` is not supported",
+        ),
+        ("model\n  schema\n", "2:9 expected a schema version"),
+        (
+            "model\n  schema 1.1 1.2\n",
+            "2:14 expected the end of the line",
+        ),
+        ("module m\n", "1:1 `module` belongs to modular models"),
+    ] {
+        let found = faults(&format!(
+            "{head}type user\n  relations\n    define a: [user"
+        ));
+        assert!(found[0].starts_with(first), "{found:?}");
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+}
+
+#[test]
+fn however_many_faults_there_are_few_are_told() {
+    let text = "type a b\n".repeat(10_000);
+    let errors = parse(&format!("model\n  schema 1.1\n{text}")).unwrap_err();
+    assert_eq!(errors.faults().len(), FAULTS);
+    assert!(
+        errors.to_string().contains("; line 4, column 8: "),
+        "{errors}"
     );
 }

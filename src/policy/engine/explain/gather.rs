@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use crate::base::time::Timestamp;
+use crate::policy::engine::budget::Budget;
 use crate::policy::engine::check::asked::Asked;
-use crate::policy::engine::check::{CheckError, DEPTH_HOPS, STEPS};
+use crate::policy::engine::check::{CheckError, DEPTH_HOPS};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Subjects, Symbol};
 use crate::policy::engine::program::{Gate, Op, Program, RelationIndex, RelationProgram};
 use crate::policy::engine::relationship::Circumstances;
@@ -68,7 +69,7 @@ pub(super) struct Gatherer<'a> {
     known: FxHashMap<(u32, u32), usize>,
     waiting: VecDeque<(NodeId, RelationIndex, u32)>,
     next: usize,
-    steps: u32,
+    budget: Budget<'a>,
 }
 
 /// The place where a rewrite is looked into.
@@ -94,7 +95,7 @@ impl<'a> Gatherer<'a> {
             known: FxHashMap::default(),
             waiting: VecDeque::new(),
             next: 0,
-            steps: 0,
+            budget: Budget::new(circumstances.patience),
         }
     }
 
@@ -127,11 +128,7 @@ impl<'a> Gatherer<'a> {
     }
 
     fn step(&mut self) -> Result<(), CheckError> {
-        self.steps += 1;
-        if self.steps > STEPS {
-            return Err(CheckError::Exhausted);
-        }
-        Ok(())
+        self.budget.step()
     }
 
     fn place(
@@ -183,7 +180,7 @@ impl<'a> Gatherer<'a> {
                         else {
                             continue;
                         };
-                        let counting = self.counting(subjects, parent, &to.gate);
+                        let counting = self.counting(subjects, parent, &to.gate)?;
                         edges.push(Edge {
                             relation: *tupleset,
                             subject: parent,
@@ -238,9 +235,10 @@ impl<'a> Gatherer<'a> {
             edges.push(Edge {
                 relation: symbol,
                 subject,
-                counting: gate.map_or(Counting::NotAdmitted, |gate| {
-                    self.counting(subjects, subject, gate)
-                }),
+                counting: match gate {
+                    Some(gate) => self.counting(subjects, subject, gate)?,
+                    None => Counting::NotAdmitted,
+                },
                 to: None,
             });
         }
@@ -251,7 +249,7 @@ impl<'a> Gatherer<'a> {
             }) else {
                 continue;
             };
-            let counting = self.counting(subjects, userset, &to.gate);
+            let counting = self.counting(subjects, userset, &to.gate)?;
             edges.push(Edge {
                 relation: symbol,
                 subject: userset,
@@ -280,36 +278,38 @@ impl<'a> Gatherer<'a> {
         self.place(subject.node(), index, hops + 1).map(Some)
     }
 
-    fn counting(&self, subjects: &Subjects, subject: SubjectId, gate: &Gate) -> Counting {
+    fn counting(
+        &mut self,
+        subjects: &Subjects,
+        subject: SubjectId,
+        gate: &Gate,
+    ) -> Result<Counting, CheckError> {
         let plain = if gate.plain {
             Counting::Counts
         } else {
             Counting::NotAdmitted
         };
         let Some(limits) = subjects.limits(subject) else {
-            return plain;
+            return Ok(plain);
         };
         if let Some(at) = limits
             .expires_at
             .filter(|_| limits.expired(self.circumstances.now))
         {
-            return Counting::Expired(at);
+            return Ok(Counting::Expired(at));
         }
         let Some(named) = &limits.condition else {
-            return plain;
+            return Ok(plain);
         };
-        let Some(condition) = self
+        let context = self.circumstances.context;
+        let met = self
             .program
-            .condition(&named.name)
-            .filter(|_| gate.conditions.contains(&named.name))
-        else {
-            return Counting::NotAdmitted;
-        };
-        match condition.evaluate(&named.context, self.circumstances.context) {
-            Ok(true) => Counting::Counts,
-            Ok(false) => Counting::NotMet(named.name.clone()),
-            Err(_) if condition.admit_context(&named.context).is_err() => Counting::NotAdmitted,
+            .is_met((named, gate), context, &mut self.budget)?;
+        Ok(match met {
+            Ok(Some(true)) => Counting::Counts,
+            Ok(Some(false)) => Counting::NotMet(named.name.clone()),
+            Ok(None) => Counting::NotAdmitted,
             Err(error) => Counting::NotEvaluated(named.name.clone(), error.to_string()),
-        }
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! Why a check allows or denies: the derivation with the fewest tuples, or the branches that were tried and how each ended.
+//! Why a check allows or denies: the derivation over the fewest tuples (one used twice counts twice), or the branches that
+//! were tried and how each ended.
 //!
 //! | Step | File |
 //! |---|---|
@@ -203,14 +204,14 @@ pub fn explain(
     let asked = who.asked(&graph, subject);
     let nodes =
         gather::Gatherer::new(program, &graph, &asked, circumstances).gather(object, index)?;
-    let values = value::Values::of(&nodes)?;
+    let values = value::Values::of(&nodes, circumstances.patience)?;
     let allowed = values.question(0) == Some(true);
     let (root, tuples) = tree::Teller::new(&graph, &nodes, &values).tell();
     let would_allow = if allowed {
         Vec::new()
     } else {
         let candidates = suggest::candidates(program, &graph, &nodes, &asked);
-        suggest::verified(program, &graph, candidates, question, circumstances)
+        suggest::verified(program, &graph, candidates, question, circumstances)?
     };
     Ok(Explanation {
         allowed,

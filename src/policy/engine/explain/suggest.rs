@@ -3,7 +3,7 @@
 use super::SUGGESTIONS;
 use super::gather::Node;
 use crate::policy::engine::check::asked::Asked;
-use crate::policy::engine::check::{Question, STEPS, check_with};
+use crate::policy::engine::check::{CheckError, Question, STEPS, check_with};
 use crate::policy::engine::graph::Graph;
 use crate::policy::engine::program::{Op, Program, RelationProgram};
 use crate::policy::engine::relationship::{Circumstances, Relationship};
@@ -40,7 +40,7 @@ pub(super) fn verified(
     candidates: Vec<Tuple>,
     question: Question<'_>,
     circumstances: Circumstances<'_>,
-) -> Vec<Tuple> {
+) -> Result<Vec<Tuple>, CheckError> {
     let mut found = Vec::new();
     let mut steps = 0_u32;
     for tuple in candidates {
@@ -53,13 +53,15 @@ pub(super) fn verified(
                     found.push(tuple);
                 }
             }
+            // A list that is cut short for want of time must not look whole.
+            Err(CheckError::OutOfTime) => return Err(CheckError::OutOfTime),
             Err(_) => steps = steps.saturating_add(STEPS / 10),
         }
         if steps >= STEPS || found.len() >= SUGGESTIONS {
             break;
         }
     }
-    found
+    Ok(found)
 }
 
 /// Whether the model takes the subject directly, without a condition.

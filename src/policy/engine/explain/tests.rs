@@ -56,10 +56,7 @@ fn question(tuple: &Tuple) -> Question<'_> {
 }
 
 fn now(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: Timestamp::from_ms(1_000),
-    }
+    Circumstances::at(context, Timestamp::from_ms(1_000))
 }
 
 fn tell(world: &World, asked: &str) -> Result<Explanation, CheckError> {

@@ -15,7 +15,7 @@ const STEPS_SHOWN: usize = 500;
 pub(super) struct Teller<'a> {
     graph: &'a Graph,
     nodes: &'a [Node],
-    values: &'a Values,
+    values: &'a Values<'a>,
     /// The questions being told, and those already told: each is unfolded once.
     open: Vec<usize>,
     told: BTreeSet<usize>,

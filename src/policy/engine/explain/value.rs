@@ -1,25 +1,29 @@
 //! What holds, and what it costs: the least fixpoint over the gathered questions, then the cheapest derivation of each.
 
 use super::gather::{Counting, Edge, Node, Part};
-use crate::policy::engine::check::{CheckError, STEPS};
+use crate::policy::engine::budget::{Budget, Patience};
+use crate::policy::engine::check::CheckError;
 
 /// Tuples, then questions: by the second, a derivation costs more than each of its parts, so none can contain itself.
 pub(super) type Cost = (u32, u32);
 
 /// The values and costs of the gathered questions.
-pub(super) struct Values {
+pub(super) struct Values<'a> {
     held: Vec<Option<bool>>,
     costs: Vec<Option<Cost>>,
-    steps: u32,
+    budget: Budget<'a>,
 }
 
-impl Values {
+impl<'a> Values<'a> {
     /// Computes both. `None` as a value is unknown: a cycle, the depth, or a condition that cannot be evaluated.
-    pub(super) fn of(nodes: &[Node]) -> Result<Self, CheckError> {
+    pub(super) fn of(
+        nodes: &[Node],
+        patience: Option<&'a dyn Patience>,
+    ) -> Result<Self, CheckError> {
         let mut values = Self {
             held: vec![None; nodes.len()],
             costs: vec![None; nodes.len()],
-            steps: 0,
+            budget: Budget::new(patience),
         };
         // True and false, once found, stay; the questions furthest off come first, so that few rounds are needed.
         values.settle(nodes, |values, at, node| {
@@ -54,10 +58,7 @@ impl Values {
         loop {
             let mut changed = false;
             for (at, node) in nodes.iter().enumerate().rev() {
-                self.steps += 1;
-                if self.steps > STEPS {
-                    return Err(CheckError::Exhausted);
-                }
+                self.budget.step()?;
                 changed |= update(self, at, node);
             }
             if !changed {

@@ -1,11 +1,13 @@
 //! The objects of a type that a subject has a relation to.
 //!
 //! The walk starts at the tuples that name the subject, its wildcard, or (a userset) at the relation itself, and follows
-//! the program's feeds, which end at the relation asked for.
+//! the program's feeds, which end at the relation asked for. Tuples that do not count lead nowhere. An object that is met
+//! through one whose condition cannot be evaluated is checked, and the list fails where that check does.
 
 use super::frontier::{Frontier, Place, Reached};
 use super::{Listed, Window, take};
-use crate::policy::engine::check::{CheckError, Checker, Numbered, introduce, named};
+use crate::policy::engine::budget::Budget;
+use crate::policy::engine::check::{CheckError, Checker, Numbered, counts, introduce, named};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Symbol, edge_parts};
 use crate::policy::engine::program::{
     Entry, Gate, Program, RelationIndex, RelationProgram, Through,
@@ -38,14 +40,15 @@ pub fn list_objects(
 ) -> Result<Listed<Object>, CheckError> {
     let (_, target) = named(program, question.type_name, question.relation)?;
     let who = (question.subject, question.circumstances);
+    let budget = Budget::new(question.circumstances.patience);
     if contextual.is_empty()
-        && let Some(checker) = Checker::new(program, graph, who, 0)?
+        && let Some(checker) = Checker::new(program, graph, who, budget)?
     {
         return collect(checker, (program, graph), target, question, window);
     }
     let mut graph = graph.with(contextual)?;
     introduce(program, &mut graph, question.subject)?;
-    match Checker::new(program, &graph, who, 0)? {
+    match Checker::new(program, &graph, who, budget)? {
         Some(checker) => collect(checker, (program, &graph), target, question, window),
         None => Err(CheckError::UnknownType(
             question.subject.type_name().to_owned(),
@@ -64,6 +67,7 @@ fn collect(
         program,
         graph,
         target,
+        circumstances: question.circumstances,
         checker,
         frontier: Frontier::new(),
         found: Vec::new(),
@@ -86,7 +90,7 @@ fn collect(
     Ok(Listed {
         entries,
         has_more,
-        steps: checker.steps(),
+        steps: checker.budget().steps(),
     })
 }
 
@@ -97,6 +101,7 @@ struct Walk<'a> {
     program: &'a Program,
     graph: &'a Graph,
     target: RelationIndex,
+    circumstances: Circumstances<'a>,
     checker: Checker<'a>,
     frontier: Frontier,
     found: Vec<(NodeId, bool)>,
@@ -150,9 +155,10 @@ impl Walk<'_> {
                 if worth == Entry::None || !leads_to(program, index, target) {
                     continue;
                 }
-                if let Some(gate) = gate(program, index, subject.type_symbol(), is_wildcard) {
-                    let is_certain =
-                        worth == Entry::Certain && is_open(graph, edge_parts(edge), subject, gate);
+                if let Some(gate) = gate(program, index, subject.type_symbol(), is_wildcard)
+                    && let Some(is_sure) = self.counts((node, symbol), subject, gate)?
+                {
+                    let is_certain = worth == Entry::Certain && is_sure;
                     self.frontier.start((node, index), is_certain);
                 }
             }
@@ -194,10 +200,12 @@ impl Walk<'_> {
             for edge in graph.objects(subject).iter() {
                 self.checker.step()?;
                 let (object, symbol) = edge_parts(edge);
-                if symbol == wanted && graph.type_of(object) == Some(feed.to_type) {
+                if symbol == wanted
+                    && graph.type_of(object) == Some(feed.to_type)
+                    && let Some(is_sure) = self.counts((object, symbol), subject, &feed.gate)?
+                {
                     let reached = Reached {
-                        is_certain: reached.is_certain
-                            && is_open(graph, (object, symbol), subject, &feed.gate),
+                        is_certain: reached.is_certain && is_sure,
                         ..reached
                     };
                     self.frontier.beyond((object, feed.to), reached);
@@ -205,6 +213,33 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Walk<'_> {
+    /// Whether a tuple counts for sure; `None` if it does not. Where its condition cannot be evaluated, what comes of it is
+    /// for the check to decide.
+    fn counts(
+        &mut self,
+        (node, relation): (NodeId, Symbol),
+        subject: SubjectId,
+        gate: &Gate,
+    ) -> Result<Option<bool>, CheckError> {
+        let limits = if self.graph.has_limits() {
+            self.graph
+                .subjects(node, relation)
+                .and_then(|subjects| subjects.limits(subject))
+        } else {
+            None
+        };
+        let asked = (self.program, self.circumstances);
+        Ok(
+            match counts(asked, limits, gate, self.checker.budget_mut())? {
+                Ok(true) => Some(true),
+                Ok(false) => None,
+                Err(_) => Some(false),
+            },
+        )
     }
 }
 
@@ -230,21 +265,4 @@ fn gate(
         .iter()
         .find(|(symbol, _)| *symbol == type_symbol)
         .map(|(_, gate)| gate)
-}
-
-/// Whether a tuple is known to count; otherwise what comes of it is for the check to decide.
-fn is_open(
-    graph: &Graph,
-    (node, relation): (NodeId, Symbol),
-    subject: SubjectId,
-    gate: &Gate,
-) -> bool {
-    let limits = if graph.has_limits() {
-        graph
-            .subjects(node, relation)
-            .and_then(|subjects| subjects.limits(subject))
-    } else {
-        None
-    };
-    gate.is_open(limits)
 }

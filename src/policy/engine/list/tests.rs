@@ -24,10 +24,7 @@ define reader: viewer but not banned
 ";
 
 const fn at(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: Timestamp::from_ms(0),
-    }
+    Circumstances::at(context, Timestamp::from_ms(0))
 }
 
 const ALL: Window<'static> = Window {

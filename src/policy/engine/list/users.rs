@@ -9,7 +9,8 @@ use rustc_hash::FxHashMap;
 
 use super::frontier::{Frontier, Place, Reached};
 use super::{Listed, Window, take};
-use crate::policy::engine::check::{CheckError, Checker, STEPS, counts, named, object_type};
+use crate::policy::engine::budget::Budget;
+use crate::policy::engine::check::{CheckError, Checker, counts, named, object_type};
 use crate::policy::engine::graph::{Graph, NodeId, SubjectId, Subjects, Symbol};
 use crate::policy::engine::program::{Gate, Op, Program, RelationIndex, RelationProgram, Shape};
 use crate::policy::engine::relationship::{Circumstances, Relationship};
@@ -99,7 +100,7 @@ fn collect(
         circumstances: question.circumstances,
         frontier: Frontier::new(),
         found: FxHashMap::default(),
-        steps: 0,
+        budget: Budget::new(question.circumstances.patience),
     };
     walk.run(start)?;
     let subject = |node: NodeId| {
@@ -126,23 +127,23 @@ fn collect(
         })
         .collect();
     candidates.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    let mut steps = walk.steps;
+    let mut budget = walk.budget;
     let (entries, has_more) = take(candidates, window.limit, |(_, subject, is_certain)| {
         if is_certain {
             return Ok(Some(subject));
         }
         let who = (&subject, question.circumstances);
-        let Some(mut checker) = Checker::new(program, graph, who, steps)? else {
+        let Some(mut checker) = Checker::new(program, graph, who, budget)? else {
             return Ok(None);
         };
         let is_in = checker.decide(start.0, start.1)?;
-        steps = checker.steps();
+        budget = checker.budget();
         Ok(is_in.then_some(subject))
     })?;
     Ok(Listed {
         entries,
         has_more,
-        steps,
+        steps: budget.steps(),
     })
 }
 
@@ -154,7 +155,7 @@ struct Walk<'a> {
     frontier: Frontier,
     /// The objects in the subjects that were met, and whether they are known to be in the list.
     found: FxHashMap<NodeId, bool>,
-    steps: u32,
+    budget: Budget<'a>,
 }
 
 impl Walk<'_> {
@@ -265,13 +266,14 @@ impl Walk<'_> {
     /// Whether a tuple counts. Where that cannot be told there is no list, even if checks would find another way to everyone
     /// behind the tuple: whether a list can be had must not depend on who happens to stand there. OpenFGA answers the same.
     fn counts(
-        &self,
+        &mut self,
         subjects: &Subjects,
         subject: SubjectId,
         gate: &Gate,
     ) -> Result<bool, CheckError> {
         let limits = subjects.limits(subject);
-        Ok(counts(self.program, self.circumstances, limits, gate)?)
+        let asked = (self.program, self.circumstances);
+        Ok(counts(asked, limits, gate, &mut self.budget)??)
     }
 
     fn meet(&mut self, node: NodeId, reached: Reached) {
@@ -279,11 +281,7 @@ impl Walk<'_> {
     }
 
     fn step(&mut self) -> Result<(), CheckError> {
-        self.steps += 1;
-        if self.steps > STEPS {
-            return Err(CheckError::Exhausted);
-        }
-        Ok(())
+        self.budget.step()
     }
 }
 

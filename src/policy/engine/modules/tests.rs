@@ -247,3 +247,23 @@ fn a_list_that_is_none_says_what_it_lacks() {
         assert_eq!(fault.line, line, "{text}: {fault}");
     }
 }
+
+#[test]
+fn every_fault_of_every_file_is_told() {
+    let one = "module a\ntype b c\n  relations\n    define d: [b\n    define e: (d\ncondition f(x: text) { true }\ncondition g(x: int) { true }\nmodel\n";
+    let two = "module b\nextend type b\n  relations\n    defin d: [b]\n    define f [b]\n";
+    let found = faults(&[("a.fga", one), ("b.fga", two)]);
+    let expected = [
+        "a.fga, line 2, column 8: expected the end of the line, found `c`",
+        "a.fga, line 5, column 5: expected `]`, found `define`",
+        "a.fga, line 6, column 1: expected `)`, found `condition`",
+        "a.fga, line 6, column 16: `text` is no type here",
+        "a.fga, line 8, column 1: expected `type`, `extend type` or `condition`, found `model`",
+        "b.fga, line 4, column 5: expected `define`, `type` or `condition`, found `defin`",
+        "b.fga, line 5, column 14: expected `:`, found `[`",
+    ];
+    for (at, expected) in expected.iter().enumerate() {
+        let found = found.get(at).map_or("nothing", String::as_str);
+        assert!(found.starts_with(expected), "{found:?} for {expected:?}");
+    }
+}

@@ -1,28 +1,33 @@
 //! What explanations promise, on the random cases of the oracle.
 
 use super::at_now;
-use crate::policy::engine::check::{Question, check, check_with};
-use crate::policy::engine::explain::explain;
+use super::case::{Ask, Case, Engine};
+use crate::policy::engine::check::{Question, check_with};
+use crate::policy::engine::explain::{Step, What, explain};
 use crate::policy::engine::graph::Graph;
 use crate::policy::engine::model::Rewrite;
 use crate::policy::engine::program::Program;
-use crate::policy::engine::relationship::{Context, Relationship};
+use crate::policy::engine::relationship::Relationship;
 use crate::policy::engine::tuple::Tuple;
 
-/// The verdict is that of `check`; the tuples of an allow suffice, and fewer do not; every suggestion flips a deny.
-pub(super) fn compare(
-    program: &Program,
-    graph: &Graph,
-    contextual: &[Relationship],
-    question: Question<'_>,
-    allowed: bool,
-) {
-    let context = Context::new();
-    let circumstances = at_now(&context);
-    let mut whole = graph.clone();
-    for relationship in contextual {
-        whole.insert(relationship).unwrap();
-    }
+/// The verdict is that of `check`; the tuples of an allow suffice, and no shorter way does; every suggestion flips a deny.
+pub(super) fn compare(engine: &Engine, case: &Case, allowed: bool) {
+    let Ask::Check {
+        object,
+        relation,
+        subject,
+    } = &case.ask
+    else {
+        return;
+    };
+    let question = Question {
+        object,
+        relation,
+        subject,
+    };
+    let program = &engine.program;
+    let circumstances = at_now(&case.context);
+    let whole = engine.graph.with(&case.contextual).unwrap();
     let told = explain(program, &whole, question, circumstances).unwrap();
     assert_eq!(told.allowed, allowed, "{question:?}");
     assert_eq!(told.root.holds(), allowed, "{question:?}");
@@ -38,25 +43,35 @@ pub(super) fn compare(
     if !allowed || !is_union_only(program) {
         return;
     }
-    let suffice = |tuples: &[&Tuple]| {
+    let explained = |tuples: &[&Tuple]| {
         let mut graph = Graph::new(std::sync::Arc::clone(whole.symbols()));
         for tuple in tuples {
             graph.insert(&stored(&whole, tuple)).unwrap();
         }
-        check(program, &graph, question, circumstances)
-            .unwrap()
-            .allowed
+        explain(program, &graph, question, circumstances).unwrap()
     };
     let tuples: Vec<&Tuple> = told.tuples.iter().collect();
     assert!(
-        suffice(&tuples),
+        explained(&tuples).allowed,
         "{tuples:?} do not suffice for {question:?}"
     );
     for left_out in 0..tuples.len() {
         let mut fewer = tuples.clone();
         fewer.remove(left_out);
-        assert!(!suffice(&fewer), "{fewer:?} suffice for {question:?}");
+        let other = explained(&fewer);
+        // A longer way may go over the same tuple twice.
+        assert!(
+            !other.allowed || uses(&other.root) >= uses(&told.root),
+            "{fewer:?} suffice for {question:?}\n{}",
+            case.yaml("an explanation")
+        );
     }
+}
+
+/// How many tuples a derivation goes over, one that it goes over twice counted twice.
+fn uses(step: &Step) -> usize {
+    let own = usize::from(matches!(step.what, What::Tuple(_)));
+    own + step.children.iter().map(uses).sum::<usize>()
 }
 
 /// The tuple with what limits it.

@@ -1,7 +1,7 @@
 //! Random models, tuples and questions: the same ones on every machine.
 
+use super::meaning::{CONDITIONS, definition, random_condition, random_request};
 use super::*;
-use crate::policy::engine::model::{Condition, ParameterType};
 use crate::policy::engine::relationship::{Limits, TupleCondition};
 
 /// A small generator of its own (xorshift64*): the same cases on every machine.
@@ -35,11 +35,9 @@ pub(super) fn random_model(random: &mut Random) -> Option<Model> {
         for name in RELATIONS {
             // `p` leads to objects, so that `from p` is possible.
             let relation = if name == "p" {
-                let mut restrictions = TYPES.iter().map(|name| object_of(name)).collect();
-                vary(random, &mut restrictions);
                 Relation {
                     rewrite: Rewrite::This,
-                    restrictions,
+                    restrictions: TYPES.iter().map(|name| object_of(name)).collect(),
                     origin: Origin::default(),
                 }
             } else {
@@ -56,9 +54,22 @@ pub(super) fn random_model(random: &mut Random) -> Option<Model> {
     let model = Model {
         schema: Schema::V1_1,
         types,
-        conditions: [(SMALL.to_owned(), small())].into(),
+        conditions: BTreeMap::new(),
     };
-    validate(&model).is_ok().then_some(model)
+    // Conditions change nothing of what is validated here, and compiling them takes long.
+    validate(&model).ok()?;
+    let names = [random.of(&CONDITIONS), random.of(&CONDITIONS)];
+    let mut model = model;
+    for definition in &mut model.types {
+        for relation in definition.relations.values_mut() {
+            vary(random, &mut relation.restrictions, &names);
+        }
+    }
+    model.conditions = names
+        .iter()
+        .map(|name| ((*name).to_owned(), definition(name)))
+        .collect();
+    Some(model)
 }
 
 pub(super) fn object_of(name: &str) -> Restriction {
@@ -69,33 +80,14 @@ pub(super) fn object_of(name: &str) -> Restriction {
     }
 }
 
-const SMALL: &str = "small";
-
-fn small() -> Condition {
-    Condition {
-        parameters: [("x".to_owned(), ParameterType::Int)].into(),
-        expression: "x < 10".to_owned(),
-        origin: Origin::default(),
-    }
-}
-
-/// A tuple with the condition and what it fixes of it.
-pub(super) fn under_condition(mut relationship: Relationship, x: i64) -> Relationship {
-    relationship.limits.condition = Some(TupleCondition {
-        name: SMALL.to_owned(),
-        context: Context::from_iter([("x".to_owned(), x.into())]),
-    });
-    relationship
-}
-
-/// Puts some restrictions under the condition, beside or instead of what they were.
-fn vary(random: &mut Random, restrictions: &mut Vec<Restriction>) {
+/// Puts some restrictions under a condition, beside or instead of what they were.
+fn vary(random: &mut Random, restrictions: &mut Vec<Restriction>, names: &[&str]) {
     for at in 0..restrictions.len() {
         let conditional = Restriction {
-            condition: Some(SMALL.to_owned()),
+            condition: Some(random.of(names).to_owned()),
             ..restrictions[at].clone()
         };
-        match random.below(8) {
+        match random.below(6) {
             0 => restrictions[at] = conditional,
             1 => restrictions.push(conditional),
             _ => {}
@@ -104,7 +96,11 @@ fn vary(random: &mut Random, restrictions: &mut Vec<Restriction>) {
 }
 
 pub(super) fn random_relation(random: &mut Random) -> Relation {
-    let rewrite = random_rewrite(random, 2);
+    let mut rewrite = random_rewrite(random, 2);
+    // The text form has one `[..]` in a relation, JSON as many as one likes.
+    while written_parts(&rewrite) > 1 && random.below(8) > 0 {
+        rewrite = random_rewrite(random, 2);
+    }
     let mut restrictions = Vec::new();
     if rewrite.walk().contains(&&Rewrite::This) {
         restrictions.push(object_of("user"));
@@ -127,12 +123,17 @@ pub(super) fn random_relation(random: &mut Random) -> Relation {
             }
         }
     }
-    vary(random, &mut restrictions);
     Relation {
         rewrite,
         restrictions,
         origin: Origin::default(),
     }
+}
+
+/// How often a relation's own tuples are asked for in a rewrite.
+pub(super) fn written_parts(rewrite: &Rewrite) -> usize {
+    let parts = rewrite.walk();
+    parts.iter().filter(|part| ***part == Rewrite::This).count()
 }
 
 pub(super) fn random_rewrite(random: &mut Random, depth: u32) -> Rewrite {
@@ -213,48 +214,123 @@ pub(super) fn random_tuples(random: &mut Random, model: &Model, count: usize) ->
 pub(super) const NOW_MS: i64 = 1_000;
 
 pub(super) fn at_now(context: &Context) -> Circumstances<'_> {
-    Circumstances {
-        context,
-        now: Timestamp::from_ms(NOW_MS),
+    Circumstances::at(context, Timestamp::from_ms(NOW_MS))
+}
+
+/// A case without a question.
+pub(super) fn random_case(random: &mut Random, most: usize) -> Option<Case> {
+    let model = (0..50).find_map(|_| random_model(random))?;
+    let count = 6 + random.below(most);
+    let mut tuples = random_tuples(random, &model, count);
+    if random.below(6) == 0 {
+        widen(random, &model, &mut tuples);
+    }
+    let mut case = Case {
+        model,
+        stored: Vec::new(),
+        contextual: Vec::new(),
+        context: random_request(random),
+        ask: random_objects(random),
+    };
+    // Out of four: how many tuples are contextual.
+    let share = random.below(4) * random.below(2) + random.below(5) / 4;
+    for tuple in tuples {
+        let relationship = limited(random, &case.model, &tuple);
+        if random.below(4) < share && case::admitted(&case.model, &relationship) {
+            case.contextual.push(relationship);
+            if random.below(4) == 0 {
+                // The one that is stored as well does not count.
+                case.stored.push(limited(random, &case.model, &tuple));
+            }
+        } else {
+            case.stored.push(relationship);
+        }
+    }
+    Some(case)
+}
+
+pub(super) fn random_objects(random: &mut Random) -> Ask {
+    Ask::Objects {
+        type_name: random.of(&TYPES).to_owned(),
+        relation: random.of(&RELATIONS).to_owned(),
+        subject: random_subject(random),
     }
 }
 
-/// Puts the tuples that are not contextual into the graph, some with an end or a condition; those that count, now.
-pub(super) fn store(
-    graph: &mut Graph,
-    (random, model): (&mut Random, &Model),
-    tuples: Vec<Tuple>,
-    contextual: &[Relationship],
-) -> Vec<Tuple> {
-    let mut counting = Vec::new();
-    for tuple in tuples {
-        if contextual.iter().any(|one| one.tuple == tuple) {
-            counting.push(tuple);
-            continue;
-        }
-        let expires_at = match random.below(6) {
-            0 => Some(Timestamp::from_ms(NOW_MS)),
-            1 => Some(Timestamp::from_ms(NOW_MS + 1)),
-            _ => None,
-        };
-        let limits = Limits {
-            expires_at,
-            ..Limits::default()
-        };
-        let plain = Relationship { tuple, limits };
-        let x = [0, 9, 10, 50][random.below(4)];
-        let conditional = under_condition(plain.clone(), x);
-        let is_conditional = random.below(3) > 0 && admit(model, &conditional).is_ok()
-            || admit(model, &plain).is_err();
-        let relationship = if is_conditional { conditional } else { plain };
-        let counts = !is_conditional || x < 10;
-        if counts
-            && !relationship.limits.expired(Timestamp::from_ms(NOW_MS))
-            && admit(model, &relationship).is_ok()
-        {
-            counting.push(relationship.tuple.clone());
-        }
-        graph.insert(&relationship).unwrap();
+pub(super) fn random_users(random: &mut Random) -> Ask {
+    let object = Object::parse(&random_object(random)).unwrap();
+    let relation = random.of(&RELATIONS).to_owned();
+    let type_name = random.of(&["user", "user", "group", "doc"]).to_owned();
+    let userset =
+        (type_name != "user" && random.below(2) == 0).then(|| random.of(&RELATIONS).to_owned());
+    Ask::Users {
+        object,
+        relation,
+        type_name,
+        userset,
     }
-    counting
+}
+
+/// Puts many usersets on one relation of one object, with a few members each.
+fn widen(random: &mut Random, model: &Model, tuples: &mut Vec<Tuple>) {
+    let object = Object::parse(&random_object(random)).unwrap();
+    let relation = random.of(&RELATIONS[..3]).to_owned();
+    let restrictions = &model
+        .find_relation(object.type_name(), &relation)
+        .unwrap()
+        .restrictions;
+    for restriction in restrictions {
+        let SubjectForm::Userset(userset) = &restriction.form else {
+            continue;
+        };
+        for id in 0..8 {
+            let group = Object::parse(&format!("{}:{id}", restriction.type_name)).unwrap();
+            let subject = Subject::Userset(group.clone(), userset.clone());
+            if group != object || *userset != relation {
+                tuples.push(Tuple {
+                    object: object.clone(),
+                    relation: relation.clone(),
+                    subject,
+                });
+            }
+            if random.below(6) == 0 {
+                tuples.push(Tuple {
+                    object: group,
+                    relation: userset.clone(),
+                    subject: Subject::parse(&format!("user:{}", random.below(3))).unwrap(),
+                });
+            }
+        }
+    }
+    tuples.sort();
+    tuples.dedup();
+}
+
+/// The tuple with an end or a condition, or without; mostly as the model wants it.
+fn limited(random: &mut Random, model: &Model, tuple: &Tuple) -> Relationship {
+    let expires_at = match random.below(8) {
+        0 => Some(Timestamp::from_ms(NOW_MS)),
+        1 => Some(Timestamp::from_ms(NOW_MS + 1)),
+        _ => None,
+    };
+    let with = |condition: Option<TupleCondition>| Relationship {
+        tuple: tuple.clone(),
+        limits: Limits {
+            condition,
+            expires_at,
+        },
+    };
+    let names: Vec<&String> = model.conditions.keys().collect();
+    let name = names[random.below(names.len())];
+    let conditional = with(Some(random_condition(random, name)));
+    let plain = with(None);
+    // One in 16 is what the model does not want.
+    let is_conditional = match (
+        admit(model, &plain).is_ok(),
+        admit(model, &conditional).is_ok(),
+    ) {
+        (true, true) => random.below(2) == 0,
+        (is_plain, _) => is_plain == (random.below(16) == 0),
+    };
+    if is_conditional { conditional } else { plain }
 }

@@ -1,7 +1,7 @@
 //! Whether the conditions of a model keep to the limits and have plain names.
 
 use super::ModelError;
-use crate::policy::engine::condition::{CompiledCondition, ConditionFault};
+use crate::policy::engine::condition::{CompiledCondition, ConditionFault, INLINE};
 use crate::policy::engine::model::{Condition, Model};
 use crate::policy::engine::tuple::is_relation;
 
@@ -20,6 +20,9 @@ pub enum DefinitionFault {
         "invalid name `{0}`: use at most 50 letters, digits, `_`, `-`, and no `:`, `#`, `@` or white space"
     )]
     Name(String),
+    /// The name of the conditions that stand in tuples.
+    #[error("the name `{INLINE}` is taken by conditions that tuples hold themselves; use another")]
+    Reserved,
     /// Nothing to compute.
     #[error("the expression is empty; write one, such as `x > 1`")]
     Empty,
@@ -54,6 +57,9 @@ fn definition_faults(name: &str, condition: &Condition) -> Vec<DefinitionFault> 
         .filter(|name| !is_relation(name))
         .map(|name| DefinitionFault::Name(name.to_owned()))
         .collect();
+    if name == INLINE {
+        faults.push(DefinitionFault::Reserved);
+    }
     if condition.expression.trim().is_empty() {
         faults.push(DefinitionFault::Empty);
     }

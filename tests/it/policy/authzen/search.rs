@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::scenario::{Scenario, asked, entity};
 use super::{question, served};
 use crate::harness::database::{Engine, engines};
-use crate::policy::Api;
+use crate::policy::{Api, key};
 
 /// Everything that a search finds, page by page.
 async fn found(api: &Api, path: &str, mut body: Value, limit: usize) -> Vec<Value> {
@@ -107,7 +108,8 @@ async fn malformed_searches_are_a_bad_request() {
             .is_error(400, "validation_error");
         for page in [
             json!([]),
-            json!({"limit": 0}),
+            json!({"limit": -1}),
+            json!({"limit": 1.5}),
             json!({"limit": "1"}),
             json!({"token": 1}),
         ] {
@@ -122,5 +124,85 @@ async fn malformed_searches_are_a_bad_request() {
         api.post(&path, body)
             .await
             .is_error(400, "invalid_continuation_token");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_page_may_be_asked_for_and_gone_on_from() {
+    let (api, store) = served(Engine::Sqlite).await;
+    for (kind, expect) in [
+        (
+            "subject",
+            json!([{"type": "user", "id": "ann@example.com"}]),
+        ),
+        ("resource", json!([{"type": "doc", "id": "plan"}])),
+        ("action", json!([{"name": "can_view"}])),
+    ] {
+        let path = format!("{store}/access/v1/search/{kind}");
+        let mut body = question("ann@example.com", "can_view", "plan");
+        body["page"] = json!({"limit": 0});
+        // Twice: an empty page after an empty page is where that one was.
+        for _ in 0..2 {
+            let reply = api.post(&path, body.clone()).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+            assert_eq!(reply.body["results"], json!([]));
+            assert_eq!(reply.body["page"]["count"], 0);
+            let token = &reply.body["page"]["next_token"];
+            assert_ne!(token, "", "{kind}");
+            body["page"]["token"] = token.clone();
+        }
+        body["page"]["limit"] = json!(10);
+        let reply = api.post(&path, body.clone()).await;
+        assert_eq!(reply.body["results"], expect, "{kind}");
+        assert_eq!(reply.body["page"]["next_token"], "");
+        // Of an empty list there is no more.
+        let mut nothing = question("nobody", "can_view", "none");
+        nothing["page"] = json!({"limit": 0});
+        let reply = api.post(&path, nothing).await;
+        assert_eq!(reply.body["page"]["next_token"], "", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_page_in_the_middle_stays_there() {
+    let tuples = [
+        key(("user:ann", "owner", "doc:a")),
+        key(("user:ann", "owner", "doc:b")),
+        key(("user:bob", "owner", "doc:a")),
+    ];
+    let model = "
+model
+  schema 1.1
+type user
+type doc
+  relations
+    define owner: [user]
+    define edit: owner
+    define view: owner
+";
+    let scenario = Scenario::start(Engine::Sqlite, model, &tuples).await;
+    for (kind, request) in [
+        (
+            "subject",
+            asked(json!({"type": "user"}), "view", entity("doc", "a")),
+        ),
+        (
+            "resource",
+            asked(entity("user", "ann"), "view", json!({"type": "doc"})),
+        ),
+        (
+            "action",
+            json!({"subject": entity("user", "ann"), "resource": entity("doc", "a")}),
+        ),
+    ] {
+        let mut request = request;
+        let mut counts = Vec::new();
+        for limit in [1, 0, 10] {
+            request["page"]["limit"] = json!(limit);
+            let reply = scenario.ask(&format!("search/{kind}"), &request).await;
+            counts.push(reply.body["page"]["count"].as_u64().unwrap());
+            request["page"]["token"] = reply.body["page"]["next_token"].clone();
+        }
+        assert_eq!(counts, [1, 0, 1], "{kind}");
     }
 }

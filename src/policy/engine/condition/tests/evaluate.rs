@@ -155,9 +155,118 @@ fn times() {
         "duration(s) < span",
         "type conversion error from 'string' to 'duration'",
     );
+}
+
+/// The year, the day of the year from 0, hours and minutes of an instant in a zone.
+#[track_caller]
+fn shows(instant: &str, zone: &str, expected: (i64, i64, i64, i64)) {
+    let at = format!("timestamp('{instant}')");
+    let (year, day, hour, minute) = expected;
+    let expression = format!(
+        "{at}.getFullYear(z) == {year} && {at}.getDayOfYear(z) == {day} && {at}.getHours(z) == {hour} \
+         && {at}.getMinutes(z) == {minute}"
+    );
+    let context = format!(r#"{{"z": "{zone}"}}"#);
+    assert_eq!(
+        evaluate("z: string", &expression, &context),
+        Ok(true),
+        "{expression} in {zone}"
+    );
+}
+
+#[test]
+fn zones_change_their_clocks_when_they_do() {
+    for (instant, zone, expected) in [
+        // Forward at 2:00, back at 2:00.
+        (
+            "2024-03-10T06:59:59Z",
+            "America/New_York",
+            (2024, 69, 1, 59),
+        ),
+        ("2024-03-10T07:00:00Z", "America/New_York", (2024, 69, 3, 0)),
+        (
+            "2024-11-03T05:59:59Z",
+            "America/New_York",
+            (2024, 307, 1, 59),
+        ),
+        (
+            "2024-11-03T06:00:00Z",
+            "America/New_York",
+            (2024, 307, 1, 0),
+        ),
+        ("2024-03-31T00:59:59Z", "Europe/Berlin", (2024, 90, 1, 59)),
+        ("2024-03-31T01:00:00Z", "Europe/Berlin", (2024, 90, 3, 0)),
+        ("2024-10-27T01:00:00Z", "Europe/Berlin", (2024, 300, 2, 0)),
+        // On the southern half it is the other way about, and here by half an hour.
+        (
+            "2024-04-06T14:59:59Z",
+            "Australia/Lord_Howe",
+            (2024, 97, 1, 59),
+        ),
+        (
+            "2024-04-06T15:00:00Z",
+            "Australia/Lord_Howe",
+            (2024, 97, 1, 30),
+        ),
+        // Years that no table lists follow the rule; quarters of an hour; a day that was left out.
+        (
+            "2150-07-01T12:00:00Z",
+            "America/New_York",
+            (2150, 181, 8, 0),
+        ),
+        ("2024-12-31T23:30:00Z", "Asia/Kathmandu", (2025, 0, 5, 15)),
+        ("2011-12-30T09:59:59Z", "Pacific/Apia", (2011, 362, 23, 59)),
+        ("2011-12-30T10:00:00Z", "Pacific/Apia", (2011, 364, 0, 0)),
+        // Before there were zones the sun's time counted: 4:56:02 behind.
+        (
+            "1883-11-18T12:00:00Z",
+            "America/New_York",
+            (1883, 321, 7, 3),
+        ),
+        ("0001-01-01T12:00:00Z", "America/New_York", (1, 0, 7, 3)),
+        (
+            "9999-12-31T12:00:00Z",
+            "America/New_York",
+            (9999, 364, 7, 0),
+        ),
+        ("2024-07-01T12:00:00Z", "US/Central", (2024, 182, 7, 0)),
+        ("2024-07-01T12:00:00Z", "UTC", (2024, 182, 12, 0)),
+        ("2024-07-01T12:00:00Z", "", (2024, 182, 12, 0)),
+        ("2024-07-01T12:00:00Z", "Etc/GMT+5", (2024, 182, 7, 0)),
+        ("2024-07-01T12:00:00Z", "-00:30", (2024, 182, 11, 30)),
+        ("2024-07-01T12:00:00Z", "-5:45", (2024, 182, 6, 15)),
+    ] {
+        shows(instant, zone, expected);
+    }
+}
+
+#[test]
+fn an_unknown_zone_is_an_error_when_it_is_asked_and_named() {
+    for zone in [
+        "Europe/Bern",
+        "europe/berlin",
+        "Local",
+        "Z",
+        "../etc/passwd",
+        "/etc/localtime",
+        "24:00",
+        "+02:60",
+        "+02:-1",
+        ":30",
+        "02:",
+        "+200:00",
+        "-",
+    ] {
+        fails(
+            &format!("t.getHours('{zone}') == 1"),
+            &format!(
+                "unknown time zone '{zone}': give a name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`"
+            ),
+        );
+    }
     fails(
         "t.getHours(s) == 1",
-        "unknown time zone 'héllo': give `UTC` or an offset such as `+02:00`",
+        "unknown time zone 'héllo': give a name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`",
     );
 }
 

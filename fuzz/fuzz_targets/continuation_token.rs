@@ -1,0 +1,4 @@
+//! `continuation_token` in `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: tessera_fuzz::leave_parser_threads_alone(), |data: &[u8]| tessera_fuzz::continuation_token(data));
