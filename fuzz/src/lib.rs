@@ -28,8 +28,11 @@ use tessera::store::{Db, DbOptions, migrate};
 /// Between the parts of an input that has several.
 const SEPARATOR: &str = "\n---\n";
 
+/// A target's name, and what it does with bytes of any kind.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub const TARGETS: [Target; 5] = [
     ("dsl", dsl_text),
     ("model_json", model_json),
     ("tuple", tuple),

@@ -81,11 +81,11 @@ async fn what_if(
         writes: &writes,
         deletes: &deletes,
     })?;
-    let mut changes = Vec::new();
+    let mut differences = Vec::new();
     for one in &asked {
         let (before, after) = (one.answer(&view)?, one.answer(&changed)?);
         if before != after {
-            changes.push(shown(&one.tuple, before, after));
+            differences.push(shown(&one.tuple, before, after));
         }
         // Up to two hundred questions of unknown cost: others get a turn in between.
         tokio::task::yield_now().await;
@@ -93,7 +93,7 @@ async fn what_if(
     Ok(body::answer_of(
         &app,
         &view,
-        Json(json!({"changes": changes})),
+        Json(json!({"changes": differences})),
     ))
 }
 

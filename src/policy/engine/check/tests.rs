@@ -1,5 +1,6 @@
 //! Bounds, cycles and errors; that the answers are right is shown by `oracle`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::*;
@@ -103,9 +104,11 @@ fn past_the_depth_is_an_error_and_no_decision() {
 
 /// A type whose relations are computed from one another: `r1` from `r0`, and so on.
 fn computed(last: u32) -> String {
-    let computed: String = (1..=last)
-        .map(|n| format!("define r{n}: r{} or r0 or r{}\n", n - 1, n - 1))
-        .collect();
+    let mut computed = String::new();
+    for n in 1..=last {
+        let below = n - 1;
+        writeln!(computed, "define r{n}: r{below} or r0 or r{below}").unwrap();
+    }
     format!("model\n  schema 1.1\ntype user\ntype doc\n  relations\ndefine r0: [user]\n{computed}")
 }
 
