@@ -29,6 +29,9 @@ pub struct Metrics {
     tokens: Family<GrantLabels, Counter>,
     checks: Family<OutcomeLabels, Counter>,
     sign_ins: Family<OutcomeLabels, Counter>,
+    outbox_attempts: Family<OutcomeLabels, Counter>,
+    outbox_pending: Gauge,
+    outbox_dead: Gauge,
     resident_memory: Gauge,
 }
 
@@ -63,6 +66,7 @@ impl Metrics {
             Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
         let (tokens, checks, sign_ins) = (Family::default(), Family::default(), Family::default());
         let resident_memory = Gauge::default();
+        let (outbox_attempts, outbox_pending, outbox_dead) = register_outbox(&mut registry);
         registry.register(
             "build",
             "Version and database engine of this process",
@@ -107,6 +111,9 @@ impl Metrics {
             tokens,
             checks,
             sign_ins,
+            outbox_attempts,
+            outbox_pending,
+            outbox_dead,
             resident_memory,
         }
     }
@@ -144,6 +151,19 @@ impl Metrics {
             .inc();
     }
 
+    /// Counts one attempt to send a message: `delivered`, `void`, `put_off`, `dead`.
+    pub fn count_outbox_attempt(&self, outcome: &'static str) {
+        self.outbox_attempts
+            .get_or_create(&OutcomeLabels { outcome })
+            .inc();
+    }
+
+    /// Notes how many messages wait, and how many were given up.
+    pub fn note_outbox(&self, pending: i64, dead: i64) {
+        self.outbox_pending.set(pending);
+        self.outbox_dead.set(dead);
+    }
+
     /// Everything, in the OpenMetrics text format.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         if let Some(bytes) = resident_bytes() {
@@ -153,6 +173,29 @@ impl Metrics {
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+fn register_outbox(
+    registry: &mut Registry,
+) -> (Family<OutcomeLabels, Counter>, Gauge, Gauge) {
+    let attempts = Family::default();
+    let (pending, dead) = (Gauge::default(), Gauge::default());
+    registry.register(
+        "outbox_attempts",
+        "Attempts to send a message to another server, by outcome",
+        Family::clone(&attempts),
+    );
+    registry.register(
+        "outbox_pending",
+        "Messages to other servers that wait to be sent, on all nodes",
+        Gauge::clone(&pending),
+    );
+    registry.register(
+        "outbox_dead",
+        "Messages to other servers that were given up and wait for an administrator",
+        Gauge::clone(&dead),
+    );
+    (attempts, pending, dead)
 }
 
 /// The method's name, or `other`: a client can invent methods without end.
@@ -193,6 +236,8 @@ mod tests {
         metrics.count_token("refresh_token");
         metrics.count_check("allowed");
         metrics.count_sign_in("refused");
+        metrics.count_outbox_attempt("delivered");
+        metrics.note_outbox(3, 1);
         let text = metrics.text().unwrap();
         for line in [
             r#"tessera_http_requests_total{method="GET",route="/livez",status="200"} 1"#,
@@ -201,6 +246,9 @@ mod tests {
             r#"tessera_tokens_issued_total{grant="refresh_token"} 1"#,
             r#"tessera_checks_total{outcome="allowed"} 1"#,
             r#"tessera_sign_ins_total{outcome="refused"} 1"#,
+            r#"tessera_outbox_attempts_total{outcome="delivered"} 1"#,
+            "tessera_outbox_pending 3",
+            "tessera_outbox_dead 1",
             r#"database="sqlite""#,
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

@@ -2,6 +2,7 @@
 
 mod data_dir;
 mod master_key;
+pub mod outbox;
 mod start;
 mod tls;
 mod workers;
@@ -72,7 +73,14 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(oauth::router(app))
         .merge(policy::api::router())
         .merge(admin::router(app))
-        .merge(web::router().layer(sessions))
+        .merge(
+            web::router()
+                .layer(middleware::from_fn_with_state(
+                    Arc::clone(app),
+                    oauth::check_session::keep_cookie,
+                ))
+                .layer(sessions),
+        )
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
 }

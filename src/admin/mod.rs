@@ -1,4 +1,4 @@
-//! The admin JSON API: clients, users, API keys, role assignments, rights in stores, under `/admin/api`.
+//! The admin JSON API: clients, users, API keys, role assignments, rights in stores, sessions, the outbox, under `/admin/api`.
 //!
 //! Deny by default: a route exists only with the permission it needs (`guard::Guarded`), and the permission is a relation of the system
 //! store, checked by the same engine as everybody's, fully consistent. Errors are problem details (RFC 9457).
@@ -7,7 +7,9 @@ mod api_keys;
 mod clients;
 mod guard;
 mod json;
+mod outbox;
 mod roles;
+mod sessions;
 mod store_rights;
 mod users;
 
@@ -33,5 +35,6 @@ fn guarded(app: &Arc<App>) -> guard::Guarded {
     let guarded = guard::Guarded::new(app);
     let guarded = users::routes(clients::routes(guarded));
     let guarded = store_rights::routes(roles::routes(guarded));
+    let guarded = outbox::routes(sessions::routes(guarded));
     api_keys::routes(guarded)
 }

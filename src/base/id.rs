@@ -106,6 +106,10 @@ id!(
     /// One recorded event.
     EventId, "evt", "an event id"
 );
+id!(
+    /// One message in the outbox.
+    MessageId, "msg", "a message id"
+);
 
 #[cfg(test)]
 mod tests {

@@ -293,6 +293,11 @@ pub static KEYS: &[Key] = &[
         "Ends a browser session so long after sign-in.",
     ),
     key(
+        "sessions.check_session_iframe",
+        Kind::Switch(|d| &mut d.config.sessions.check_session_iframe),
+        "Lets applications watch from a hidden frame whether somebody signed out (OpenID Connect Session Management 1.0). It costs a cookie that scripts and other sites' frames may read; browsers that keep third-party cookies apart make it useless. Back-channel logout does the same without either.",
+    ),
+    key(
         "sign_in.account_failures",
         Kind::Count(|d| &mut d.config.sign_in.account_failures, 1, 100),
         "Failed sign-ins of one account within the window before it must wait.",

@@ -141,6 +141,8 @@ pub struct Sessions {
     pub idle_seconds: Seconds,
     /// Ends a session so long after sign-in.
     pub absolute_seconds: Seconds,
+    /// Whether applications may watch the session in a frame (OpenID Connect Session Management 1.0).
+    pub check_session_iframe: bool,
 }
 
 /// Sign-in throttling: failures counted, successes not.
@@ -212,6 +214,7 @@ impl Default for Config {
             sessions: Sessions {
                 idle_seconds: Seconds::new(3_600),
                 absolute_seconds: Seconds::new(86_400),
+                check_session_iframe: false,
             },
             sign_in: SignIn {
                 account_failures: 10,

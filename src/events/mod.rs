@@ -2,6 +2,8 @@
 //!
 //! A new event is a variant of [`Event`]; the compiler lists the rest. Bodies hold identifiers, never secrets.
 
+pub mod outbox;
+
 use serde::Serialize;
 
 use crate::base::id::{ApiKeyId, EventId, GrantId, SessionId, UserId};

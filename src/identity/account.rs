@@ -5,13 +5,14 @@
 
 use super::identifier::{Email, Username};
 use super::password::PasswordHash;
+use super::session;
 use super::throttle;
 use super::user::{NewUser, User, UserChange};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::store::users::{self, IdentifierKind};
-use crate::store::{Db, StoreError, Tx, grants, sessions};
+use crate::store::{Db, StoreError, Tx, grants};
 
 /// Why an account could not be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -125,13 +126,7 @@ async fn end_everything(
     reason: &'static str,
     now: Timestamp,
 ) -> Result<(), AccountError> {
-    for ended in sessions::delete_of_user(tx, id).await? {
-        let event = Event::SignedOut {
-            user_id: ended.user_id,
-            session_id: ended.session_id,
-        };
-        events::record(tx, &event, now).await?;
-    }
+    session::end_all(tx, id, now).await?;
     for grant_id in grants::revoke_of_user(tx, id, reason, now).await? {
         let event = Event::GrantRevoked { grant_id, reason };
         events::record(tx, &event, now).await?;

@@ -12,6 +12,7 @@ use tower_sessions::session_store::{self, Error as StoreFault};
 use tower_sessions::{Session, SessionManagerLayer, SessionStore};
 
 use super::login::Factor;
+use super::session_end::{self, Ending};
 use super::sign_in::Proof;
 use crate::base::id::{SessionId, UserId};
 use crate::base::secret::TokenHash;
@@ -19,7 +20,7 @@ use crate::base::time::{Clock, Timestamp};
 use crate::config::{Config, Sessions};
 use crate::events::{self, Event};
 use crate::store::sessions::{self, SessionRow};
-use crate::store::{Db, StoreError, users};
+use crate::store::{Db, StoreError, Tx, users};
 
 /// Where the sign-in stands in the session's data.
 const SIGN_IN: &str = "sign_in";
@@ -27,6 +28,8 @@ const SIGN_IN: &str = "sign_in";
 const REFUSED: &str = "the account was locked or changed";
 /// A session in use is noted once in this part of its idle lifetime.
 const TOUCHES_PER_IDLE_TIME: i64 = 20;
+/// Expired sessions that one transaction removes at most: each may have clients to be told.
+const SWEPT_SESSIONS: u32 = 100;
 
 /// Who is signed in, since when, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,11 +198,7 @@ impl SessionStore for DbSessions {
         let write = async {
             let mut tx = self.db.write().await?;
             if let Some(ended) = sessions::delete(&mut tx, &hash(id)).await? {
-                let event = Event::SignedOut {
-                    user_id: ended.user_id,
-                    session_id: ended.session_id,
-                };
-                events::record(&mut tx, &event, now).await?;
+                session_end::follow(&mut tx, &ended, Ending::Wanted, now).await?;
                 tx.commit().await?;
             }
             Ok(())
@@ -267,13 +266,40 @@ fn fault(error: StoreError) -> StoreFault {
     StoreFault::Backend("the session store failed".to_owned())
 }
 
-/// Removes what expired: sessions, setup links, forgotten attempts; how many rows.
+/// Ends the session of a person that has this public id, in whatever browser it is; `false` when there is none.
+pub async fn end_one(
+    tx: &mut Tx,
+    user_id: &UserId,
+    session_id: &SessionId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(ended) = sessions::delete_by_id(tx, user_id, session_id).await? else {
+        return Ok(false);
+    };
+    session_end::follow(tx, &ended, Ending::Wanted, now).await?;
+    Ok(true)
+}
+
+/// Ends every session of a person; how many there were.
+pub async fn end_all(tx: &mut Tx, user_id: &UserId, now: Timestamp) -> Result<usize, StoreError> {
+    let ended = sessions::delete_of_user(tx, user_id).await?;
+    for session in &ended {
+        session_end::follow(tx, session, Ending::Wanted, now).await?;
+    }
+    Ok(ended.len())
+}
+
+/// Removes what expired, sessions a bounded number at a time: sessions, setup links, forgotten attempts; how many rows.
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
     use super::throttle::FORGET_AFTER;
     use crate::store::{setup_links, sign_in_attempts};
 
     let mut tx = db.write().await?;
-    let mut rows = sessions::delete_expired(&mut tx, now).await?;
+    let expired = sessions::delete_expired(&mut tx, now, SWEPT_SESSIONS).await?;
+    for session in &expired {
+        session_end::follow(&mut tx, session, Ending::Expired, now).await?;
+    }
+    let mut rows = u64::try_from(expired.len()).unwrap_or(u64::MAX);
     rows += setup_links::delete_expired(&mut tx, now).await?;
     rows += sign_in_attempts::delete_stale(&mut tx, now.minus(FORGET_AFTER), now).await?;
     tx.commit().await?;
@@ -290,6 +316,7 @@ mod tests {
         let lifetimes = Sessions {
             idle_seconds: Seconds::new(60),
             absolute_seconds: Seconds::new(100),
+            check_session_iframe: false,
         };
         let at = Timestamp::from_seconds;
         assert_eq!(ends(at(0), at(0), lifetimes), at(60));

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tower_sessions::Session;
 
+use super::check_session;
 use super::code;
 use super::error::OAuthError;
 use super::flow::{self, Flow, FlowError};
@@ -261,7 +262,9 @@ async fn issue(
 ) -> Result<String, OAuthError> {
     let ttl = app.config.tokens.code_ttl_seconds;
     let redirect = match code::issue(tx, request, whom, ttl, now).await? {
-        Some(code) => request.answer_code(code.expose()),
+        Some(code) => request
+            .answer_code(code.expose())
+            .with_session_state(check_session::state(app, request, whom.1)),
         None => request.answer_fault(Fault::new(
             ErrorCode::AccessDenied,
             "the account or the client may not be used any more",

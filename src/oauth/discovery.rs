@@ -21,6 +21,7 @@ use super::protocol::client::{AuthMethod, GrantType};
 use super::protocol::pkce;
 use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
 use crate::app::App;
+use crate::config::Config;
 use crate::http::Problem;
 
 /// Documents change with the configuration only, keys are published a day ahead.
@@ -63,6 +64,12 @@ pub struct Metadata {
     authorization_response_iss_parameter_supported: bool,
     // The default of OpenID Connect Discovery would be true.
     request_uri_parameter_supported: bool,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
+    frontchannel_logout_supported: bool,
+    frontchannel_logout_session_supported: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check_session_iframe: Option<String>,
 }
 
 impl Metadata {
@@ -96,7 +103,21 @@ impl Metadata {
             claims_supported: UserClaims::NAMES.into_iter().chain(TOKEN_CLAIMS).collect(),
             authorization_response_iss_parameter_supported: true,
             request_uri_parameter_supported: false,
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
+            check_session_iframe: None,
         }
+    }
+
+    /// The same with the check-session frame, where it is switched on.
+    fn with_check_session(mut self, config: &Config) -> Self {
+        self.check_session_iframe = config
+            .sessions
+            .check_session_iframe
+            .then(|| format!("{}{}", config.issuer, paths::CHECK_SESSION));
+        self
     }
 }
 
@@ -104,7 +125,7 @@ impl Metadata {
 pub async fn get(State(app): State<Arc<App>>) -> Response {
     (
         [(CACHE_CONTROL, CACHE)],
-        Json(Metadata::of(&app.config.issuer)),
+        Json(Metadata::of(&app.config.issuer).with_check_session(&app.config)),
     )
         .into_response()
 }

@@ -2,7 +2,8 @@
 //!
 //! With an ID token of ours that names whoever is signed in here, the session ends at once; otherwise the person is asked,
 //! because anybody can make a browser follow a link (SECURITY R59). The browser goes on only to a URI that is registered for the client.
-//! Ending the session ends what was granted in it, but for offline access (`store::grants::Standing`).
+//! Ending the session ends what was granted in it, but for offline access (`store::grants::Standing`), and tells the clients
+//! (`identity/session_end.rs`, `web/farewell.rs`). `logout_hint` and `ui_locales` mean nothing here and are no errors.
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use crate::identity::session::{self, SignIn};
 use crate::store::clients;
 use crate::store::seal::Sealer;
 use crate::web::layout::{Csp, Page, Width, respond};
-use crate::web::links;
+use crate::web::{cookies, farewell, links};
 
 /// The form field that carries the person's answer.
 const CONFIRMATION: &str = "confirmation";
@@ -42,7 +43,14 @@ pub async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
-    answer(&app, &session, params.map_err(OAuthError::Fault)).await
+    answer(&app, &session, params.map_err(OAuthError::Fault), Method::Get).await
+}
+
+/// How the request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Get,
+    Post,
 }
 
 /// The request in a form, or the answer of our own page.
@@ -51,14 +59,19 @@ pub async fn post(
     session: Session,
     form: Result<Form, OAuthError>,
 ) -> Response {
-    answer(&app, &session, form.map(|form| form.0)).await
+    answer(&app, &session, form.map(|form| form.0), Method::Post).await
 }
 
-async fn answer(app: &App, session: &Session, params: Result<Params, OAuthError>) -> Response {
+async fn answer(
+    app: &App,
+    session: &Session,
+    params: Result<Params, OAuthError>,
+    method: Method,
+) -> Response {
     let done = async {
         let params = params?;
         params.check_unrepeated()?;
-        log_out(app, session, &params).await
+        log_out(app, session, &params, method).await
     };
     done.await.unwrap_or_else(|error| match error {
         OAuthError::Fault(fault) | OAuthError::Client { fault, .. } => fault_page(&fault),
@@ -69,13 +82,22 @@ async fn answer(app: &App, session: &Session, params: Result<Params, OAuthError>
     })
 }
 
-async fn log_out(app: &App, session: &Session, params: &Params) -> Result<Response, OAuthError> {
+async fn log_out(
+    app: &App,
+    session: &Session,
+    params: &Params,
+    method: Method,
+) -> Result<Response, OAuthError> {
     let request = Request::read(app, params, app.clock.now()).await?;
     let sign_in = session::current(session)
         .await
         .map_err(|error| session_failed(&error))?;
     let Some(sign_in) = sign_in else {
-        return Ok(request.farewell());
+        return Ok(match method {
+            Method::Get => request.farewell(&[]),
+            // A form on the client's site comes without our session cookie (`SameSite=Lax`), a link with it.
+            Method::Post => see_other(&request.as_link(app)),
+        });
     };
     let confirmed = params
         .get(CONFIRMATION)
@@ -83,10 +105,15 @@ async fn log_out(app: &App, session: &Session, params: &Params) -> Result<Respon
     if !confirmed && !request.names(&sign_in) {
         return Ok(request.ask(app, &sign_in));
     }
+    let frames = farewell::frames(app, &sign_in).await?;
     session::end(session)
         .await
         .map_err(|error| session_failed(&error))?;
-    Ok(request.farewell())
+    let mut response = request.farewell(&frames);
+    // `tower-sessions` removes its cookie without `Secure`, which browsers ignore for a `__Host-` name.
+    let name = session::cookie_name(&app.config);
+    cookies::remove(response.headers_mut(), &app.config, name);
+    Ok(response)
 }
 
 fn session_failed(error: &session::SessionError) -> OAuthError {
@@ -181,20 +208,22 @@ impl Request {
         respond(StatusCode::OK, &page, &csp)
     }
 
-    /// Back to the client, or a page that says it is done.
-    fn farewell(&self) -> Response {
-        if let Some(target) = &self.target {
-            return see_other(target);
+    /// The same request as a link to this endpoint.
+    fn as_link(&self, app: &App) -> String {
+        let pairs: Vec<(&str, &str)> = self
+            .again
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        with_query(&links::path(&app.config, paths::LOGOUT), &pairs)
+    }
+
+    /// Back to the client, or a page that says it is done; by way of the frames of the clients that want one.
+    fn farewell(&self, frames: &[String]) -> Response {
+        match &self.target {
+            Some(target) if frames.is_empty() => see_other(target),
+            target => farewell::page(frames, target.as_deref()),
         }
-        let page = Page {
-            title: "Signed out",
-            width: Width::Narrow,
-            body: html! {
-                h1 { "You are signed out" }
-                p .lead { "You can close this page." }
-            },
-        };
-        respond(StatusCode::OK, &page, &Csp::same_origin())
     }
 }
 

@@ -6,7 +6,9 @@
 
 pub mod api_key;
 pub mod authorize;
+pub mod backchannel_logout;
 pub mod bearer;
+pub mod check_session;
 pub mod client;
 pub mod client_auth;
 pub mod code;
@@ -57,6 +59,10 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route(paths::AUTHORIZE, get(authorize::get).post(authorize::post))
         .route(paths::CONTINUE, get(authorize::resume))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            check_session::keep_cookie,
+        ))
         .layer(session::layer(
             &app.config,
             app.db.clone(),
@@ -64,6 +70,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         ));
     Router::new()
         .route(paths::INTROSPECT, post(introspect::post))
+        .route(paths::CHECK_SESSION, get(check_session::get))
         .merge(of_people)
         .merge(public)
         .merge(of_clients)

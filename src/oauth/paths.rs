@@ -16,6 +16,8 @@ pub const INTROSPECT: &str = "/introspect";
 pub const REVOKE: &str = "/revoke";
 /// The end-session endpoint.
 pub const LOGOUT: &str = "/logout";
+/// What applications hold in a frame to learn that somebody signed out (OpenID Connect Session Management 1.0 section 3).
+pub const CHECK_SESSION: &str = "/check-session";
 /// OpenID Connect Discovery 1.0 section 4.
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 /// RFC 8414 section 3.

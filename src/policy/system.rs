@@ -110,6 +110,10 @@ relations! {
         ManageKeys = "can_manage_keys",
         /// Read the events.
         ReadEvents = "can_read_events",
+        /// See messages to other servers.
+        ReadOutbox = "can_read_outbox",
+        /// Send dead messages again, or remove them.
+        ManageOutbox = "can_manage_outbox",
     }
 }
 

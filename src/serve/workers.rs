@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::outbox;
 use crate::app::App;
 use crate::identity::session;
 use crate::oauth::keys::KeysError;
@@ -18,6 +19,10 @@ use crate::store::StoreError;
 const SWEEP_SECONDS: u64 = 60;
 /// How often signing keys are looked after, and read again where another node or the command line changed them.
 const KEYS_SECONDS: u64 = 30;
+/// How often the outbox is looked into.
+const OUTBOX_SECONDS: u64 = 1;
+/// How often what waits in the outbox is counted.
+const OUTBOX_COUNT_SECONDS: u64 = 15;
 
 /// The running workers.
 #[derive(Debug)]
@@ -37,6 +42,8 @@ impl Workers {
         workers.every(SWEEP_SECONDS, "sweep of grants", app, sweep_grants);
         workers.every(SWEEP_SECONDS, "sweep of tuples", app, sweep_tuples);
         workers.every(KEYS_SECONDS, "key maintenance", app, maintain_keys);
+        workers.every(OUTBOX_SECONDS, "outbox", app, outbox::deliver_due);
+        workers.every(OUTBOX_COUNT_SECONDS, "outbox count", app, outbox::count);
         workers.follow_policies(app);
         workers
     }
@@ -89,6 +96,6 @@ async fn sweep_tuples(app: Arc<App>) -> Result<(), PolicyError> {
 }
 
 async fn sweep_sessions(app: Arc<App>) -> Result<(), StoreError> {
-    session::sweep(&app.db, app.clock.now()).await?;
+    while session::sweep(&app.db, app.clock.now()).await? > 0 {}
     Ok(())
 }

@@ -203,3 +203,13 @@ pub async fn has_origin(
     )
     .await
 }
+
+/// The origins of active clients' redirect URIs, at most `limit` of them.
+pub async fn origins(conn: &mut Conn, limit: u32) -> Result<Vec<String>, StoreError> {
+    conn.all(
+        q("SELECT DISTINCT o.origin FROM client_origins o JOIN clients c ON c.client_id = o.client_id \
+           WHERE c.state = 'active' ORDER BY o.origin LIMIT $1")
+            .bind(limit),
+    )
+    .await
+}

@@ -3,6 +3,7 @@
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::id::{GrantId, SessionId, UserId};
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::client::ClientMetadata;
 use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
@@ -169,8 +170,63 @@ pub async fn revoke_of_user(
         .collect()
 }
 
-/// Deletes at most `limit` grants made before `made_before` whose refresh family, if any, has expired; how many. Codes and
-/// families go with them.
+/// A client that was given something in one session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionClient {
+    /// Which.
+    pub client_id: String,
+    /// What is registered for it.
+    pub metadata: ClientMetadata,
+}
+
+impl FromRow for SessionClient {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        let metadata: String = row.get("metadata")?;
+        Ok(Self {
+            client_id: row.get("client_id")?,
+            metadata: serde_json::from_str(&metadata)
+                .map_err(|error| StoreError::corrupt("clients.metadata", &error))?,
+        })
+    }
+}
+
+/// The clients that were given something in a session, revoked or not, and may still be used, by their ids.
+pub async fn clients_of_session(
+    conn: &mut Conn,
+    session_id: &SessionId,
+) -> Result<Vec<SessionClient>, StoreError> {
+    conn.all(
+        q("SELECT client_id, metadata FROM clients \
+           WHERE client_id IN (SELECT client_id FROM grants WHERE session_id = $1) AND state = 'active' ORDER BY client_id")
+            .bind(session_id.as_str()),
+    )
+    .await
+}
+
+/// Revokes every grant of a session to one client; which ones.
+pub async fn revoke_of_session(
+    tx: &mut Tx,
+    (session_id, client_id): (&SessionId, &str),
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<Vec<GrantId>, StoreError> {
+    let ids: Vec<String> = tx
+        .all(
+            q("UPDATE grants SET revoked_at = $3, revoked_reason = $4 \
+               WHERE session_id = $1 AND client_id = $2 AND revoked_at IS NULL RETURNING id")
+            .bind(session_id.as_str())
+            .bind(client_id)
+            .bind(now)
+            .bind(reason),
+        )
+        .await?;
+    ids.iter()
+        .map(|id| GrantId::parse(id).map_err(|error| StoreError::corrupt("grants.id", &error)))
+        .collect()
+}
+
+/// Deletes at most `limit` grants made before `made_before` whose refresh family, if any, has expired, and whose session has ended: its
+/// clients must be told when it does; how many. Codes and families go with them.
 pub async fn delete_spent(
     tx: &mut Tx,
     made_before: Timestamp,
@@ -179,7 +235,8 @@ pub async fn delete_spent(
 ) -> Result<u64, StoreError> {
     tx.exec(
         q("DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g LEFT JOIN refresh_families f ON f.grant_id = g.id \
-           WHERE g.created_at < $1 AND (f.grant_id IS NULL OR f.expires_at <= $2) LIMIT $3)")
+           WHERE g.created_at < $1 AND (f.grant_id IS NULL OR f.expires_at <= $2) \
+           AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.session_id = g.session_id) LIMIT $3)")
             .bind(made_before)
             .bind(now)
             .bind(limit),

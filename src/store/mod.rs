@@ -23,6 +23,7 @@ pub mod consents;
 pub mod events;
 pub mod grants;
 pub mod meta;
+pub mod outbox;
 pub mod policy_assertions;
 pub mod policy_changes;
 pub mod policy_models;

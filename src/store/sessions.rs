@@ -149,8 +149,50 @@ pub async fn delete_of_user(
     .await
 }
 
-/// Removes sessions that expired; how many.
-pub async fn delete_expired(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
-    tx.exec(q("DELETE FROM sessions WHERE expires_at <= $1").bind(now))
-        .await
+/// Ends the session of a person that has this public id; `None` when there is none.
+pub async fn delete_by_id(
+    tx: &mut Tx,
+    user_id: &UserId,
+    session_id: &SessionId,
+) -> Result<Option<EndedSession>, StoreError> {
+    tx.opt(
+        q("DELETE FROM sessions WHERE user_id = $1 AND session_id = $2 RETURNING session_id, user_id")
+            .bind(user_id.as_str())
+            .bind(session_id.as_str()),
+    )
+    .await
+}
+
+/// The live sessions of a person in the order of their ids, which is that of their beginnings, after `after`.
+pub async fn list_of_user(
+    conn: &mut Conn,
+    user_id: &UserId,
+    after: Option<&SessionId>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, StoreError> {
+    conn.all(
+        q("SELECT session_id, user_id, data, auth_time, last_seen_at, expires_at FROM sessions \
+           WHERE user_id = $1 AND session_id > $2 AND expires_at > $3 ORDER BY session_id LIMIT $4")
+        .bind(user_id.as_str())
+        .bind(after.map_or("", SessionId::as_str))
+        .bind(now)
+        .bind(limit),
+    )
+    .await
+}
+
+/// Removes at most `limit` sessions that expired; which ones.
+pub async fn delete_expired(
+    tx: &mut Tx,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<EndedSession>, StoreError> {
+    tx.all(
+        q("DELETE FROM sessions WHERE id_hash IN (SELECT id_hash FROM sessions WHERE expires_at <= $1 LIMIT $2) \
+           AND expires_at <= $1 RETURNING session_id, user_id")
+        .bind(now)
+        .bind(limit),
+    )
+    .await
 }

@@ -1,6 +1,7 @@
 //! Cookies beside the session's: read from a request, written to an answer.
 //!
-//! Always for the whole host, unreadable for scripts, not sent along with requests that other sites make.
+//! Always for the whole host; unreadable for scripts and not sent along with requests that other sites make, but for the one that is
+//! made to be read.
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
@@ -32,18 +33,37 @@ pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// Sets a cookie that lasts as long as the browser runs. The value must be plain (a token of ours).
 pub fn set(headers: &mut HeaderMap, config: &Config, name: &str, value: &str) {
-    append(headers, config, &format!("{name}={value}"));
+    append(headers, config, &format!("{name}={value}; Path=/; HttpOnly"));
 }
 
 /// Removes a cookie.
 pub fn remove(headers: &mut HeaderMap, config: &Config, name: &str) {
-    append(headers, config, &format!("{name}=; Max-Age=0"));
+    append(headers, config, &format!("{name}=; Max-Age=0; Path=/; HttpOnly"));
 }
 
-fn append(headers: &mut HeaderMap, config: &Config, pair: &str) {
+/// Sets a cookie that scripts of our own pages may read, in frames of other sites too. Never a secret.
+pub fn set_readable(headers: &mut HeaderMap, config: &Config, name: &str, value: &str) {
+    append_readable(headers, config, &format!("{name}={value}"));
+}
+
+/// Removes such a cookie.
+pub fn remove_readable(headers: &mut HeaderMap, config: &Config, name: &str) {
+    append_readable(headers, config, &format!("{name}=; Max-Age=0"));
+}
+
+fn append_readable(headers: &mut HeaderMap, config: &Config, pair: &str) {
+    // Browsers take `SameSite=None` only with `Secure`.
+    let site = if is_secure(config) { "None; Secure" } else { "Lax" };
+    put(headers, &format!("{pair}; Path=/; SameSite={site}"));
+}
+
+fn append(headers: &mut HeaderMap, config: &Config, text: &str) {
     let secure = if is_secure(config) { "; Secure" } else { "" };
-    let text = format!("{pair}; Path=/; HttpOnly; SameSite=Lax{secure}");
-    if let Ok(value) = HeaderValue::from_str(&text) {
+    put(headers, &format!("{text}; SameSite=Lax{secure}"));
+}
+
+fn put(headers: &mut HeaderMap, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
         headers.append(SET_COOKIE, value);
     }
 }
@@ -88,6 +108,12 @@ mod tests {
         assert_eq!(
             headers.get(SET_COOKIE).unwrap(),
             "__Host-form=x; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+        let mut headers = HeaderMap::new();
+        set_readable(&mut headers, &config, "__Host-state", "x");
+        assert_eq!(
+            headers.get(SET_COOKIE).unwrap(),
+            "__Host-state=x; Path=/; SameSite=None; Secure"
         );
     }
 }

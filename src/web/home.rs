@@ -15,7 +15,7 @@ use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};
 use super::parts::person;
 use super::visitor::Visitor;
-use super::{cookies, failed, links};
+use super::{cookies, failed, farewell, links};
 use crate::app::App;
 use crate::http::Problem;
 use crate::identity::session;
@@ -61,8 +61,17 @@ async fn sign_out(
 ) -> Result<Response, Problem> {
     let sign_in = session::current(&session).await.map_err(failed)?;
     csrf::check(&app, &headers, Form::SignOut, sign_in.as_ref(), &fields)?;
+    let frames = match &sign_in {
+        Some(sign_in) => farewell::frames(&app, sign_in).await?,
+        None => Vec::new(),
+    };
     session::end(&session).await.map_err(failed)?;
-    let mut response = Redirect::to(&links::path(&app.config, "/")).into_response();
+    let home = links::path(&app.config, "/");
+    let mut response = if frames.is_empty() {
+        Redirect::to(&home).into_response()
+    } else {
+        farewell::page(&frames, Some(&home))
+    };
     // `tower-sessions` removes its cookie without `Secure`, which browsers ignore for a `__Host-` name.
     let name = session::cookie_name(&app.config);
     cookies::remove(response.headers_mut(), &app.config, name);

@@ -46,13 +46,15 @@ pub enum Width {
     Wide,
 }
 
-/// Where the page's forms may lead besides this server.
+/// Where the page's forms may lead besides this server, and what else it may do.
 ///
 /// Chromium holds every redirect after a form's submission against `form-action`, so a page whose form may end at a client
 /// must name the client's origin, or the browser silently stays where it is.
 #[derive(Clone, Debug, Default)]
 pub struct Csp {
     form_target: Option<String>,
+    frames: Vec<String>,
+    script: Option<&'static str>,
 }
 
 impl Csp {
@@ -65,7 +67,31 @@ impl Csp {
     pub fn redirecting_to(uri: &str) -> Self {
         Self {
             form_target: form_action_source(uri),
+            ..Self::default()
         }
+    }
+
+    /// The page holds frames: exactly the origins of these URLs.
+    #[must_use]
+    pub fn framing(mut self, urls: &[String]) -> Self {
+        self.frames = urls.iter().filter_map(|url| frame_source(url)).collect();
+        self.frames.sort();
+        self.frames.dedup();
+        self
+    }
+
+    /// Those of the URLs that the page may hold in frames.
+    pub fn framed<'a>(&self, urls: &'a [String]) -> Vec<&'a String> {
+        urls.iter()
+            .filter(|url| frame_source(url).is_some_and(|source| self.frames.contains(&source)))
+            .collect()
+    }
+
+    /// The page holds this inline script, word for word.
+    #[must_use]
+    pub fn with_script(mut self, text: &'static str) -> Self {
+        self.script = Some(text);
+        self
     }
 
     fn header(&self) -> String {
@@ -73,8 +99,16 @@ impl Csp {
             .form_target
             .as_ref()
             .map_or_else(String::new, |target| format!(" {target}"));
+        let script = self
+            .script
+            .map_or_else(String::new, |text| format!(" {}", source_of(text)));
+        let frames = if self.frames.is_empty() {
+            String::new()
+        } else {
+            format!(" frame-src {};", self.frames.join(" "))
+        };
         format!(
-            "default-src 'none'; style-src {}; script-src {}; img-src data:; form-action 'self'{target}; \
+            "default-src 'none'; style-src {}; script-src {}{script}; img-src data:;{frames} form-action 'self'{target}; \
              frame-ancestors 'none'; base-uri 'none'",
             *STYLE_SOURCE, *SCRIPT_SOURCE,
         )
@@ -100,6 +134,11 @@ fn form_action_source(uri: &str) -> Option<String> {
     // A host may hold `;` and `,`, which would begin another directive or policy.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-+_".contains(&byte);
     source.bytes().all(plain).then_some(source)
+}
+
+/// The origin of a framed page; `None` when the grammar of sources cannot say it.
+pub fn frame_source(url: &str) -> Option<String> {
+    form_action_source(url).filter(|source| source.contains("://"))
 }
 
 /// Renders a page with the headers that every page carries.
@@ -161,7 +200,7 @@ fn mark() -> Markup {
 }
 
 /// The hash source of an inline element's text.
-fn source_of(text: &str) -> String {
+pub fn source_of(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(sha256(text.as_bytes())))
 }
 
@@ -198,6 +237,18 @@ mod tests {
         check("not a uri", None);
         check("https://a.example;script-src/cb", None);
         check("https://a.example,b/cb", None);
+    }
+
+    #[test]
+    fn a_page_frames_exactly_the_origins_that_it_names() {
+        let urls = ["https://a.example/out?x", "https://a.example/2", "http://[::1]:9/out"];
+        let urls = urls.map(str::to_owned);
+        let csp = Csp::same_origin().framing(&urls).with_script("go()");
+        let header = csp.header();
+        assert!(header.contains("img-src data:; frame-src https://a.example; form-action"));
+        assert!(header.contains(&source_of("go()")), "{header}");
+        assert_eq!(csp.framed(&urls), [&urls[0], &urls[1]]);
+        assert!(!Csp::same_origin().header().contains("frame-src"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod consent;
 pub mod cookies;
 pub mod csrf;
 pub mod error_page;
+pub mod farewell;
 pub mod flow;
 pub mod form;
 mod home;

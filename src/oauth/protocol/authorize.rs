@@ -75,6 +75,7 @@ pub enum AuthorizeError {
 pub struct Redirect {
     uri: String,
     state: Option<String>,
+    session_state: Option<String>,
     outcome: Outcome,
 }
 
@@ -85,6 +86,13 @@ enum Outcome {
 }
 
 impl Redirect {
+    /// The same with what a frame compares the session with (OpenID Connect Session Management 1.0 section 2).
+    #[must_use]
+    pub fn with_session_state(mut self, session_state: Option<String>) -> Self {
+        self.session_state = session_state;
+        self
+    }
+
     /// The URL to send the browser to; `iss` stands in every answer (RFC 9207 section 2).
     pub fn url(&self, issuer: &str) -> String {
         let mut parameters = match &self.outcome {
@@ -96,6 +104,9 @@ impl Redirect {
         };
         if let Some(state) = &self.state {
             parameters.push(("state", state));
+        }
+        if let Some(session_state) = &self.session_state {
+            parameters.push(("session_state", session_state));
         }
         parameters.push(("iss", issuer));
         with_query(&self.uri, &parameters)
@@ -117,6 +128,7 @@ impl AuthorizeRequest {
         Redirect {
             uri: self.redirect_uri.clone(),
             state: self.state.clone(),
+            session_state: None,
             outcome,
         }
     }
@@ -141,6 +153,7 @@ pub fn parse(params: &Params, client: &Client) -> Result<AuthorizeRequest, Autho
         AuthorizeError::RedirectBack(Redirect {
             uri: redirect_uri.to_owned(),
             state: params.get("state").map(str::to_owned),
+            session_state: None,
             outcome: Outcome::Fault(fault),
         })
     };

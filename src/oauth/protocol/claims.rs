@@ -17,6 +17,8 @@ pub enum TokenType {
     AccessToken,
     /// An ID token.
     IdToken,
+    /// A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    LogoutToken,
 }
 
 impl TokenType {
@@ -25,6 +27,7 @@ impl TokenType {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
+            Self::LogoutToken => "logout+jwt",
         }
     }
 }

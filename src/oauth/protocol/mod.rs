@@ -11,6 +11,7 @@ pub mod confirmation;
 pub mod credentials;
 pub mod error;
 pub mod grant;
+pub mod logout;
 pub mod params;
 pub mod pkce;
 pub mod redirect_uri;

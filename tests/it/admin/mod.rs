@@ -2,7 +2,9 @@
 
 mod api_keys;
 mod clients;
+mod outbox;
 mod roles;
+mod sessions;
 mod store_rights;
 mod users;
 

@@ -55,6 +55,8 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/authorize", Door::Public),
     ("POST", "/authorize", Door::Public),
     ("GET", "/authorize/continue", Door::Public),
+    // A frame of other sites' pages; 404 where it is not switched on.
+    ("GET", "/check-session", Door::Public),
     ("GET", "/consent", Door::Public),
     ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
@@ -97,6 +99,10 @@ const ROUTES: &[(&str, &str, Door)] = &[
         "/admin/api/clients/{client_id}/secret",
         Door::Permission,
     ),
+    ("GET", "/admin/api/outbox", Door::Permission),
+    ("GET", "/admin/api/outbox/{id}", Door::Permission),
+    ("DELETE", "/admin/api/outbox/{id}", Door::Permission),
+    ("POST", "/admin/api/outbox/{id}/retry", Door::Permission),
     (
         "GET",
         "/admin/api/role-assignments/{subject}",
@@ -130,6 +136,13 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("PATCH", "/admin/api/users/{id}", Door::Permission),
     ("POST", "/admin/api/users/{id}/lock", Door::Permission),
     ("PUT", "/admin/api/users/{id}/password", Door::Permission),
+    ("GET", "/admin/api/users/{id}/sessions", Door::Permission),
+    ("DELETE", "/admin/api/users/{id}/sessions", Door::Permission),
+    (
+        "DELETE",
+        "/admin/api/users/{id}/sessions/{session}",
+        Door::Permission,
+    ),
     ("POST", "/admin/api/users/{id}/unlock", Door::Permission),
     // Permission data: whoever has the permission in the system store.
     ("POST", "/access/v1/evaluation", Door::Permission),

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use tessera::base::time::Seconds;
 
-use super::party::{Party, setup, signed_in};
+use super::party::{Party, claims, setup, setup_with, signed_in};
 use crate::harness::database::{Engine, engines};
 
 const BYE: &str = "https://app.example/bye";
@@ -140,4 +140,80 @@ async fn nobody_signed_in_is_no_error() {
     let page = stranger.get("/logout").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text.contains("signed out"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_came_without_the_session_is_asked_again_as_a_link() {
+    let (t, _browser, _party) = setup(Engine::Sqlite).await;
+    // As from the client's own site: `SameSite=Lax` keeps the cookie back.
+    let mut without_cookie = crate::harness::browser::Browser::new(&t);
+    let fields = [
+        ("client_id", "web"),
+        ("post_logout_redirect_uri", BYE),
+        ("state", "a b"),
+        ("logout_hint", "alice"),
+    ];
+    let page = without_cookie.post("/logout", &fields).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        page.location(),
+        "/logout?client_id=web&post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fbye&state=a+b"
+    );
+    let page = without_cookie.get(page.location()).await;
+    assert_eq!(page.location(), "https://app.example/bye?state=a+b");
+    let fields = [("client_id", "web"), ("post_logout_redirect_uri", "https://evil.example/")];
+    let page = without_cookie.post("/logout", &fields).await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+}
+
+fn framed(new: &mut tessera::oauth::client::NewClient) {
+    new.frontchannel_logout_uri = Some("https://app.example/out?x=1".to_owned());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_after_holds_a_frame_for_each_client_that_wants_one() {
+    for engine in engines() {
+        let (t, mut browser, party) = setup_with(engine, |_| {}, framed).await;
+        for (id, uri) in [("other", "https://other.example:8443/cb"), ("idle", "https://idle.example/cb")] {
+            Party::register(&t, id, |new| {
+                new.skip_consent = true;
+                new.redirect_uris.push(uri.to_owned());
+                new.frontchannel_logout_uri = Some(uri.replace("/cb", "/out"));
+            })
+            .await;
+        }
+        let id = party.tokens(&mut browser, &[]).await.id.unwrap();
+        let other = Party { client_id: "other".to_owned(), ..party.at(&t.url) };
+        other.code(&mut browser, &[]).await;
+        let page = browser
+            .get(&path(&[("id_token_hint", &id), ("post_logout_redirect_uri", BYE)]))
+            .await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+        let sid = claims(&id)["sid"].as_str().unwrap().to_owned();
+        let issuer = t.url.replace(':', "%3A").replace('/', "%2F");
+        let expect = format!("https://other.example:8443/out?iss={issuer}&sid={sid}");
+        assert_eq!(page.attribute("<iframe", "src").unwrap(), expect);
+        assert!(page.text.contains(&format!("https://app.example/out?x=1&amp;iss={issuer}&amp;sid={sid}")));
+        assert_eq!(page.text.matches("<iframe").count(), 2);
+        assert_eq!(page.attribute("<a id=\"go\"", "href").unwrap(), BYE);
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.contains(" frame-src https://app.example https://other.example:8443; "),
+            "{policy}"
+        );
+        assert!(!is_signed_in(&mut browser).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_at_home_shows_the_frames_too() {
+    let (_t, mut browser, party) = setup_with(Engine::Sqlite, |_| {}, framed).await;
+    party.code(&mut browser, &[]).await;
+    let home = browser.get("/").await;
+    let page = browser.submit(&home, &[]).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains("<iframe src=\"https://app.example/out?x=1&amp;iss="));
+    assert_eq!(page.attribute("<a id=\"go\"", "href").unwrap(), "/");
+    assert!(!is_signed_in(&mut browser).await);
+    assert!(!browser.cookies.contains_key("tessera"));
 }

@@ -2,11 +2,14 @@
 
 mod access;
 mod authorize;
+mod backchannel;
+mod check_session;
 mod clients;
 mod cors;
 mod discovery;
 mod keys;
 mod logout;
+mod outbox;
 pub mod party;
 mod races;
 mod refresh;

@@ -1,12 +1,14 @@
 //! Clients: what the server knows of an application, in the words of RFC 7591.
 
 mod about;
+mod logout;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
+pub use self::logout::Logout;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -163,6 +165,9 @@ pub struct ClientMetadata {
     /// What it says about itself to people.
     #[serde(flatten)]
     pub about: About,
+    /// How it learns that a session has ended.
+    #[serde(flatten)]
+    pub logout: Logout,
 }
 
 /// A registered application.

@@ -7,7 +7,9 @@ mod fault;
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
-use super::client::{About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType};
+use super::client::{
+    About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType, Logout,
+};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -52,6 +54,16 @@ pub struct NewClient {
     pub tos_uri: Option<String>,
     /// Whom an administrator asks.
     pub contacts: Vec<String>,
+    /// Where it is told from server to server that a session has ended.
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs `sid` there.
+    pub backchannel_logout_session_required: bool,
+    /// What the signed-out page loads in a frame.
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it needs `iss` and `sid` there.
+    pub frontchannel_logout_session_required: bool,
+    /// Whether its offline access ends when somebody signs out, too.
+    pub revoke_offline_access_at_logout: bool,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -106,6 +118,7 @@ impl NewClient {
             require_pkce: self.require_pkce.unwrap_or(true),
             metadata: ClientMetadata {
                 about: About::check(self, &mut faults),
+                logout: Logout::check(self, &mut faults),
             },
         };
         self.check_secret(method, &mut faults);

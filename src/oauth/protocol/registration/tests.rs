@@ -117,3 +117,27 @@ fn what_a_client_says_about_itself_is_held_to_web_addresses() {
     client.contacts = vec!["a".to_owned(); 11];
     check(&client, &["contacts", "client_uri", "tos_uri"]);
 }
+
+#[test]
+fn a_front_channel_frame_lies_at_an_origin_of_the_redirect_uris() {
+    let at = |uri: &str| {
+        let mut client = web();
+        client.frontchannel_logout_uri = Some(uri.to_owned());
+        client
+    };
+    check(&at("https://app.example/out?x=1"), &[]);
+    for uri in [
+        "https://other.example/out",
+        "https://app.example:8443/out",
+        "http://127.0.0.1/out",
+    ] {
+        check(&at(uri), &["frontchannel_logout_uri"]);
+    }
+    let mut client = web();
+    client.backchannel_logout_uri = Some("http://app.example/out".to_owned());
+    check(&client, &["backchannel_logout_uri"]);
+    client.backchannel_logout_uri = Some("https://api.app.example/out".to_owned());
+    client.revoke_offline_access_at_logout = true;
+    let logout = client.check().unwrap().settings.metadata.logout;
+    assert!(logout.backchannel_logout_uri.is_some() && logout.revoke_offline_access_at_logout);
+}

@@ -1,0 +1,44 @@
+//! The back-channel logout request (OpenID Connect Back-Channel Logout 1.0 section 2.5): a logout token, signed when it is sent, so that a
+//! letter that waited is as fresh as any.
+
+use http::Request;
+use http::header::CONTENT_TYPE;
+
+use super::error::OAuthError;
+use super::protocol::claims::TokenType;
+use super::protocol::client::{Client, ClientId};
+use super::protocol::logout::LogoutClaims;
+use crate::app::App;
+use crate::base::id::{SessionId, UserId};
+use crate::store::clients;
+
+/// The request that tells a client of the end of a session; `None` when the client is gone or disabled.
+pub async fn request(
+    app: &App,
+    client_id: &str,
+    (user_id, session_id): (&UserId, &SessionId),
+    destination: &str,
+) -> Result<Option<Request<Vec<u8>>>, OAuthError> {
+    let Ok(client_id) = ClientId::parse(client_id) else {
+        return Ok(None);
+    };
+    let client = clients::find(&mut app.db.read().await?, &client_id).await?;
+    let Some(client) = client.filter(Client::is_active) else {
+        return Ok(None);
+    };
+    let claims = LogoutClaims::new(
+        (&app.config.issuer, client.client_id.as_str()),
+        user_id.as_str(),
+        session_id.clone(),
+        app.clock.now(),
+    );
+    let token = app.keys.sign(TokenType::LogoutToken, &claims)?;
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("logout_token", &token)
+        .finish();
+    Request::post(destination)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(body.into_bytes())
+        .map(Some)
+        .map_err(|_| OAuthError::Inconsistent("a stored address cannot be called"))
+}
