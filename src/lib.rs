@@ -32,7 +32,7 @@
 //! | [`base`] | identifiers, secrets, time, limits |
 //! | [`store`] | the database facade, then one file a table group; the only room that names `sqlx` |
 //! | [`config`] | defaults < file < environment < flags; every mistake at once |
-//! | [`events`] | what happened, recorded in the transaction that made it happen |
+//! | [`events`] | what happened, recorded in the transaction that made it happen; what other servers are told of it ([`events::outbox`]) |
 //! | [`identity`] | accounts, passwords, sessions, sign-in throttling, the first administrator |
 //! | [`oauth`] | the protocol's rules (`oauth/protocol`), its services, its endpoints, the keys |
 //! | [`policy`] | the engine (`policy/engine`), the service with its replica, the OpenFGA API (`policy/api`) |

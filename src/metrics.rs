@@ -175,9 +175,7 @@ impl Metrics {
     }
 }
 
-fn register_outbox(
-    registry: &mut Registry,
-) -> (Family<OutcomeLabels, Counter>, Gauge, Gauge) {
+fn register_outbox(registry: &mut Registry) -> (Family<OutcomeLabels, Counter>, Gauge, Gauge) {
     let attempts = Family::default();
     let (pending, dead) = (Gauge::default(), Gauge::default());
     registry.register(

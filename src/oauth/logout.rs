@@ -43,7 +43,13 @@ pub async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
-    answer(&app, &session, params.map_err(OAuthError::Fault), Method::Get).await
+    answer(
+        &app,
+        &session,
+        params.map_err(OAuthError::Fault),
+        Method::Get,
+    )
+    .await
 }
 
 /// How the request came.

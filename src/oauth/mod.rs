@@ -2,7 +2,7 @@
 //!
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`flow`] carries a request through
 //! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
-//! [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
+//! [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
 
 pub mod api_key;
 pub mod authorize;

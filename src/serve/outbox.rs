@@ -52,7 +52,12 @@ async fn deliver(app: Arc<App>, taken: Taken) -> Result<(), StoreError> {
     let outcome = attempt(&app, &taken).await;
     if let Outcome::Failed(error) = &outcome {
         let kind = taken.letter.kind();
-        tracing::warn!(kind, destination = taken.destination, error, "a letter did not arrive");
+        tracing::warn!(
+            kind,
+            destination = taken.destination,
+            error,
+            "a letter did not arrive"
+        );
     }
     let fate = outbox::settle(&app.db, &taken, &outcome, app.clock.now()).await?;
     app.metrics.count_outbox_attempt(fate.as_str());

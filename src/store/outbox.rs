@@ -161,8 +161,10 @@ pub async fn put_off(
 ) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
-            q("UPDATE outbox SET claim = NULL, next_attempt_at = $3, last_error = $4 \
-               WHERE id = $1 AND claim = $2 AND state = 'pending'")
+            q(
+                "UPDATE outbox SET claim = NULL, next_attempt_at = $3, last_error = $4 \
+               WHERE id = $1 AND claim = $2 AND state = 'pending'",
+            )
             .bind(id.as_str())
             .bind(claim)
             .bind(next_attempt_at)
@@ -181,8 +183,10 @@ pub async fn bury(
 ) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
-            q("UPDATE outbox SET claim = NULL, state = 'dead', last_error = $3 \
-               WHERE id = $1 AND claim = $2 AND state = 'pending'")
+            q(
+                "UPDATE outbox SET claim = NULL, state = 'dead', last_error = $3 \
+               WHERE id = $1 AND claim = $2 AND state = 'pending'",
+            )
             .bind(id.as_str())
             .bind(claim)
             .bind(error),

@@ -172,8 +172,10 @@ pub async fn list_of_user(
     now: Timestamp,
 ) -> Result<Vec<SessionRow>, StoreError> {
     conn.all(
-        q("SELECT session_id, user_id, data, auth_time, last_seen_at, expires_at FROM sessions \
-           WHERE user_id = $1 AND session_id > $2 AND expires_at > $3 ORDER BY session_id LIMIT $4")
+        q(
+            "SELECT session_id, user_id, data, auth_time, last_seen_at, expires_at FROM sessions \
+           WHERE user_id = $1 AND session_id > $2 AND expires_at > $3 ORDER BY session_id LIMIT $4",
+        )
         .bind(user_id.as_str())
         .bind(after.map_or("", SessionId::as_str))
         .bind(now)

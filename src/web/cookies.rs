@@ -33,12 +33,20 @@ pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// Sets a cookie that lasts as long as the browser runs. The value must be plain (a token of ours).
 pub fn set(headers: &mut HeaderMap, config: &Config, name: &str, value: &str) {
-    append(headers, config, &format!("{name}={value}; Path=/; HttpOnly"));
+    append(
+        headers,
+        config,
+        &format!("{name}={value}; Path=/; HttpOnly"),
+    );
 }
 
 /// Removes a cookie.
 pub fn remove(headers: &mut HeaderMap, config: &Config, name: &str) {
-    append(headers, config, &format!("{name}=; Max-Age=0; Path=/; HttpOnly"));
+    append(
+        headers,
+        config,
+        &format!("{name}=; Max-Age=0; Path=/; HttpOnly"),
+    );
 }
 
 /// Sets a cookie that scripts of our own pages may read, in frames of other sites too. Never a secret.
@@ -53,7 +61,11 @@ pub fn remove_readable(headers: &mut HeaderMap, config: &Config, name: &str) {
 
 fn append_readable(headers: &mut HeaderMap, config: &Config, pair: &str) {
     // Browsers take `SameSite=None` only with `Secure`.
-    let site = if is_secure(config) { "None; Secure" } else { "Lax" };
+    let site = if is_secure(config) {
+        "None; Secure"
+    } else {
+        "Lax"
+    };
     put(headers, &format!("{pair}; Path=/; SameSite={site}"));
 }
 

@@ -241,7 +241,11 @@ mod tests {
 
     #[test]
     fn a_page_frames_exactly_the_origins_that_it_names() {
-        let urls = ["https://a.example/out?x", "https://a.example/2", "http://[::1]:9/out"];
+        let urls = [
+            "https://a.example/out?x",
+            "https://a.example/2",
+            "http://[::1]:9/out",
+        ];
         let urls = urls.map(str::to_owned);
         let csp = Csp::same_origin().framing(&urls).with_script("go()");
         let header = csp.header();

@@ -87,7 +87,10 @@ mod tests {
             json["events"],
             serde_json::json!({ "http://schemas.openid.net/event/backchannel-logout": {} })
         );
-        assert_eq!((json["iat"].as_i64(), json["exp"].as_i64()), (Some(100), Some(220)));
+        assert_eq!(
+            (json["iat"].as_i64(), json["exp"].as_i64()),
+            (Some(100), Some(220))
+        );
         assert_eq!(json["sid"], sid.as_str());
         assert!(json.get("nonce").is_none());
         let other = LogoutClaims::new(("https://id.example", "web"), "usr", sid, now);

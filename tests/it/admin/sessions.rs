@@ -29,7 +29,11 @@ async fn an_administrator_sees_sessions_and_ends_one_or_all() {
         let one = format!("{path}/{}", items[0]["id"].as_str().unwrap());
         let ended = admin.order(Method::DELETE, &one).await;
         assert_eq!(ended.status, StatusCode::NO_CONTENT, "{ended:?}");
-        refused(&admin.order(Method::DELETE, &one).await, StatusCode::NOT_FOUND, "no session");
+        refused(
+            &admin.order(Method::DELETE, &one).await,
+            StatusCode::NOT_FOUND,
+            "no session",
+        );
         let mut here = 0;
         for browser in &mut browsers {
             here += usize::from(browser.get("/").await.text.contains("Hello"));
@@ -42,7 +46,11 @@ async fn an_administrator_sees_sessions_and_ends_one_or_all() {
             assert!(!browser.get("/").await.text.contains("Hello"));
         }
         let unknown = "/users/usr_01arz3ndektsv4rrffq69g5fav/sessions";
-        refused(&admin.get(unknown).await, StatusCode::NOT_FOUND, "there is no user");
+        refused(
+            &admin.get(unknown).await,
+            StatusCode::NOT_FOUND,
+            "there is no user",
+        );
         let all = admin.order(Method::DELETE, unknown).await;
         refused(&all, StatusCode::NOT_FOUND, "there is no user");
     }
@@ -63,7 +71,10 @@ async fn a_session_is_ended_only_as_its_own_persons() {
     refused(&wrong, StatusCode::NOT_FOUND, "no session");
     // Whoever may not give roles ends no administrator's session.
     give(&t, &format!("user:{user}"), Role::Admin).await;
-    for path in [format!("/users/{user}/sessions/{id}"), format!("/users/{user}/sessions")] {
+    for path in [
+        format!("/users/{user}/sessions/{id}"),
+        format!("/users/{user}/sessions"),
+    ] {
         let answer = admin.order(Method::DELETE, &path).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
     }

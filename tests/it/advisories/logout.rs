@@ -18,7 +18,10 @@ async fn a_logout_token_taken_for_another_token() {
     let parties = (t.url.as_str(), "web");
     let claims = LogoutClaims::new(parties, said["sub"].as_str().unwrap(), sid, t.clock.now());
     let token = t.app.keys.sign(TokenType::LogoutToken, &claims).unwrap();
-    assert_eq!(party.userinfo(&token).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        party.userinfo(&token).await.status,
+        StatusCode::UNAUTHORIZED
+    );
     assert!(!party.is_active(&token).await);
     let page = browser.get(&format!("/logout?id_token_hint={token}")).await;
     assert!(page.text.contains("Sign out?"), "it is no hint");

@@ -181,6 +181,9 @@ async fn offline_access_survives_signing_out_unless_the_client_wants_otherwise()
         browser.submit(&page, &[]).await;
         t.clock.advance(Seconds::new(60));
         assert_eq!(web.refresh(kept.refresh()).await.error(), "ok");
-        assert_eq!(strict.refresh(ended.refresh()).await.error(), "invalid_grant");
+        assert_eq!(
+            strict.refresh(ended.refresh()).await.error(),
+            "invalid_grant"
+        );
     }
 }

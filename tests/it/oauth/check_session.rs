@@ -12,7 +12,9 @@ use crate::web::PASSWORD;
 const COOKIE: &str = "tessera-state";
 
 async fn iframe_in_discovery(t: &TestApp) -> serde_json::Value {
-    let page = Browser::new(t).get("/.well-known/openid-configuration").await;
+    let page = Browser::new(t)
+        .get("/.well-known/openid-configuration")
+        .await;
     let document: serde_json::Value = serde_json::from_str(&page.text).unwrap();
     document["check_session_iframe"].clone()
 }

@@ -161,7 +161,10 @@ async fn a_form_that_came_without_the_session_is_asked_again_as_a_link() {
     );
     let page = without_cookie.get(page.location()).await;
     assert_eq!(page.location(), "https://app.example/bye?state=a+b");
-    let fields = [("client_id", "web"), ("post_logout_redirect_uri", "https://evil.example/")];
+    let fields = [
+        ("client_id", "web"),
+        ("post_logout_redirect_uri", "https://evil.example/"),
+    ];
     let page = without_cookie.post("/logout", &fields).await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST);
 }
@@ -174,7 +177,10 @@ fn framed(new: &mut tessera::oauth::client::NewClient) {
 async fn the_page_after_holds_a_frame_for_each_client_that_wants_one() {
     for engine in engines() {
         let (t, mut browser, party) = setup_with(engine, |_| {}, framed).await;
-        for (id, uri) in [("other", "https://other.example:8443/cb"), ("idle", "https://idle.example/cb")] {
+        for (id, uri) in [
+            ("other", "https://other.example:8443/cb"),
+            ("idle", "https://idle.example/cb"),
+        ] {
             Party::register(&t, id, |new| {
                 new.skip_consent = true;
                 new.redirect_uris.push(uri.to_owned());
@@ -183,17 +189,25 @@ async fn the_page_after_holds_a_frame_for_each_client_that_wants_one() {
             .await;
         }
         let id = party.tokens(&mut browser, &[]).await.id.unwrap();
-        let other = Party { client_id: "other".to_owned(), ..party.at(&t.url) };
+        let other = Party {
+            client_id: "other".to_owned(),
+            ..party.at(&t.url)
+        };
         other.code(&mut browser, &[]).await;
         let page = browser
-            .get(&path(&[("id_token_hint", &id), ("post_logout_redirect_uri", BYE)]))
+            .get(&path(&[
+                ("id_token_hint", &id),
+                ("post_logout_redirect_uri", BYE),
+            ]))
             .await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.text);
         let sid = claims(&id)["sid"].as_str().unwrap().to_owned();
         let issuer = t.url.replace(':', "%3A").replace('/', "%2F");
         let expect = format!("https://other.example:8443/out?iss={issuer}&sid={sid}");
         assert_eq!(page.attribute("<iframe", "src").unwrap(), expect);
-        assert!(page.text.contains(&format!("https://app.example/out?x=1&amp;iss={issuer}&amp;sid={sid}")));
+        assert!(page.text.contains(&format!(
+            "https://app.example/out?x=1&amp;iss={issuer}&amp;sid={sid}"
+        )));
         assert_eq!(page.text.matches("<iframe").count(), 2);
         assert_eq!(page.attribute("<a id=\"go\"", "href").unwrap(), BYE);
         let policy = page.header("content-security-policy");
@@ -212,7 +226,10 @@ async fn signing_out_at_home_shows_the_frames_too() {
     let home = browser.get("/").await;
     let page = browser.submit(&home, &[]).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.contains("<iframe src=\"https://app.example/out?x=1&amp;iss="));
+    assert!(
+        page.text
+            .contains("<iframe src=\"https://app.example/out?x=1&amp;iss=")
+    );
     assert_eq!(page.attribute("<a id=\"go\"", "href").unwrap(), "/");
     assert!(!is_signed_in(&mut browser).await);
     assert!(!browser.cookies.contains_key("tessera"));

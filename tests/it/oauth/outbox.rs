@@ -85,7 +85,10 @@ async fn a_letter_that_is_refused_comes_again_later_and_is_given_up_at_last() {
         let mut tx = t.app.db.write().await.unwrap();
         let dead = table::list(&mut tx, MessageState::Dead, None, 10).await;
         let dead = dead.unwrap();
-        assert_eq!(dead[0].last_error.as_deref(), Some("the answer was 500 Internal Server Error"));
+        assert_eq!(
+            dead[0].last_error.as_deref(),
+            Some("the answer was 500 Internal Server Error")
+        );
         let now = t.clock.now();
         assert!(table::revive(&mut tx, &dead[0].id, now).await.unwrap());
         tx.commit().await.unwrap();
@@ -189,27 +192,53 @@ on_each_database!(a_message_is_held_by_one_claim_until_it_passes, |t| {
         table::insert(&mut tx, id, to, "{}", START).await.unwrap();
     }
     assert!(table::is_any_due(&mut tx, START).await.unwrap());
-    let first = table::take(&mut tx, claim("one", START), 10, 2).await.unwrap();
+    let first = table::take(&mut tx, claim("one", START), 10, 2)
+        .await
+        .unwrap();
     assert_eq!(first.len(), 2, "no more than asked for");
-    assert_eq!((first[0].attempts, first[0].state), (1, MessageState::Pending));
-    let second = table::take(&mut tx, claim("two", START), 10, 9).await.unwrap();
+    assert_eq!(
+        (first[0].attempts, first[0].state),
+        (1, MessageState::Pending)
+    );
+    let second = table::take(&mut tx, claim("two", START), 10, 9)
+        .await
+        .unwrap();
     assert_eq!(second.len(), 1, "what another holds is not taken");
     let (mine, theirs) = (&first[0].id, &second[0].id);
-    assert!(!table::put_off(&mut tx, theirs, "one", START, "no").await.unwrap());
+    assert!(
+        !table::put_off(&mut tx, theirs, "one", START, "no")
+            .await
+            .unwrap()
+    );
     assert!(!table::bury(&mut tx, theirs, "one", "no").await.unwrap());
-    assert!(table::put_off(&mut tx, mine, "one", START, "no").await.unwrap());
-    assert!(!table::put_off(&mut tx, mine, "one", START, "no").await.unwrap());
-    let again = table::take(&mut tx, claim("three", START), 10, 9).await.unwrap();
+    assert!(
+        table::put_off(&mut tx, mine, "one", START, "no")
+            .await
+            .unwrap()
+    );
+    assert!(
+        !table::put_off(&mut tx, mine, "one", START, "no")
+            .await
+            .unwrap()
+    );
+    let again = table::take(&mut tx, claim("three", START), 10, 9)
+        .await
+        .unwrap();
     assert_eq!((&again[0].id, again[0].attempts, again.len()), (mine, 2, 1));
     let later = START.plus(HOLD_SECONDS);
-    let tired = table::take(&mut tx, claim("four", later), 2, 9).await.unwrap();
+    let tired = table::take(&mut tx, claim("four", later), 2, 9)
+        .await
+        .unwrap();
     assert_eq!(tired.len(), 2, "whoever has had enough attempts is left");
     assert_eq!(table::bury_unsettled(&mut tx, 2, later).await.unwrap(), 1);
     assert_eq!(table::count(&mut tx).await.unwrap(), (2, 1));
     assert!(!table::remove_dead(&mut tx, theirs).await.unwrap());
     assert!(!table::revive(&mut tx, theirs, later).await.unwrap());
     let found = table::find(&mut tx, mine).await.unwrap().unwrap();
-    assert_eq!((found.state, found.last_error.as_deref()), (MessageState::Dead, Some("no")));
+    assert_eq!(
+        (found.state, found.last_error.as_deref()),
+        (MessageState::Dead, Some("no"))
+    );
     assert!(table::remove_dead(&mut tx, mine).await.unwrap());
     assert!(table::remove(&mut tx, theirs).await.unwrap());
     assert!(!table::remove(&mut tx, theirs).await.unwrap());
@@ -218,5 +247,8 @@ on_each_database!(a_message_is_held_by_one_claim_until_it_passes, |t| {
 #[test]
 fn fates_have_their_words() {
     let fates = [Fate::Delivered, Fate::Void, Fate::PutOff, Fate::Dead];
-    assert_eq!(fates.map(Fate::as_str), ["delivered", "void", "put_off", "dead"]);
+    assert_eq!(
+        fates.map(Fate::as_str),
+        ["delivered", "void", "put_off", "dead"]
+    );
 }
