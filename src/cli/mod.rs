@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod exit;
 mod keys;
+mod outbox;
 mod policy;
 pub mod print;
 mod serve;
@@ -49,6 +50,9 @@ enum Command {
     /// Manage the keys that sign tokens, and make master keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// List messages to other servers that were given up; send them again, or remove them
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Validate, test, draw and compare models; ask questions; move tuples
     #[command(subcommand)]
     Policy(policy::Command),
@@ -87,6 +91,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Config(arguments) => config::run(settings, &arguments),
         Command::ApiKey(command) => block_on(api_key::run(settings, &command)),
         Command::Keys(command) => block_on(keys::run(settings, &command)),
+        Command::Outbox(command) => block_on(outbox::run(settings, &command)),
         Command::Policy(command) => policy::run(settings, &command),
     }
 }

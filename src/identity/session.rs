@@ -15,7 +15,7 @@ use super::login::Factor;
 use super::session_end::{self, Ending};
 use super::sign_in::Proof;
 use crate::base::id::{SessionId, UserId};
-use crate::base::secret::TokenHash;
+use crate::base::secret::{TokenHash, TokenKind};
 use crate::base::time::{Clock, Timestamp};
 use crate::config::{Config, Sessions};
 use crate::events::{self, Event};
@@ -24,6 +24,8 @@ use crate::store::{Db, StoreError, Tx, users};
 
 /// Where the sign-in stands in the session's data.
 const SIGN_IN: &str = "sign_in";
+/// Says in the session's data that the sign-in goes on under another cookie.
+const MOVING: &str = "moving";
 /// How the store says that the person may not sign in any more; `tower-sessions` carries only text.
 const REFUSED: &str = "the account was locked or changed";
 /// A session in use is noted once in this part of its idle lifetime.
@@ -92,10 +94,17 @@ pub async fn current(session: &Session) -> Result<Option<SignIn>, SessionError> 
     Ok(session.get(SIGN_IN).await?)
 }
 
-/// Begins a session for who proved to be who they say; whatever session the browser had ends.
+/// Begins a session for who proved to be who they say. A session of somebody else in this browser ends; one of the same person goes on under
+/// a new cookie, so that proving it again signs nobody out of the applications.
 pub async fn begin(session: &Session, proof: Proof) -> Result<SignIn, SessionError> {
+    let before = current(session).await?;
+    let going_on = before.filter(|before| before.user_id == proof.user_id);
+    if going_on.is_some() {
+        session.insert(MOVING, true).await?;
+        session.save().await?;
+    }
     let sign_in = SignIn {
-        session_id: SessionId::new(proof.at),
+        session_id: going_on.map_or_else(|| SessionId::new(proof.at), |before| before.session_id),
         user_id: proof.user_id,
         auth_time: proof.at,
         factors: proof.factors,
@@ -160,6 +169,9 @@ impl SessionStore for DbSessions {
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let (id, data) = (hash(&record.id), encode(record)?);
         let now = self.clock.now();
+        if record.data.contains_key(MOVING) {
+            return park(&self.db, &id).await.map_err(fault);
+        }
         let live = async { sessions::find_live(&mut self.db.read().await?, &id, now).await };
         // The layer saves once more what `begin` has saved.
         if live
@@ -207,13 +219,23 @@ impl SessionStore for DbSessions {
     }
 }
 
-/// Keeps a new session; `false` when the account was locked or changed since its proof.
+/// Takes the cookie from a session that goes on under another one: what removes that cookie's session finds none.
+async fn park(db: &Db, id: &TokenHash) -> Result<(), StoreError> {
+    let nowhere = TokenHash::of(TokenKind::Session.generate().expose());
+    let mut tx = db.write().await?;
+    sessions::set_id(&mut tx, id, &nowhere).await?;
+    tx.commit().await
+}
+
+/// Keeps a new session, or one that goes on; `false` when the account was locked or changed since its proof.
 async fn insert(db: &Db, id: &TokenHash, row: &SessionRow) -> Result<bool, StoreError> {
     let mut tx = db.write().await?;
     if !users::note_sign_in(&mut tx, &row.user_id, row.auth_time).await? {
         return Ok(false);
     }
-    sessions::insert(&mut tx, id, row).await?;
+    if !sessions::move_to(&mut tx, id, row).await? {
+        sessions::insert(&mut tx, id, row).await?;
+    }
     let event = Event::SignedIn {
         user_id: row.user_id.clone(),
         session_id: row.session_id.clone(),

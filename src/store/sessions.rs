@@ -82,6 +82,36 @@ pub async fn insert(tx: &mut Tx, id: &TokenHash, row: &SessionRow) -> Result<(),
     Ok(())
 }
 
+/// Takes the cookie's value of a session away and gives it another; `false` when there is no such session.
+pub async fn set_id(tx: &mut Tx, id: &TokenHash, next: &TokenHash) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE sessions SET id_hash = $2 WHERE id_hash = $1")
+                .bind(id.as_str())
+                .bind(next.as_str()),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Moves the session of this public id and person to another cookie and sign-in; `false` when there is no such session.
+pub async fn move_to(tx: &mut Tx, id: &TokenHash, row: &SessionRow) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE sessions SET id_hash = $1, data = $4, auth_time = $5, last_seen_at = $6, expires_at = $7 \
+               WHERE session_id = $2 AND user_id = $3")
+                .bind(id.as_str())
+                .bind(row.session_id.as_str())
+                .bind(row.user_id.as_str())
+                .bind(&row.data)
+                .bind(row.auth_time)
+                .bind(row.last_seen_at)
+                .bind(row.expires_at),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
 /// The live session of a cookie: not expired, its person not locked, nothing proved before the last password change.
 pub async fn find_live(
     conn: &mut Conn,

@@ -4,6 +4,7 @@ mod api_key;
 mod apply;
 mod demo;
 mod kill;
+mod outbox;
 mod policy;
 mod process;
 mod refuse;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use tessera::base::id::UserId;
 use tessera::base::time::Seconds;
 use tessera::identity::password::Password;
@@ -18,6 +19,7 @@ use crate::harness::browser::Browser;
 use crate::harness::database::{Engine, engines};
 use crate::harness::receiver::Receiver;
 use crate::harness::server::TestApp;
+use crate::web::{PASSWORD, person};
 
 /// A server, alice's browser, and `web`, which is told at `uri`.
 async fn start(engine: Engine, uri: &str) -> (TestApp, Browser, Party) {
@@ -185,5 +187,33 @@ async fn offline_access_survives_signing_out_unless_the_client_wants_otherwise()
             strict.refresh(ended.refresh()).await.error(),
             "invalid_grant"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proving_it_again_ends_nothing_and_somebody_else_ends_it() {
+    for engine in engines() {
+        let (t, mut browser, web) = start(engine, "https://app.example/out").await;
+        let changes = [("scope", "openid")];
+        let before = web.tokens(&mut browser, &changes).await;
+        let old = browser.cookies["tessera"].clone();
+        t.clock.advance(Seconds::new(60));
+        for (name, waiting, active) in [("alice", 0, true), ("bob", 1, false)] {
+            if name == "bob" {
+                person(&t, "bob", "Bob").await;
+            }
+            let login = [("scope", "openid"), ("prompt", "login")];
+            let page = browser.get(&web.authorize_path(&login)).await;
+            let page = browser.get(page.location()).await;
+            let fields = [("identifier", name), ("password", PASSWORD)];
+            let page = browser.submit(&page, &fields).await;
+            assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+            assert_eq!(pending(&t).await, waiting, "{name}");
+            assert_eq!(web.is_active(&before.access).await, active, "{name}");
+            assert_ne!(browser.cookies["tessera"], old, "the cookie is new");
+            let mut thief = Browser::new(&t);
+            thief.cookies.insert("tessera".to_owned(), old.clone());
+            assert!(!thief.get("/").await.text.contains("Hello"));
+        }
     }
 }
