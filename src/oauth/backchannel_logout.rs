@@ -3,6 +3,7 @@
 
 use http::Request;
 use http::header::CONTENT_TYPE;
+use url::Url;
 
 use super::error::OAuthError;
 use super::protocol::claims::TokenType;
@@ -36,9 +37,12 @@ pub async fn request(
     let body = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("logout_token", &token)
         .finish();
-    Request::post(destination)
+    let unusable = || OAuthError::Inconsistent("a stored address cannot be called");
+    // A host in letters beyond ASCII is registered as it is written, and called as `Url` writes it.
+    let destination = Url::parse(destination).map_err(|_| unusable())?;
+    Request::post(destination.as_str())
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(body.into_bytes())
         .map(Some)
-        .map_err(|_| OAuthError::Inconsistent("a stored address cannot be called"))
+        .map_err(|_| unusable())
 }

@@ -177,23 +177,21 @@ fn framed(new: &mut tessera::oauth::client::NewClient) {
 async fn the_page_after_holds_a_frame_for_each_client_that_wants_one() {
     for engine in engines() {
         let (t, mut browser, party) = setup_with(engine, |_| {}, framed).await;
+        let mut others = Vec::new();
         for (id, uri) in [
             ("other", "https://other.example:8443/cb"),
             ("idle", "https://idle.example/cb"),
         ] {
-            Party::register(&t, id, |new| {
+            let party = Party::register(&t, id, |new| {
                 new.skip_consent = true;
                 new.redirect_uris.push(uri.to_owned());
                 new.frontchannel_logout_uri = Some(uri.replace("/cb", "/out"));
             })
             .await;
+            others.push(party);
         }
         let id = party.tokens(&mut browser, &[]).await.id.unwrap();
-        let other = Party {
-            client_id: "other".to_owned(),
-            ..party.at(&t.url)
-        };
-        other.code(&mut browser, &[]).await;
+        others[0].code(&mut browser, &[]).await;
         let page = browser
             .get(&path(&[
                 ("id_token_hint", &id),

@@ -12,7 +12,7 @@ use tessera::serve::outbox::{attempt, count, deliver_due};
 use tessera::store::outbox::{self as table, Claim, MessageState};
 
 use super::party::Party;
-use crate::harness::database::{Engine, START, TestDb, engines};
+use crate::harness::database::{Engine, START, engines};
 use crate::harness::receiver::Receiver;
 use crate::harness::server::TestApp;
 use crate::on_each_database;
