@@ -1,6 +1,6 @@
 //! People: accounts, passwords, sessions.
 //!
-//! Rules, pure: [`identifier`], [`user`], [`password`], [`login`]. Services: [`account`] changes accounts, [`hasher`] bounds the
+//! Rules, pure: [`identifier`], [`user`], [`profile`], [`password`], [`login`]. Services: [`account`] changes accounts, [`hasher`] bounds the
 //! work of passwords, [`throttle`] the guessing, [`sign_in`] puts them together, [`session`] remembers who is there.
 
 pub mod account;
@@ -8,6 +8,7 @@ pub mod hasher;
 pub mod identifier;
 pub mod login;
 pub mod password;
+pub mod profile;
 pub mod session;
 pub mod setup;
 pub mod sign_in;

@@ -19,7 +19,9 @@ use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
 use super::protocol::claims::UserClaims;
 use super::protocol::client::{AuthMethod, GrantType};
 use super::protocol::pkce;
-use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
+use super::protocol::scope::{
+    ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE, TESSERA_ADMIN,
+};
 use crate::app::App;
 use crate::http::Problem;
 
@@ -48,7 +50,7 @@ pub struct Metadata {
     introspection_endpoint: String,
     revocation_endpoint: String,
     end_session_endpoint: String,
-    scopes_supported: [&'static str; 5],
+    scopes_supported: [&'static str; 7],
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     grant_types_supported: &'static [GrantType],
@@ -78,7 +80,15 @@ impl Metadata {
             introspection_endpoint: at(paths::INTROSPECT),
             revocation_endpoint: at(paths::REVOKE),
             end_session_endpoint: at(paths::LOGOUT),
-            scopes_supported: [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS, TESSERA_ADMIN],
+            scopes_supported: [
+                OPENID,
+                PROFILE,
+                EMAIL,
+                ADDRESS,
+                PHONE,
+                OFFLINE_ACCESS,
+                TESSERA_ADMIN,
+            ],
             response_types_supported: [RESPONSE_TYPE],
             response_modes_supported: [RESPONSE_MODE],
             grant_types_supported: GrantType::ALL,
@@ -93,7 +103,7 @@ impl Metadata {
                 .filter(|method| *method != AuthMethod::None)
                 .collect(),
             code_challenge_methods_supported: [pkce::METHOD],
-            claims_supported: UserClaims::NAMES.into_iter().chain(TOKEN_CLAIMS).collect(),
+            claims_supported: UserClaims::names().chain(TOKEN_CLAIMS).collect(),
             authorization_response_iss_parameter_supported: true,
             request_uri_parameter_supported: false,
         }

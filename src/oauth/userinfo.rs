@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest as _, Request, State};
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
+use serde_json::Value;
 
 use super::bearer::{self, BearerError, Verified};
 use super::cors::allow_origins_of;
@@ -17,6 +18,7 @@ use super::protocol::client::ClientId;
 use super::protocol::scope::OPENID;
 use super::respond::no_store;
 use crate::app::App;
+use crate::identity::user::User;
 use crate::store::{clients, users};
 
 /// The token in the header.
@@ -64,14 +66,8 @@ async fn answer(app: &App, token: &str) -> Result<Response, BearerError> {
         .await
         .map_err(OAuthError::Store)?
         .ok_or(BearerError::Invalid)?;
-    let person = Person {
-        name: user.name,
-        username: user.username,
-        email: user.email,
-        email_verified: user.email_verified,
-        updated_at: user.updated_at.seconds(),
-    };
-    let mut response = no_store(&UserClaims::of(claims.sub, person, &claims.scope));
+    let person = person(&user);
+    let mut response = no_store(&UserClaims::of(claims.sub, &person, &claims.scope));
     if let Ok(client_id) = ClientId::parse(&claims.client_id)
         && let Some(client) = clients::find(&mut conn, &client_id)
             .await
@@ -80,4 +76,20 @@ async fn answer(app: &App, token: &str) -> Result<Response, BearerError> {
         allow_origins_of(&mut response, &client);
     }
     Ok(response)
+}
+
+/// What the account says of a person, by the names of OpenID Connect Core 1.0 section 5.1.
+pub(super) fn person(user: &User) -> Person {
+    let mut person = user.profile.claims();
+    let mut know = |name: &str, value: Value| person.insert(name.to_owned(), value);
+    know("preferred_username", user.username.as_str().into());
+    know("updated_at", user.updated_at.seconds().into());
+    if let Some(name) = &user.name {
+        know("name", name.as_str().into());
+    }
+    if let Some(email) = &user.email {
+        know("email", email.as_str().into());
+        know("email_verified", user.email_verified.into());
+    }
+    person
 }

@@ -34,6 +34,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "oauth_details",
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
+    (
+        12,
+        "user_profiles",
+        include_str!("../../migrations/0012_user_profiles.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

@@ -139,7 +139,14 @@ fn more(about: &About) -> Markup {
 
 /// The scopes that people know first, in the order of how much they say; then the others as they were asked for.
 fn in_order(scopes: &[String]) -> Vec<&str> {
-    let known = ["openid", "profile", "email", "offline_access"];
+    let known = [
+        "openid",
+        "profile",
+        "email",
+        "address",
+        "phone",
+        "offline_access",
+    ];
     let rank = |scope: &&str| {
         known
             .iter()
@@ -155,8 +162,10 @@ fn in_order(scopes: &[String]) -> Vec<&str> {
 fn meaning(scope: &str) -> Markup {
     match scope {
         "openid" => html! { "Recognise your account" },
-        "profile" => html! { "See your name and username" },
+        "profile" => html! { "See your name, username and profile" },
         "email" => html! { "See your e-mail address" },
+        "address" => html! { "See your postal address" },
+        "phone" => html! { "See your telephone number" },
         "offline_access" => html! { "Stay connected while you are away" },
         "tessera:admin" => html! { "Administer this server in your name, as far as you may" },
         other => html! { "Use " code { (other) } },

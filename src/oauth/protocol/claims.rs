@@ -1,10 +1,11 @@
 //! The claims of what we sign: access tokens (RFC 9068) and ID tokens (OpenID Connect Core 1.0 section 2); and a person's own claims.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::audience::Audience;
 use super::confirmation::Confirmation;
-use super::scope::{EMAIL, PROFILE, ScopeSet};
+use super::scope::{ADDRESS, EMAIL, PHONE, PROFILE, ScopeSet};
 use crate::base::encoding::base64url;
 use crate::base::id::{GrantId, SessionId};
 use crate::base::secret::{random, sha256};
@@ -116,66 +117,63 @@ pub fn at_hash(access_token: &str) -> String {
     base64url(half)
 }
 
-/// What the server knows about a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Person {
-    /// The name that people choose to be called.
-    pub name: Option<String>,
-    /// What they sign in with.
-    pub username: String,
-    /// Their e-mail address.
-    pub email: Option<String>,
-    /// Whether they proved that it is theirs.
-    pub email_verified: bool,
-    /// When any of this changed, in seconds.
-    pub updated_at: i64,
-}
+/// The scopes that ask for claims, and which (OpenID Connect Core 1.0 section 5.4). Every claim that a person may have stands
+/// here once, and nowhere else: discovery announces them, and what no scope names is given to nobody.
+pub const CLAIMS_BY_SCOPE: [(&str, &[&str]); 4] = [
+    (
+        PROFILE,
+        &[
+            "name",
+            "family_name",
+            "given_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
+        ],
+    ),
+    (EMAIL, &["email", "email_verified"]),
+    (ADDRESS, &["address"]),
+    (PHONE, &["phone_number", "phone_number_verified"]),
+];
 
-/// A person's claims that the scopes allow (OpenID Connect Core 1.0 section 5.4).
+/// What the server knows about a person: claims by name. What is not known is not there.
+pub type Person = Map<String, Value>;
+
+/// A person's claims that the scopes allow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UserClaims {
     /// Who.
     pub sub: String,
-    /// Scope `profile`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Scope `profile`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preferred_username: Option<String>,
-    /// Scope `profile`, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub updated_at: Option<i64>,
-    /// Scope `email`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// Scope `email`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email_verified: Option<bool>,
+    /// The claims by name.
+    #[serde(flatten)]
+    pub claims: Person,
 }
 
 impl UserClaims {
-    /// Names of the claims that a person may have, as discovery announces them.
-    pub const NAMES: [&'static str; 6] = [
-        "sub",
-        "name",
-        "preferred_username",
-        "updated_at",
-        "email",
-        "email_verified",
-    ];
-
     /// The claims of `person` that `scope` allows.
-    pub fn of(sub: String, person: Person, scope: &ScopeSet) -> Self {
-        let profile = scope.contains(PROFILE);
-        let email = person.email.filter(|_| scope.contains(EMAIL));
-        Self {
-            sub,
-            name: person.name.filter(|_| profile),
-            preferred_username: profile.then_some(person.username),
-            updated_at: profile.then_some(person.updated_at),
-            email_verified: email.is_some().then_some(person.email_verified),
-            email,
-        }
+    pub fn of(sub: String, person: &Person, scope: &ScopeSet) -> Self {
+        let claims = CLAIMS_BY_SCOPE
+            .iter()
+            .filter(|(asked, _)| scope.contains(asked))
+            .flat_map(|(_, names)| *names)
+            .filter_map(|name| person.get_key_value(*name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Self { sub, claims }
+    }
+
+    /// Names of the claims that a person may have, as discovery announces them.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let of_scopes = CLAIMS_BY_SCOPE.iter().flat_map(|(_, names)| *names);
+        std::iter::once("sub").chain(of_scopes.copied())
     }
 }
 
@@ -194,13 +192,18 @@ mod tests {
 
     #[test]
     fn claims_follow_the_scopes() {
-        let person = Person {
-            name: Some("Alice".to_owned()),
-            username: "alice".to_owned(),
-            email: Some("alice@example.com".to_owned()),
-            email_verified: true,
-            updated_at: 7,
-        };
+        let person = serde_json::json!({
+            "name": "Alice",
+            "preferred_username": "alice",
+            "updated_at": 7,
+            "email": "alice@example.com",
+            "email_verified": true,
+            "address": {"country": "UK"},
+            "phone_number": "+123",
+            // No scope names it.
+            "tokens_valid_from": 3,
+        });
+        let person = person.as_object().unwrap();
         for (scope, expect) in [
             ("openid", r#"{"sub":"u"}"#),
             (
@@ -211,10 +214,15 @@ mod tests {
                 "openid email",
                 r#"{"sub":"u","email":"alice@example.com","email_verified":true}"#,
             ),
+            (
+                "openid address phone",
+                r#"{"sub":"u","address":{"country":"UK"},"phone_number":"+123"}"#,
+            ),
         ] {
             let scope = ScopeSet::parse(scope).unwrap();
-            let claims = UserClaims::of("u".to_owned(), person.clone(), &scope);
-            assert_eq!(serde_json::to_string(&claims).unwrap(), expect);
+            let claims = UserClaims::of("u".to_owned(), person, &scope);
+            let expect: Value = serde_json::from_str(expect).unwrap();
+            assert_eq!(serde_json::to_value(&claims).unwrap(), expect);
         }
     }
 

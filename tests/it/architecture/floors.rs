@@ -36,6 +36,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("store", Floor::Store),
     ("identity/identifier", Floor::Rules),
     ("identity/password", Floor::Rules),
+    ("identity/profile", Floor::Rules),
     ("identity/user", Floor::Rules),
     ("oauth/protocol", Floor::Rules),
     ("policy/engine", Floor::Rules),
