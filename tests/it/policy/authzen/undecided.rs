@@ -169,11 +169,7 @@ type folder
         let request =
             |user| json!({"subject": entity("user", user), "resource": entity("folder", "0")});
         let found = scenario.finds("action", "name", &request("ann")).await;
-        assert_eq!(
-            found,
-            ["owner", "view"],
-            "what is near is found: {engine:?}"
-        );
+        assert_eq!(found, ["view"], "what is near is found: {engine:?}");
         let reply = scenario.ask("search/action", &request("bob")).await;
         let error = &reply.body["context"]["error"]["message"];
         assert!(
