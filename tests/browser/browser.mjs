@@ -181,6 +181,8 @@ await test("a password can be shown, and is hidden again before it is sent", asy
 await test("everything can be reached with the keyboard", async () => {
   const page = await open();
   await page.goto(`${TESSERA_URL}/login`);
+  // A person sees where the cursor is; the browser puts it there a moment after the page has loaded.
+  await page.locator("input:focus").waitFor();
   await page.keyboard.type("ann");
   await page.keyboard.press("Tab");
   await page.keyboard.type(password);
