@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn claims_have_the_form_that_relying_parties_expect() {
         for text in [
-            r#"{}"#,
+            "{}",
             r#"{"given_name": "Ada", "family_name": "Lovelace", "gender": "female"}"#,
             r#"{"birthdate": "1815-12-10"}"#,
             r#"{"birthdate": "0000-02-29"}"#,
