@@ -38,6 +38,8 @@ pub struct Config {
     pub master_key_file: PathBuf,
     /// Certificate and key, when the server itself speaks TLS.
     pub tls: Option<Tls>,
+    /// Certificates of clients.
+    pub client_certificates: ClientCertificates,
     /// A setup file applied at start.
     pub apply: Option<PathBuf>,
     /// Networks whose `X-Forwarded-*` headers are believed. Nobody by default.
@@ -73,6 +75,24 @@ pub struct Tls {
     pub cert: PathBuf,
     /// Private key.
     pub key: PathBuf,
+}
+
+/// Where certificates of clients come from, and whose count (RFC 8705).
+#[derive(Clone, Debug, Default)]
+pub struct ClientCertificates {
+    /// Whether the server itself asks for one in the TLS handshake.
+    pub asked: bool,
+    /// The header in which a trusted proxy hands one on.
+    pub header: Option<http::HeaderName>,
+    /// The authorities whose certificates prove a name.
+    pub authorities: Option<PathBuf>,
+}
+
+impl ClientCertificates {
+    /// Whether any request can have one.
+    pub const fn possible(&self) -> bool {
+        self.asked || self.header.is_some()
+    }
 }
 
 /// The log's level and form.
@@ -184,6 +204,7 @@ impl Default for Config {
             master_key_file: data_dir.join("master.key"),
             data_dir,
             tls: None,
+            client_certificates: ClientCertificates::default(),
             apply: None,
             trusted_proxies: Vec::new(),
             outbound_allowed: Vec::new(),

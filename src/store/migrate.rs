@@ -34,6 +34,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "oauth_details",
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
+    (
+        7,
+        "client_authentication",
+        include_str!("../../migrations/0007_client_authentication.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

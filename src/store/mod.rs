@@ -35,6 +35,7 @@ pub mod sessions;
 pub mod setup_links;
 pub mod sign_in_attempts;
 pub mod signing_keys;
+pub mod used_jtis;
 pub mod users;
 
 pub use db::{Conn, Db, DbOptions, Tx};

@@ -323,6 +323,8 @@ mod tests {
             client_id: checked.client_id.unwrap(),
             settings: checked.settings,
             secret_mac: None,
+            sealed_secret: None,
+            former_secret: None,
             state: ClientState::Active,
             created_at: Timestamp::from_ms(0),
             updated_at: Timestamp::from_ms(0),
