@@ -47,6 +47,10 @@ fn bound(routes: Router<Arc<App>>) -> Router<Arc<App>> {
 /// The middleware that every request passes; the last layer is the outermost.
 fn guard(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            oauth::dpop::note_target,
+        ))
         .layer(middleware::from_fn(timeout::bound))
         .layer(middleware::from_fn(query::refuse_keys))
         .layer(middleware::from_fn(path::refuse_ambiguous))

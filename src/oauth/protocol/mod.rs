@@ -9,6 +9,7 @@ pub mod client;
 
 pub mod confirmation;
 pub mod credentials;
+pub mod dpop;
 pub mod error;
 pub mod grant;
 pub mod params;

@@ -1,12 +1,14 @@
 //! Clients: what the server knows of an application, in the words of RFC 7591.
 
 mod about;
+mod sender;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
+pub use self::sender::Sender;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -163,6 +165,9 @@ pub struct ClientMetadata {
     /// What it says about itself to people.
     #[serde(flatten)]
     pub about: About,
+    /// Whether its tokens must be bound to a key.
+    #[serde(flatten)]
+    pub sender: Sender,
 }
 
 /// A registered application.
@@ -202,6 +207,11 @@ impl Client {
     /// Whether its token requests may be based on `grant_type`.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.settings.grant_types.contains(&grant_type)
+    }
+
+    /// Whether all its tokens are bound to keys of its own: then its refresh tokens need not rotate.
+    pub const fn is_sender_constrained(&self) -> bool {
+        self.settings.metadata.sender.dpop_bound_access_tokens
     }
 
     /// Where the client's code runs.

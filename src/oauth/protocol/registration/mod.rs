@@ -7,7 +7,7 @@ mod fault;
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
-use super::client::{About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType};
+use super::client::{About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType, Sender};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -52,6 +52,8 @@ pub struct NewClient {
     pub tos_uri: Option<String>,
     /// Whom an administrator asks.
     pub contacts: Vec<String>,
+    /// Whether a token request without a DPoP proof is refused.
+    pub dpop_bound_access_tokens: bool,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -106,6 +108,7 @@ impl NewClient {
             require_pkce: self.require_pkce.unwrap_or(true),
             metadata: ClientMetadata {
                 about: About::check(self, &mut faults),
+                sender: Sender::check(self, &mut faults),
             },
         };
         self.check_secret(method, &mut faults);
