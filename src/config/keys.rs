@@ -294,6 +294,11 @@ pub static KEYS: &[Key] = &[
         "Size of new RSA keys; larger ones sign slower.",
     ),
     key(
+        "dpop.require_nonce",
+        Kind::Switch(|d| &mut d.config.dpop.require_nonce),
+        "Whether a DPoP proof must have a nonce of this server's, so that none can be made ahead of time. It costs clients a second request now and then; without it every proof still works once, for a minute.",
+    ),
+    key(
         "sessions.idle_seconds",
         Kind::Seconds(|d| &mut d.config.sessions.idle_seconds, MINUTE, 400 * DAY),
         "Ends a browser session that was not used for so long.",

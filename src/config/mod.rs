@@ -52,6 +52,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// Signing key rotation.
     pub keys: KeyRotation,
+    /// Proofs of possession.
+    pub dpop: Dpop,
     /// Browser sessions.
     pub sessions: Sessions,
     /// Sign-in throttling.
@@ -154,6 +156,13 @@ pub struct KeyRotation {
     pub rsa_bits: u32,
 }
 
+/// What is asked of DPoP proofs (RFC 9449).
+#[derive(Clone, Copy, Debug)]
+pub struct Dpop {
+    /// Whether a proof must have a nonce of this server's.
+    pub require_nonce: bool,
+}
+
 /// Lifetimes of browser sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct Sessions {
@@ -229,6 +238,9 @@ impl Default for Config {
                 rotate_after_seconds: Seconds::new(90 * 86_400),
                 publish_ahead_seconds: Seconds::new(86_400),
                 rsa_bits: 2048,
+            },
+            dpop: Dpop {
+                require_nonce: false,
             },
             sessions: Sessions {
                 idle_seconds: Seconds::new(3_600),

@@ -18,6 +18,7 @@ use super::paths;
 use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
 use super::protocol::claims::UserClaims;
 use super::protocol::client::{AuthMethod, GrantType};
+use super::protocol::dpop::ProofAlgorithm;
 use super::protocol::pkce;
 use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
 use crate::app::App;
@@ -60,6 +61,7 @@ pub struct Metadata {
     introspection_endpoint_auth_methods_supported: Vec<AuthMethod>,
     code_challenge_methods_supported: [&'static str; 1],
     claims_supported: Vec<&'static str>,
+    dpop_signing_alg_values_supported: &'static [ProofAlgorithm],
     authorization_response_iss_parameter_supported: bool,
     // The default of OpenID Connect Discovery would be true.
     request_uri_parameter_supported: bool,
@@ -94,6 +96,7 @@ impl Metadata {
                 .collect(),
             code_challenge_methods_supported: [pkce::METHOD],
             claims_supported: UserClaims::NAMES.into_iter().chain(TOKEN_CLAIMS).collect(),
+            dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
             authorization_response_iss_parameter_supported: true,
             request_uri_parameter_supported: false,
         }

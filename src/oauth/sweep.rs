@@ -1,10 +1,10 @@
-//! Removes rows that have served: expired flows, codes, revocations, used assertions, replaced secrets, and grants whose last token is gone. In bounded batches, so that
+//! Removes rows that have served: expired flows, codes, revocations, used assertions and proofs, replaced secrets, and grants whose last token is gone. In bounded batches, so that
 //! a sweep never holds up a sign-in; called by a background worker.
 
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
-    Db, StoreError, authorization_codes, authorization_flows, clients, grants,
+    Db, StoreError, authorization_codes, authorization_flows, clients, dpop_proofs, grants,
     revoked_access_tokens, used_jtis,
 };
 
@@ -25,6 +25,7 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     rows += revoked_access_tokens::delete_expired(&mut tx, now, BATCH).await?;
     rows += used_jtis::delete_expired(&mut tx, now, BATCH).await?;
     rows += clients::forget_former_secrets(&mut tx, now, BATCH).await?;
+    rows += dpop_proofs::delete_expired(&mut tx, now, BATCH).await?;
     tx.commit().await?;
     let mut tx = db.write().await?;
     let expired_before = now.minus(CODES_KEPT_SECONDS);

@@ -20,6 +20,7 @@ pub mod authorization_codes;
 pub mod authorization_flows;
 pub mod clients;
 pub mod consents;
+pub mod dpop_proofs;
 pub mod events;
 pub mod grants;
 pub mod meta;

@@ -11,6 +11,7 @@ pub mod client_assertion;
 
 pub mod confirmation;
 pub mod credentials;
+pub mod dpop;
 pub mod error;
 pub mod grant;
 pub mod key_set;

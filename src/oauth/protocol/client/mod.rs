@@ -2,6 +2,7 @@
 
 mod about;
 mod keys;
+mod sender;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
 pub use self::keys::{AssertionAlg, ClientKeys};
+pub use self::sender::Sender;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -201,6 +203,9 @@ pub struct ClientMetadata {
     /// What it proves with who it is.
     #[serde(flatten)]
     pub keys: ClientKeys,
+    /// Whether its tokens must be bound to a key.
+    #[serde(flatten)]
+    pub sender: Sender,
 }
 
 /// A registered application.
@@ -262,6 +267,11 @@ impl Client {
     /// Whether its token requests may be based on `grant_type`.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.settings.grant_types.contains(&grant_type)
+    }
+
+    /// Whether all its tokens are bound to keys of its own: then its refresh tokens need not rotate.
+    pub const fn is_sender_constrained(&self) -> bool {
+        self.settings.metadata.sender.dpop_bound_access_tokens
     }
 
     /// Where the client's code runs.

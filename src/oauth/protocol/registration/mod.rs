@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
+    About, AuthMethod, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType, Sender,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -72,6 +72,8 @@ pub struct NewClient {
     pub tls_client_auth_san_email: Option<String>,
     /// Whether its access tokens are bound to the certificate it shows.
     pub tls_client_certificate_bound_access_tokens: bool,
+    /// Whether a token request without a DPoP proof is refused.
+    pub dpop_bound_access_tokens: bool,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -127,6 +129,7 @@ impl NewClient {
             metadata: ClientMetadata {
                 about: About::check(self, &mut faults),
                 keys: ClientKeys::check(self, &mut faults),
+                sender: Sender::check(self, &mut faults),
             },
         };
         self.check_secret(method, &mut faults);
