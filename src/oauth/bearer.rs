@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::api_key;
 use super::dpop;
 use super::error::OAuthError;
+use super::mtls;
 use super::protocol::api_key::ApiKey;
 use super::protocol::claims::{AccessClaims, TokenType};
 use super::protocol::client::ClientId;
@@ -137,6 +138,9 @@ pub async fn admit(
     now: Timestamp,
 ) -> Result<Verified, BearerError> {
     let verified = verify_ours(app, presented.token, now).await?;
+    if !mtls::holds(verified.claims.cnf.as_ref()) {
+        return Err(BearerError::Invalid);
+    }
     dpop::check_possession(app, headers, &presented, &verified.claims, now).await?;
     Ok(verified)
 }

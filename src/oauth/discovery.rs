@@ -17,11 +17,12 @@ use super::keys::ALGORITHM;
 use super::paths;
 use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
 use super::protocol::claims::UserClaims;
-use super::protocol::client::{AuthMethod, GrantType};
+use super::protocol::client::{AssertionAlg, AuthMethod, GrantType};
 use super::protocol::dpop::ProofAlgorithm;
 use super::protocol::pkce;
 use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
 use crate::app::App;
+use crate::config::{ClientCertificates, Config};
 use crate::http::Problem;
 
 /// Documents change with the configuration only, keys are published a day ahead.
@@ -56,9 +57,14 @@ pub struct Metadata {
     prompt_values_supported: &'static [Prompt],
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
-    token_endpoint_auth_methods_supported: &'static [AuthMethod],
-    revocation_endpoint_auth_methods_supported: &'static [AuthMethod],
+    token_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    token_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
+    revocation_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    revocation_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     introspection_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    introspection_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_client_certificate_bound_access_tokens: bool,
     code_challenge_methods_supported: [&'static str; 1],
     claims_supported: Vec<&'static str>,
     dpop_signing_alg_values_supported: &'static [ProofAlgorithm],
@@ -68,11 +74,13 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata of an issuer.
-    pub fn of(issuer: &str) -> Self {
+    /// The metadata of a server with this configuration.
+    pub fn of(config: &Config) -> Self {
+        let issuer = &config.issuer;
+        let methods = methods(&config.client_certificates);
         let at = |path: &str| format!("{issuer}{path}");
         Self {
-            issuer: issuer.to_owned(),
+            issuer: issuer.clone(),
             authorization_endpoint: at(paths::AUTHORIZE),
             token_endpoint: at(paths::TOKEN),
             userinfo_endpoint: at(paths::USERINFO),
@@ -87,13 +95,17 @@ impl Metadata {
             prompt_values_supported: Prompt::ALL,
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: [ALGORITHM],
-            token_endpoint_auth_methods_supported: AuthMethod::ALL,
-            revocation_endpoint_auth_methods_supported: AuthMethod::ALL,
-            introspection_endpoint_auth_methods_supported: AuthMethod::ALL
+            introspection_endpoint_auth_methods_supported: methods
                 .iter()
                 .copied()
                 .filter(|method| *method != AuthMethod::None)
                 .collect(),
+            revocation_endpoint_auth_methods_supported: methods.clone(),
+            token_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            revocation_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            introspection_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            tls_client_certificate_bound_access_tokens: config.client_certificates.possible(),
             code_challenge_methods_supported: [pkce::METHOD],
             claims_supported: UserClaims::NAMES.into_iter().chain(TOKEN_CLAIMS).collect(),
             dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
@@ -103,11 +115,27 @@ impl Metadata {
     }
 }
 
+/// The methods that work here: certificates need somewhere to come from, and names in them an authority.
+fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
+    let works = |method: &AuthMethod| match method {
+        AuthMethod::TlsClientAuth => {
+            certificates.possible() && certificates.authorities.is_some()
+        }
+        AuthMethod::SelfSignedTlsClientAuth => certificates.possible(),
+        AuthMethod::ClientSecretBasic
+        | AuthMethod::ClientSecretPost
+        | AuthMethod::ClientSecretJwt
+        | AuthMethod::PrivateKeyJwt
+        | AuthMethod::None => true,
+    };
+    AuthMethod::ALL.iter().copied().filter(works).collect()
+}
+
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
     (
         [(CACHE_CONTROL, CACHE)],
-        Json(Metadata::of(&app.config.issuer)),
+        Json(Metadata::of(&app.config)),
     )
         .into_response()
 }

@@ -63,7 +63,7 @@ pub async fn post(
         return Err(OAuthError::Client {
             fault: Fault::new(
                 ErrorCode::InvalidClient,
-                "introspection is for clients with a secret",
+                "introspection is for clients that authenticate",
             ),
             tried_basic: false,
         });

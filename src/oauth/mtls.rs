@@ -65,11 +65,14 @@ fn shown() -> Result<(ClientCertificate, Certificate), Refusal> {
     Ok((shown, certificate))
 }
 
-/// The certificate that this client's new tokens are bound to (section 3), if it registered that they are.
-pub(super) fn confirmation(client: &Client) -> Result<Option<Confirmation>, OAuthError> {
+/// What this client's new tokens are bound to: what it proved otherwise, and its certificate (section 3), if it registered that they are.
+pub(super) fn confirmation(
+    client: &Client,
+    proved: Option<Confirmation>,
+) -> Result<Option<Confirmation>, OAuthError> {
     let keys = &client.settings.metadata.keys;
     if !keys.tls_client_certificate_bound_access_tokens {
-        return Ok(None);
+        return Ok(proved);
     }
     let shown = ClientCertificate::current().ok_or_else(|| {
         Fault::invalid_request(
@@ -77,7 +80,7 @@ pub(super) fn confirmation(client: &Client) -> Result<Option<Confirmation>, OAut
         )
     })?;
     Ok(Some(Confirmation {
-        jkt: None,
+        jkt: proved.and_then(|proved| proved.jkt),
         x5t_s256: Some(thumbprint(shown.leaf())),
     }))
 }

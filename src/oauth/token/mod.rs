@@ -16,6 +16,7 @@ use super::dpop;
 use super::error::OAuthError;
 use super::form::Form;
 use super::issue::TokenResponse;
+use super::mtls;
 use super::protocol::client::{Client, GrantType};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault, quoted};
@@ -34,10 +35,11 @@ pub async fn post(
     let client = client_auth::authenticate(&app, &headers, &params).await?;
     let now = app.clock.now();
     let answer = async {
+        let proved = dpop::confirmation(&app, &headers, &client, now).await?;
         let request = TokenRequest {
             client: &client,
             params: &params,
-            confirmation: dpop::confirmation(&app, &headers, &client, now).await?,
+            confirmation: mtls::confirmation(&client, proved)?,
             now,
         };
         exchange(&app, &request).await

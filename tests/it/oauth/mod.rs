@@ -2,6 +2,7 @@
 
 mod access;
 mod authorize;
+pub mod client_auth;
 mod clients;
 mod cors;
 mod discovery;

@@ -271,7 +271,9 @@ impl Client {
 
     /// Whether all its tokens are bound to keys of its own: then its refresh tokens need not rotate.
     pub const fn is_sender_constrained(&self) -> bool {
-        self.settings.metadata.sender.dpop_bound_access_tokens
+        let metadata = &self.settings.metadata;
+        metadata.sender.dpop_bound_access_tokens
+            || metadata.keys.tls_client_certificate_bound_access_tokens
     }
 
     /// Where the client's code runs.
