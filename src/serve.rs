@@ -18,9 +18,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
-use crate::http::{
-    Problem, client_certificate, headers, observe, path, problem, query, timeout,
-};
+use crate::http::{Problem, client_certificate, headers, observe, path, problem, query, timeout};
 use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
 

@@ -118,7 +118,10 @@ fn client_certificates(draft: &mut Draft, faults: &mut Vec<Fault>) {
         }
     }
     let certificates = &draft.config.client_certificates;
-    if certificates.authorities.is_some() && !certificates.asked && draft.client_certificate_header.is_none() {
+    if certificates.authorities.is_some()
+        && !certificates.asked
+        && draft.client_certificate_header.is_none()
+    {
         faults.push((
             "tls.client_ca",
             "has nothing to judge; give tls.client_certificates or tls.client_certificate_header beside it"

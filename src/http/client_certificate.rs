@@ -111,7 +111,12 @@ fn rest_of_chain(headers: &HeaderMap) -> Option<Vec<Vec<u8>>> {
     headers
         .get_all(CLIENT_CERT_CHAIN)
         .iter()
-        .map(|value| value.to_str().ok().filter(|text| text.len() <= HEADER_BYTES))
+        .map(|value| {
+            value
+                .to_str()
+                .ok()
+                .filter(|text| text.len() <= HEADER_BYTES)
+        })
         .collect::<Option<Vec<&str>>>()?
         .iter()
         .flat_map(|text| text.split(','))
@@ -123,7 +128,10 @@ fn rest_of_chain(headers: &HeaderMap) -> Option<Vec<Vec<u8>>> {
 /// An item of RFC 8941 section 3.3.5.
 fn byte_sequence(text: &str) -> Option<Vec<u8>> {
     let inner = text.strip_prefix(':')?.strip_suffix(':')?;
-    STANDARD.decode(inner).ok().filter(|bytes| !bytes.is_empty())
+    STANDARD
+        .decode(inner)
+        .ok()
+        .filter(|bytes| !bytes.is_empty())
 }
 
 #[cfg(test)]

@@ -32,7 +32,11 @@ pub(super) async fn verify(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let method = client.settings.token_endpoint_auth_method;
-    let registered = client.settings.metadata.keys.token_endpoint_auth_signing_alg;
+    let registered = client
+        .settings
+        .metadata
+        .keys
+        .token_endpoint_auth_signing_alg;
     let (algorithm, kid) = client_assertion::header(assertion, method, registered)?;
     let keys = keys(app, client, (kid.as_deref(), algorithm), now).await?;
     let claims = keys
@@ -83,7 +87,9 @@ fn claims(
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_aud = false;
-    let found: serde_json::Value = jsonwebtoken::decode(assertion, key, &validation).ok()?.claims;
+    let found: serde_json::Value = jsonwebtoken::decode(assertion, key, &validation)
+        .ok()?
+        .claims;
     Some(serde_json::from_value(found).map_err(|_| AssertionFault::Malformed))
 }
 

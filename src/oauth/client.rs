@@ -74,9 +74,7 @@ pub async fn register(
     let kept = secret
         .map(|secret| client_secret::keep(sealer, &client_id, method, secret))
         .transpose()?;
-    let (secret_mac, sealed_secret) = kept
-        .map(|kept| (kept.mac, kept.sealed))
-        .unzip();
+    let (secret_mac, sealed_secret) = kept.map(|kept| (kept.mac, kept.sealed)).unzip();
     let client = Client {
         secret_mac,
         sealed_secret: sealed_secret.flatten(),
@@ -144,10 +142,20 @@ async fn update_secret(
             mac: mac.clone(),
             sealed: None,
         }),
-        (Some(secret), _) => Some(client_secret::keep(sealer, &client.client_id, method, secret)?),
+        (Some(secret), _) => Some(client_secret::keep(
+            sealer,
+            &client.client_id,
+            method,
+            secret,
+        )?),
         (None, _) => {
             let secret = generated.insert(TokenKind::ClientSecret.generate());
-            Some(client_secret::keep(sealer, &client.client_id, method, secret)?)
+            Some(client_secret::keep(
+                sealer,
+                &client.client_id,
+                method,
+                secret,
+            )?)
         }
     };
     clients::set_secret(tx, &client.client_id, wanted.as_ref(), now).await?;

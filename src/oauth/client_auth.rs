@@ -88,7 +88,9 @@ async fn prove(app: &App, client: &Client, proof: &Proof, now: Timestamp) -> Res
         Proof::Assertion(assertion) => assertion::verify(app, client, assertion, now).await,
         Proof::Bare => match client.settings.token_endpoint_auth_method {
             AuthMethod::TlsClientAuth => mtls::authenticate_by_name(app, client, now),
-            AuthMethod::SelfSignedTlsClientAuth => mtls::authenticate_by_key(app, client, now).await,
+            AuthMethod::SelfSignedTlsClientAuth => {
+                mtls::authenticate_by_key(app, client, now).await
+            }
             AuthMethod::None => Ok(()),
             AuthMethod::ClientSecretBasic
             | AuthMethod::ClientSecretPost

@@ -49,9 +49,7 @@ impl ClientCa {
 
     /// Whether an authority vouches, at `now`, for the first certificate of a chain, for use by a client.
     pub fn vouches_for(&self, chain: &[Vec<u8>], now: Timestamp) -> bool {
-        let mut chain = chain
-            .iter()
-            .map(|der| CertificateDer::from(der.as_slice()));
+        let mut chain = chain.iter().map(|der| CertificateDer::from(der.as_slice()));
         let Some(leaf) = chain.next() else {
             return false;
         };

@@ -118,9 +118,7 @@ impl Metadata {
 /// The methods that work here: certificates need somewhere to come from, and names in them an authority.
 fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
     let works = |method: &AuthMethod| match method {
-        AuthMethod::TlsClientAuth => {
-            certificates.possible() && certificates.authorities.is_some()
-        }
+        AuthMethod::TlsClientAuth => certificates.possible() && certificates.authorities.is_some(),
         AuthMethod::SelfSignedTlsClientAuth => certificates.possible(),
         AuthMethod::ClientSecretBasic
         | AuthMethod::ClientSecretPost
@@ -133,11 +131,7 @@ fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
 
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    (
-        [(CACHE_CONTROL, CACHE)],
-        Json(Metadata::of(&app.config)),
-    )
-        .into_response()
+    ([(CACHE_CONTROL, CACHE)], Json(Metadata::of(&app.config))).into_response()
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

@@ -15,8 +15,7 @@ use crate::base::time::Timestamp;
 use crate::http::ClientCertificate;
 
 const NO_CERTIFICATE: &str = "this client authenticates with its TLS certificate, and the connection has none; connect with it";
-const OTHER_CERTIFICATE: &str =
-    "the TLS certificate is not the one that is registered for this client, or nobody vouches for it";
+const OTHER_CERTIFICATE: &str = "the TLS certificate is not the one that is registered for this client, or nobody vouches for it";
 
 /// `tls_client_auth`: an authority of ours vouches for the certificate, and it has the registered name (section 2.1).
 pub(super) fn authenticate_by_name(
@@ -60,8 +59,8 @@ pub(super) async fn authenticate_by_key(
 fn shown() -> Result<(ClientCertificate, Certificate), Refusal> {
     let wrong = |description: &str| Refusal::Wrong(description.to_owned());
     let shown = ClientCertificate::current().ok_or_else(|| wrong(NO_CERTIFICATE))?;
-    let certificate =
-        Certificate::parse(shown.leaf()).ok_or_else(|| wrong("the TLS certificate is not readable"))?;
+    let certificate = Certificate::parse(shown.leaf())
+        .ok_or_else(|| wrong("the TLS certificate is not readable"))?;
     Ok((shown, certificate))
 }
 

@@ -103,7 +103,11 @@ impl RemoteKeys {
                     known.fetched_at = Some(now);
                 }
                 Err(reason) => {
-                    tracing::warn!(uri = uri.as_str(), reason, "a client's keys could not be fetched");
+                    tracing::warn!(
+                        uri = uri.as_str(),
+                        reason,
+                        "a client's keys could not be fetched"
+                    );
                 }
             }
         }

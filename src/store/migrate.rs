@@ -39,11 +39,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "client_authentication",
         include_str!("../../migrations/0007_client_authentication.sql"),
     ),
-    (
-        8,
-        "dpop",
-        include_str!("../../migrations/0008_dpop.sql"),
-    ),
+    (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
 ];
 
 /// Why the schema could not be brought to this version.

@@ -42,8 +42,10 @@ pub async fn insert(
 /// Deletes at most `limit` identifiers of assertions that have expired; how many.
 pub async fn delete_expired(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
     tx.exec(
-        q("DELETE FROM used_jtis WHERE (purpose, issued_by, jti_hash) IN \
-           (SELECT purpose, issued_by, jti_hash FROM used_jtis WHERE expires_at <= $1 LIMIT $2)")
+        q(
+            "DELETE FROM used_jtis WHERE (purpose, issued_by, jti_hash) IN \
+           (SELECT purpose, issued_by, jti_hash FROM used_jtis WHERE expires_at <= $1 LIMIT $2)",
+        )
         .bind(now)
         .bind(limit),
     )

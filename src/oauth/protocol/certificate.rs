@@ -55,8 +55,9 @@ impl Certificate {
     /// Whether the certificate has this name.
     pub fn has_name(&self, expected: ExpectedName<'_>) -> bool {
         match expected {
-            ExpectedName::SubjectDn(text) => RdnSequence::from_str(text)
-                .is_ok_and(|wanted| same_names(self.subject(), &wanted)),
+            ExpectedName::SubjectDn(text) => {
+                RdnSequence::from_str(text).is_ok_and(|wanted| same_names(self.subject(), &wanted))
+            }
             ExpectedName::Dns(_)
             | ExpectedName::Uri(_)
             | ExpectedName::Ip(_)
@@ -167,12 +168,7 @@ fn same_parts(one: &RelativeDistinguishedName, other: &RelativeDistinguishedName
 }
 
 fn same_attributes(one: &AttributeTypeAndValue, other: &AttributeTypeAndValue) -> bool {
-    let is_text = |tag: Tag| {
-        matches!(
-            tag,
-            Tag::Utf8String | Tag::PrintableString | Tag::Ia5String
-        )
-    };
+    let is_text = |tag: Tag| matches!(tag, Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
     let (a, b) = (one.value.tag(), other.value.tag());
     one.oid == other.oid
         && (a == b || (is_text(a) && is_text(b)))
@@ -200,8 +196,8 @@ fn is_alternative(name: &GeneralName, expected: ExpectedName<'_>) -> bool {
 mod tests {
     use rcgen::string::Ia5String;
     use rcgen::{
-        CertificateParams, DnType, DnValue, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
-        PublicKeyData as _, SanType, SignatureAlgorithm,
+        CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PKCS_ECDSA_P256_SHA256,
+        PKCS_ED25519, PublicKeyData as _, SanType, SignatureAlgorithm,
     };
     use serde_json::json;
 
@@ -210,6 +206,7 @@ mod tests {
     fn certificate(algorithm: &'static SignatureAlgorithm) -> (Certificate, KeyPair) {
         let key = KeyPair::generate_for(algorithm).unwrap();
         let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
         let name = &mut params.distinguished_name;
         name.push(DnType::CountryName, "DE");
         let organization = "Acme, Inc".try_into().unwrap();
@@ -234,10 +231,22 @@ mod tests {
     fn names_match_whole_and_by_their_kind() {
         let (certificate, _) = certificate(&PKCS_ECDSA_P256_SHA256);
         for (expected, matches) in [
-            (ExpectedName::SubjectDn(r"CN=Wörker,O=Acme\, Inc,C=DE"), true),
-            (ExpectedName::SubjectDn(r"cn=Wörker,o=Acme\2c Inc,c=DE"), true),
-            (ExpectedName::SubjectDn(r"C=DE,O=Acme\, Inc,CN=Wörker"), false),
-            (ExpectedName::SubjectDn(r"CN=wörker,O=Acme\, Inc,C=DE"), false),
+            (
+                ExpectedName::SubjectDn(r"CN=Wörker,O=Acme\, Inc,C=DE"),
+                true,
+            ),
+            (
+                ExpectedName::SubjectDn(r"cn=Wörker,o=Acme\2c Inc,c=DE"),
+                true,
+            ),
+            (
+                ExpectedName::SubjectDn(r"C=DE,O=Acme\, Inc,CN=Wörker"),
+                false,
+            ),
+            (
+                ExpectedName::SubjectDn(r"CN=wörker,O=Acme\, Inc,C=DE"),
+                false,
+            ),
             (ExpectedName::SubjectDn("CN=Wörker"), false),
             (ExpectedName::SubjectDn(""), false),
             (ExpectedName::Dns("APP.example"), true),
@@ -274,7 +283,8 @@ mod tests {
         let (certificate, key) = certificate(&PKCS_ECDSA_P256_SHA256);
         let point = key.der_bytes();
         let jwk = |x: &[u8], y: &[u8], x5c: Option<&[u8]>| -> Jwk {
-            let mut key = json!({ "kty": "EC", "crv": "P-256", "x": base64url(x), "y": base64url(y) });
+            let mut key =
+                json!({ "kty": "EC", "crv": "P-256", "x": base64url(x), "y": base64url(y) });
             if let Some(der) = x5c {
                 use base64::Engine as _;
                 key["x5c"] = json!([base64::engine::general_purpose::STANDARD.encode(der)]);

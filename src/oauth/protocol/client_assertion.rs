@@ -53,10 +53,14 @@ pub enum AssertionFault {
     #[error("the client assertion must be signed with {0}")]
     Algorithm(String),
     /// Its header asks for something that is not understood.
-    #[error("the client assertion's header has a `typ` or `crit` that is not understood; leave them out")]
+    #[error(
+        "the client assertion's header has a `typ` or `crit` that is not understood; leave them out"
+    )]
     Header,
     /// No key of the client made the signature.
-    #[error("no registered key of this client verifies the client assertion; check `kid` and the registered keys")]
+    #[error(
+        "no registered key of this client verifies the client assertion; check `kid` and the registered keys"
+    )]
     Signature,
     /// `iss` or `sub` is another.
     #[error("the client assertion's `iss` and `sub` must both be the client id")]
@@ -68,10 +72,14 @@ pub enum AssertionFault {
     #[error("the client assertion lacks `exp`")]
     Endless,
     /// It is over.
-    #[error("the client assertion has expired; make a new one for every request, and check the clock")]
+    #[error(
+        "the client assertion has expired; make a new one for every request, and check the clock"
+    )]
     Expired,
     /// It lasts too long.
-    #[error("the client assertion's `exp` is more than {LIFETIME_SECONDS} ahead; let it expire sooner")]
+    #[error(
+        "the client assertion's `exp` is more than {LIFETIME_SECONDS} ahead; let it expire sooner"
+    )]
     TooLong,
     /// It is from the future.
     #[error("the client assertion's `iat` or `nbf` lies in the future; check the clock")]
@@ -80,7 +88,9 @@ pub enum AssertionFault {
     #[error("the client assertion needs a `jti` of 1 to {JTI_BYTES} bytes")]
     Unnamed,
     /// It was used.
-    #[error("the client assertion was used before; make a new one with another `jti` for every request")]
+    #[error(
+        "the client assertion was used before; make a new one with another `jti` for every request"
+    )]
     Used,
 }
 
@@ -245,7 +255,11 @@ mod tests {
         ] {
             check_with("aud", wrong, Err(AssertionFault::Audience));
         }
-        check_with("aud", json!({ "x": ISSUER }), Err(AssertionFault::Malformed));
+        check_with(
+            "aud",
+            json!({ "x": ISSUER }),
+            Err(AssertionFault::Malformed),
+        );
     }
 
     #[test]
@@ -337,7 +351,10 @@ mod tests {
             (json!({ "typ": "at+jwt" }), false),
             (json!({ "typ": "dpop+jwt" }), false),
             (json!({ "crit": ["exp"] }), false),
-            (json!({ "jku": "https://evil.example", "x5u": "https://evil.example" }), true),
+            (
+                json!({ "jku": "https://evil.example", "x5u": "https://evil.example" }),
+                true,
+            ),
         ] {
             let mut all = json!({ "alg": "ES256", "kid": "k" });
             all.as_object_mut()

@@ -45,9 +45,7 @@ impl Proof {
             ),
             Self::Bare => matches!(
                 method,
-                AuthMethod::TlsClientAuth
-                    | AuthMethod::SelfSignedTlsClientAuth
-                    | AuthMethod::None
+                AuthMethod::TlsClientAuth | AuthMethod::SelfSignedTlsClientAuth | AuthMethod::None
             ),
         }
     }
@@ -57,8 +55,8 @@ impl Presented {
     /// Reads the credentials from the `Authorization` header's value and the body.
     pub fn read(authorization: Option<&str>, params: &Params) -> Result<Self, Fault> {
         let in_body = params.get("client_secret");
-        let asserted =
-            params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
+        let asserted = params.get("client_assertion").is_some()
+            || params.get("client_assertion_type").is_some();
         match (authorization, in_body, asserted) {
             (Some(_), Some(_), _) | (Some(_), _, true) | (_, Some(_), true) => {
                 Err(Fault::invalid_request(
@@ -243,11 +241,7 @@ mod tests {
         ] {
             check(None, &body, "invalid_client");
         }
-        check(
-            None,
-            &format!("{both}&client_secret=x"),
-            "invalid_request",
-        );
+        check(None, &format!("{both}&client_secret=x"), "invalid_request");
         check(Some(&basic("web:x")), &both, "invalid_request");
     }
 }

@@ -31,7 +31,9 @@ pub struct KeySet {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeySet {
     /// It has not the shape.
-    #[error("must be a JWK set: an object whose member `keys` is a list of 1 to {KEYS} keys, at most {SET_BYTES} bytes")]
+    #[error(
+        "must be a JWK set: an object whose member `keys` is a list of 1 to {KEYS} keys, at most {SET_BYTES} bytes"
+    )]
     Malformed,
     /// One of the keys cannot be used.
     #[error("key {0} {1}")]
@@ -42,10 +44,14 @@ pub enum InvalidKeySet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
     /// It has a private part.
-    #[error("holds a private or shared key; register its public part only, and replace the key: it was shown")]
+    #[error(
+        "holds a private or shared key; register its public part only, and replace the key: it was shown"
+    )]
     Private,
     /// Its type or curve is unknown.
-    #[error("must have `kty` RSA, `EC` with `crv` P-256, P-384 or P-521, or `OKP` with `crv` Ed25519 or X25519")]
+    #[error(
+        "must have `kty` RSA, `EC` with `crv` P-256, P-384 or P-521, or `OKP` with `crv` Ed25519 or X25519"
+    )]
     Unknown,
     /// A number of it is missing or has the wrong length.
     #[error("lacks a member of its type, or one is no base64url of the right length")]
@@ -176,7 +182,11 @@ fn check(key: &Map<String, Value>) -> Result<(), KeyFault> {
             None => true,
             Some(length) => number("y")?.len() == length,
         };
-    if fits { Ok(()) } else { Err(KeyFault::Malformed) }
+    if fits {
+        Ok(())
+    } else {
+        Err(KeyFault::Malformed)
+    }
 }
 
 /// The bits of a big-endian number.
@@ -232,7 +242,10 @@ mod tests {
         check_key(with(rsa(256), "p", json!("AA")), Some(KeyFault::Private));
         check_key(json!({ "kty": "oct", "k": "AA" }), Some(KeyFault::Private));
         check_key(json!({ "kty": "oct" }), Some(KeyFault::Unknown));
-        check_key(with(ec("a"), "crv", json!("secp256k1")), Some(KeyFault::Unknown));
+        check_key(
+            with(ec("a"), "crv", json!("secp256k1")),
+            Some(KeyFault::Unknown),
+        );
         check_key(with(ec("a"), "x", json!("AA")), Some(KeyFault::Malformed));
         check_key(with(ec("a"), "y", json!(1)), Some(KeyFault::Malformed));
     }
@@ -269,7 +282,11 @@ mod tests {
         assert_eq!(count(ec("a"), None, Algorithm::ES256), 1);
         assert_eq!(count(ec("a"), Some("a"), Algorithm::ES256), 1);
         assert_eq!(count(ec("a"), Some("b"), Algorithm::ES256), 0);
-        assert_eq!(count(rsa(256), Some("b"), Algorithm::RS256), 1, "it has no id");
+        assert_eq!(
+            count(rsa(256), Some("b"), Algorithm::RS256),
+            1,
+            "it has no id"
+        );
         assert_eq!(count(rsa(256), None, Algorithm::PS256), 1);
         // Neither another family nor a public key taken for a shared one.
         assert_eq!(count(rsa(256), None, Algorithm::HS256), 0);

@@ -128,7 +128,10 @@ impl ClientKeys {
                 new.tls_client_auth_san_uri.as_deref(),
             ),
             tls_client_auth_san_ip: given(new.tls_client_auth_san_ip.as_deref()).and_then(|text| {
-                faults.keep("tls_client_auth_san_ip", text.parse().map_err(|_| NO_ADDRESS))
+                faults.keep(
+                    "tls_client_auth_san_ip",
+                    text.parse().map_err(|_| NO_ADDRESS),
+                )
             }),
             tls_client_auth_san_email: name(
                 faults,
@@ -157,7 +160,10 @@ impl ClientKeys {
             AuthMethod::PrivateKeyJwt | AuthMethod::SelfSignedTlsClientAuth if !has_keys => faults
                 .add(
                     "jwks",
-                    format!("{} needs the client's keys; give jwks or jwks_uri", method.as_str()),
+                    format!(
+                        "{} needs the client's keys; give jwks or jwks_uri",
+                        method.as_str()
+                    ),
                 ),
             AuthMethod::ClientSecretJwt
                 if new
@@ -207,13 +213,19 @@ fn signing_alg(new: &NewClient, faults: &mut Faults) -> Option<AssertionAlg> {
     let text = given(new.token_endpoint_auth_signing_alg.as_deref())?;
     let Some(alg) = AssertionAlg::parse(text) else {
         let known: Vec<&str> = AssertionAlg::ALL.iter().map(|alg| alg.as_str()).collect();
-        faults.add(field, format!("`{text}` is not supported; use {}", known.join(", ")));
+        faults.add(
+            field,
+            format!("`{text}` is not supported; use {}", known.join(", ")),
+        );
         return None;
     };
     if method_of(new).is_some_and(|method| method != alg.method()) {
         faults.add(
             field,
-            format!("{text} goes with token_endpoint_auth_method {} only", alg.method().as_str()),
+            format!(
+                "{text} goes with token_endpoint_auth_method {} only",
+                alg.method().as_str()
+            ),
         );
     }
     Some(alg)
@@ -234,7 +246,10 @@ fn subject_dn(new: &NewClient, faults: &mut Faults) -> Option<String> {
 fn name(faults: &mut Faults, field: &'static str, text: Option<&str>) -> Option<String> {
     let text = given(text)?;
     if text.len() > NAME_BYTES || text.chars().any(char::is_control) {
-        faults.add(field, format!("must be at most {NAME_BYTES} bytes on one line"));
+        faults.add(
+            field,
+            format!("must be at most {NAME_BYTES} bytes on one line"),
+        );
     }
     Some(text.to_owned())
 }

@@ -128,11 +128,26 @@ async fn a_signature_that_is_not_the_clients_is_refused_and_burns_nothing() {
         ("the modulus as a secret", as_secret(&n).jwt(&good)),
         ("an empty secret", as_secret("").jwt(&good)),
         ("another client's secret", shared.jwt(&good)),
-        ("another algorithm's name", rsa.jwt_with(&header("PS512"), &good)),
-        ("another family's name", rsa.jwt_with(&header("ES256"), &good)),
-        ("another kid", rsa.jwt_with(&json!({ "alg": "RS256", "kid": "x" }), &good)),
-        ("crit", rsa.jwt_with(&json!({ "alg": "RS256", "crit": ["x"] }), &good)),
-        ("another typ", rsa.jwt_with(&json!({ "alg": "RS256", "typ": "dpop+jwt" }), &good)),
+        (
+            "another algorithm's name",
+            rsa.jwt_with(&header("PS512"), &good),
+        ),
+        (
+            "another family's name",
+            rsa.jwt_with(&header("ES256"), &good),
+        ),
+        (
+            "another kid",
+            rsa.jwt_with(&json!({ "alg": "RS256", "kid": "x" }), &good),
+        ),
+        (
+            "crit",
+            rsa.jwt_with(&json!({ "alg": "RS256", "crit": ["x"] }), &good),
+        ),
+        (
+            "another typ",
+            rsa.jwt_with(&json!({ "alg": "RS256", "typ": "dpop+jwt" }), &good),
+        ),
         ("no signature", format!("{unsigned}.")),
         ("no parts", "x".to_owned()),
         ("a cut signature", rsa_jwt[..rsa_jwt.len() - 4].to_owned()),
@@ -173,7 +188,10 @@ async fn a_client_uses_its_registered_method_and_algorithm_only() {
     let signed = signer.jwt(&claims(&t, "shared", "1"));
     own_token(&t.url, &signed).await.tokens();
     // A confidential client without any proof.
-    let form = [("grant_type", "client_credentials"), ("client_id", "strict")];
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "strict"),
+    ];
     let request = crate::harness::server::client()
         .post(format!("{}/token", t.url))
         .form(&form);

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    PublicKeyData as _, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, PublicKeyData as _, SanType,
 };
 use serde_json::{Value, json};
 use tessera::base::encoding::base64url;
@@ -65,6 +65,7 @@ impl Made {
 
 fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CountryName, "DE");
     params.distinguished_name.push(DnType::CommonName, name);
     let host = Ia5String::try_from(format!("{name}.example")).unwrap();
@@ -168,7 +169,10 @@ async fn a_name_counts_when_the_authority_vouches_for_it() {
         for (what, certificate) in [
             ("none", None),
             ("another name", Some(host.header())),
-            ("another authority", Some(Authority::new("ours").issue("app").header())),
+            (
+                "another authority",
+                Some(Authority::new("ours").issue("app").header()),
+            ),
             ("no authority", Some(Made::alone("app").header())),
             ("expired", Some(expired.header())),
             ("of a server", Some(of_server.header())),
@@ -247,7 +251,11 @@ async fn a_bound_token_is_worth_nothing_without_its_certificate() {
         let (own, other) = (Made::alone("web"), Made::alone("web"));
         let code = party.code(&mut browser, &[]).await;
         let answer = party.redeem(&code).await;
-        assert_eq!(answer.error(), "invalid_request", "no certificate, no token");
+        assert_eq!(
+            answer.error(),
+            "invalid_request",
+            "no certificate, no token"
+        );
 
         let code = party.code(&mut browser, &[]).await;
         let form = [
@@ -348,7 +356,10 @@ async fn discovery_tells_of_certificates_only_where_they_can_come_from_somewhere
     assert!(methods(&proxied).contains("\"self_signed_tls_client_auth\""));
     assert_eq!(proxied[bound], true);
 
-    let t = TestApp::start_with(Engine::Sqlite, |config| config.client_certificates.asked = true).await;
+    let t = TestApp::start_with(Engine::Sqlite, |config| {
+        config.client_certificates.asked = true
+    })
+    .await;
     let without_authority = document(&t).await;
     assert!(!methods(&without_authority).contains("\"tls_client_auth\""));
     assert!(methods(&without_authority).contains("\"self_signed_tls_client_auth\""));

@@ -117,7 +117,11 @@ async fn an_unknown_kid_fetches_again_but_not_for_everybody_who_asks() {
     site.publishes(&[old.jwk("old")]);
     assert_eq!(attempt(&t, &old, "old", "1").await, "ok");
     site.publishes(&[old.jwk("old"), new.jwk("new")]);
-    assert_eq!(attempt(&t, &new, "new", "2").await, "invalid_client", "too soon");
+    assert_eq!(
+        attempt(&t, &new, "new", "2").await,
+        "invalid_client",
+        "too soon"
+    );
     t.clock.advance(Seconds::new(10));
     assert_eq!(attempt(&t, &new, "new", "3").await, "ok");
     assert_eq!(site.fetches(), 2);
@@ -139,7 +143,11 @@ async fn a_site_that_fails_does_not_take_good_keys_away() {
         ("1", StatusCode::INTERNAL_SERVER_ERROR, json!({})),
         ("2", StatusCode::OK, json!("no keys")),
         ("3", StatusCode::FOUND, json!({})),
-        ("4", StatusCode::OK, json!({ "keys": ["x".repeat(300_000)] })),
+        (
+            "4",
+            StatusCode::OK,
+            json!({ "keys": ["x".repeat(300_000)] }),
+        ),
     ] {
         site.says(status, &body);
         t.clock.advance(Seconds::new(400));

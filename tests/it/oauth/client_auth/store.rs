@@ -128,9 +128,11 @@ on_each_database!(a_rotation_moves_the_secret_and_keeps_one_former, |t| {
 on_each_database!(clients_from_before_have_no_former_secret, |t| {
     let mut tx = t.db.write().await.unwrap();
     let id = web(&t, &mut tx).await;
-    tx.exec(q("UPDATE clients SET sealed_secret = NULL, metadata = '{}'"))
-        .await
-        .unwrap();
+    tx.exec(q(
+        "UPDATE clients SET sealed_secret = NULL, metadata = '{}'",
+    ))
+    .await
+    .unwrap();
     let [mac, sealed, former, former_sealed] = secrets(&mut tx, &id).await;
     assert!(mac.is_some());
     assert_eq!((sealed, former, former_sealed), (None, None, None));

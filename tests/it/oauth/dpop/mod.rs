@@ -66,10 +66,14 @@ impl Key {
 
 /// A token of the client's own, bound to the key.
 pub async fn own_token(t: &TestApp, party: &Party, key: &Key) -> String {
-    token(party, &[("grant_type", "client_credentials")], &[&key.proof(t)])
-        .await
-        .tokens()
-        .access
+    token(
+        party,
+        &[("grant_type", "client_credentials")],
+        &[&key.proof(t)],
+    )
+    .await
+    .tokens()
+    .access
 }
 
 pub async fn token(party: &Party, form: &[(&str, &str)], proofs: &[&str]) -> Answer {
