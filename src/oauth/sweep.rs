@@ -4,7 +4,8 @@
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
-    Db, StoreError, authorization_codes, authorization_flows, dpop_proofs, grants, revoked_access_tokens,
+    Db, StoreError, authorization_codes, authorization_flows, dpop_proofs, grants,
+    revoked_access_tokens,
 };
 
 /// Rows that one transaction deletes at most.

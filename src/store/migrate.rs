@@ -34,11 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "oauth_details",
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
-    (
-        8,
-        "dpop",
-        include_str!("../../migrations/0008_dpop.sql"),
-    ),
+    (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
 ];
 
 /// Why the schema could not be brought to this version.

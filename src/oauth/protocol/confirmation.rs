@@ -50,7 +50,11 @@ mod tests {
             (cnf(Some("a"), Some("c")), Some(cnf(Some("a"), None)), false),
             (cnf(None, None), None, true),
         ] {
-            assert_eq!(bound.is_met_by(proved.as_ref()), expect, "{bound:?} {proved:?}");
+            assert_eq!(
+                bound.is_met_by(proved.as_ref()),
+                expect,
+                "{bound:?} {proved:?}"
+            );
         }
     }
 

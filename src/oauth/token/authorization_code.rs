@@ -127,10 +127,12 @@ async fn bind_family(
     grant: &mut Grant,
     request: &TokenRequest<'_>,
 ) -> Result<(), OAuthError> {
-    let is_public =
-        request.client.settings.token_endpoint_auth_method == AuthMethod::None;
+    let is_public = request.client.settings.token_endpoint_auth_method == AuthMethod::None;
     if is_public && request.confirmation.is_some() {
-        grant.details.refresh_bound_to.clone_from(&request.confirmation);
+        grant
+            .details
+            .refresh_bound_to
+            .clone_from(&request.confirmation);
         grants::set_details(tx, grant).await?;
     }
     Ok(())

@@ -113,7 +113,8 @@ impl Reader {
         let now = self.app.clock.now();
         if now >= self.asked_at.plus(RECHECK_SECONDS) {
             let permission = StorePermission::Read;
-            let let_in = still_let_in_store(&self.app, &self.headers, &self.store, permission).await;
+            let let_in =
+                still_let_in_store(&self.app, &self.headers, &self.store, permission).await;
             self.asked_at = let_in.map_err(|_| Gone)?;
         }
         Ok(())

@@ -43,7 +43,9 @@ async fn bound_token(api: &Api, key: &Key) -> String {
 async fn a_bound_token_is_a_subject_only_with_the_key_that_was_proved() {
     let api = Api::start(Engine::Sqlite).await;
     let store = api.store(MODEL).await;
-    let written = api.write(&store, &[("client:policy", "owner", "doc:plan")]).await;
+    let written = api
+        .write(&store, &[("client:policy", "owner", "doc:plan")])
+        .await;
     assert_eq!(written.status, 200, "{written:?}");
     let key = Key::new();
     let token = bound_token(&api, &key).await;
@@ -81,18 +83,29 @@ async fn a_long_import_needs_one_proof() {
     let request = client()
         .post(format!("{}{path}", api.t.url))
         .header("authorization", format!("DPoP {token}"))
-        .header("dpop", key.proof_of(&api.t, &format!("POST {path}"), &token))
+        .header(
+            "dpop",
+            key.proof_of(&api.t, &format!("POST {path}"), &token),
+        )
         .header("content-type", "application/x-ndjson")
         .body(reqwest::Body::wrap_stream(body));
     let sending = tokio::spawn(request.send());
-    let line = |n: i32| format!("{}\n", json!({"user": format!("user:{n}"), "relation": "owner", "object": "doc:plan"}));
+    let line = |n: i32| {
+        format!(
+            "{}\n",
+            json!({"user": format!("user:{n}"), "relation": "owner", "object": "doc:plan"})
+        )
+    };
     sender.send(Ok((0..500).map(line).collect())).await.unwrap();
     while !api.allowed(&store, ("user:499", "owner", "doc:plan")).await {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     // Later than the proof is good for, and than the caller is asked again.
     api.t.clock.advance(Seconds::new(90));
-    sender.send(Ok((500..502).map(line).collect())).await.unwrap();
+    sender
+        .send(Ok((500..502).map(line).collect()))
+        .await
+        .unwrap();
     drop(sender);
     let text = sending.await.unwrap().unwrap().text().await.unwrap();
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();

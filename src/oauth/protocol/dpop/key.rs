@@ -99,11 +99,9 @@ impl PublicKey {
             (ProofAlgorithm::Es256, Some("EC"), Some("P-256")) => on_curve("x")
                 .zip(on_curve("y"))
                 .map(|(x, y)| Self::P256 { x, y }),
-            (
-                ProofAlgorithm::EdDsa | ProofAlgorithm::Ed25519,
-                Some("OKP"),
-                Some("Ed25519"),
-            ) => on_curve("x").map(|x| Self::Ed25519 { x }),
+            (ProofAlgorithm::EdDsa | ProofAlgorithm::Ed25519, Some("OKP"), Some("Ed25519")) => {
+                on_curve("x").map(|x| Self::Ed25519 { x })
+            }
             (ProofAlgorithm::Ps256, Some("RSA"), _) => {
                 let n = bytes("n").filter(|n| RSA_BYTES.contains(&n.len()) && is_plain(n));
                 let e = bytes("e").filter(|e| e.len() <= EXPONENT_BYTES && is_plain(e));
@@ -123,10 +121,7 @@ impl PublicKey {
                 base64url(y)
             ),
             Self::Ed25519 { x } => {
-                format!(
-                    r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
-                    base64url(x)
-                )
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url(x))
             }
             Self::Rsa { n, e } => format!(
                 r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
@@ -203,21 +198,41 @@ mod tests {
         let zero_first = base64url(&[&[0], &[255_u8; 256][..]].concat());
         for (jwk, algorithm, expect) in [
             (ec("P-256", &coordinate, ""), "ES256", None),
-            (ec("P-256", &coordinate, r#","use":"sig","ext":true"#), "ES256", None),
-            (ec("P-256", &coordinate, r#","d":"AA""#), "ES256", Some(ProofError::PrivateKey)),
-            (ec("P-256", &coordinate, r#","d":null"#), "ES256", Some(ProofError::PrivateKey)),
+            (
+                ec("P-256", &coordinate, r#","use":"sig","ext":true"#),
+                "ES256",
+                None,
+            ),
+            (
+                ec("P-256", &coordinate, r#","d":"AA""#),
+                "ES256",
+                Some(ProofError::PrivateKey),
+            ),
+            (
+                ec("P-256", &coordinate, r#","d":null"#),
+                "ES256",
+                Some(ProofError::PrivateKey),
+            ),
             (ec("P-384", &coordinate, ""), "ES256", Some(ProofError::Key)),
             (ec("P-256", "AA", ""), "ES256", Some(ProofError::Key)),
             (ec("P-256", "!", ""), "ES256", Some(ProofError::Key)),
             (ec("P-256", &coordinate, ""), "PS256", Some(ProofError::Key)),
             (ec("P-256", &coordinate, ""), "EdDSA", Some(ProofError::Key)),
-            (r#"{"kty":"oct","k":"AA"}"#.to_owned(), "ES256", Some(ProofError::PrivateKey)),
+            (
+                r#"{"kty":"oct","k":"AA"}"#.to_owned(),
+                "ES256",
+                Some(ProofError::PrivateKey),
+            ),
             (rsa(256, "AQAB"), "PS256", None),
             (rsa(128, "AQAB"), "PS256", Some(ProofError::Key)),
             (rsa(1_025, "AQAB"), "PS256", Some(ProofError::Key)),
             (rsa(256, "AAAB"), "PS256", Some(ProofError::Key)),
             (rsa(256, "AQAAAAAB"), "PS256", Some(ProofError::Key)),
-            (format!(r#"{{"kty":"RSA","n":"{zero_first}","e":"AQAB"}}"#), "PS256", Some(ProofError::Key)),
+            (
+                format!(r#"{{"kty":"RSA","n":"{zero_first}","e":"AQAB"}}"#),
+                "PS256",
+                Some(ProofError::Key),
+            ),
             ("{}".to_owned(), "ES256", Some(ProofError::Key)),
         ] {
             let algorithm = ProofAlgorithm::parse(algorithm).unwrap();

@@ -85,10 +85,14 @@ pub enum ProofError {
     #[error("the DPoP proof has critical header parameters, none of which is supported")]
     Critical,
     /// Its key is not one of the algorithm.
-    #[error("the `jwk` of the DPoP proof is no key for its `alg`: P-256, RSA of 2048 bits or more, or Ed25519")]
+    #[error(
+        "the `jwk` of the DPoP proof is no key for its `alg`: P-256, RSA of 2048 bits or more, or Ed25519"
+    )]
     Key,
     /// It gives the private key away.
-    #[error("the `jwk` of the DPoP proof has private members; make a new key and send its public members only")]
+    #[error(
+        "the `jwk` of the DPoP proof has private members; make a new key and send its public members only"
+    )]
     PrivateKey,
     /// The key did not sign it.
     #[error("the signature of the DPoP proof is not its key's")]
@@ -100,7 +104,10 @@ pub enum ProofError {
     #[error("the `htu` of the DPoP proof is not the request's URI as discovery announces it")]
     Uri,
     /// It is too old, or of the future.
-    #[error("the DPoP proof was not made within the last {} of the server's time; set the clock and make a new one", TOLERANCE_SECONDS)]
+    #[error(
+        "the DPoP proof was not made within the last {} of the server's time; set the clock and make a new one",
+        TOLERANCE_SECONDS
+    )]
     Time,
     /// Its id is empty or too long.
     #[error("the `jti` of the DPoP proof must be 1 to {JTI_BYTES} bytes")]
@@ -115,10 +122,14 @@ pub enum ProofError {
     #[error("the DPoP proof was used before; make a new one for every request")]
     Replayed,
     /// The token is bound to a key, and none was shown.
-    #[error("the access token is bound to a key; send `Authorization: DPoP <access token>` and a proof")]
+    #[error(
+        "the access token is bound to a key; send `Authorization: DPoP <access token>` and a proof"
+    )]
     TokenIsBound,
     /// The token is not bound to a key, and one was shown.
-    #[error("the access token is not bound to a key; send `Authorization: Bearer <access token>` and no proof")]
+    #[error(
+        "the access token is not bound to a key; send `Authorization: Bearer <access token>` and no proof"
+    )]
     TokenIsNotBound,
     /// The token is bound to another key.
     #[error("the access token is bound to another key than the proof's")]
@@ -193,10 +204,7 @@ pub fn check(text: &str, expected: &Expected<'_>, now: Timestamp) -> Result<Proo
 }
 
 /// The key of the authorization request: `dpop_jkt` (section 10), or that of the proof beside a pushed request (section 10.1).
-pub fn code_key(
-    params: &Params,
-    proved: Option<Thumbprint>,
-) -> Result<Option<Thumbprint>, Fault> {
+pub fn code_key(params: &Params, proved: Option<Thumbprint>) -> Result<Option<Thumbprint>, Fault> {
     let named = params
         .get("dpop_jkt")
         .map(Thumbprint::parse)

@@ -75,7 +75,13 @@ mod tests {
         let nonces = Nonces::new(hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]));
         let others = Nonces::new(hmac::Key::new(hmac::HMAC_SHA256, &[8; 32]));
         let nonce = nonces.current(at(0));
-        for wrong in ["", "x", &nonce[..42], &format!("{nonce}A"), &others.current(at(0))] {
+        for wrong in [
+            "",
+            "x",
+            &nonce[..42],
+            &format!("{nonce}A"),
+            &others.current(at(0)),
+        ] {
             assert!(!nonces.accepts(wrong, at(0)), "{wrong}");
         }
     }

@@ -1,6 +1,5 @@
 //! Every way in which a proof is not good.
 
-use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -59,7 +58,8 @@ impl Signer {
             Self::Ed25519(key) => key.sign(message).as_ref().to_vec(),
             Self::Rsa(key, padding) => {
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(*padding, &random, message, &mut signature).unwrap();
+                key.sign(*padding, &random, message, &mut signature)
+                    .unwrap();
                 signature
             }
         }
@@ -135,17 +135,50 @@ fn a_header_that_is_not_a_proofs_is_refused() {
     let jwk = signer.jwk();
     for (header, expect) in [
         (json!({"alg": "ES256", "jwk": jwk}), ProofError::Malformed),
-        (json!({"typ": "dpop+jwt", "jwk": jwk}), ProofError::Malformed),
-        (json!({"typ": "dpop+jwt", "alg": "ES256"}), ProofError::Malformed),
-        (json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": "x"}), ProofError::Malformed),
-        (json!({"typ": "JWT", "alg": "ES256", "jwk": jwk}), ProofError::Type),
-        (json!({"typ": "at+jwt", "alg": "ES256", "jwk": jwk}), ProofError::Type),
-        (json!({"typ": "dpop+jwt", "alg": "none", "jwk": jwk}), ProofError::Algorithm),
-        (json!({"typ": "dpop+jwt", "alg": "HS256", "jwk": jwk}), ProofError::Algorithm),
-        (json!({"typ": "dpop+jwt", "alg": "RS256", "jwk": jwk}), ProofError::Algorithm),
-        (json!({"typ": "dpop+jwt", "alg": "es256", "jwk": jwk}), ProofError::Algorithm),
-        (json!({"typ": "dpop+jwt", "alg": "PS256", "jwk": jwk}), ProofError::Key),
-        (json!({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": jwk}), ProofError::Key),
+        (
+            json!({"typ": "dpop+jwt", "jwk": jwk}),
+            ProofError::Malformed,
+        ),
+        (
+            json!({"typ": "dpop+jwt", "alg": "ES256"}),
+            ProofError::Malformed,
+        ),
+        (
+            json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": "x"}),
+            ProofError::Malformed,
+        ),
+        (
+            json!({"typ": "JWT", "alg": "ES256", "jwk": jwk}),
+            ProofError::Type,
+        ),
+        (
+            json!({"typ": "at+jwt", "alg": "ES256", "jwk": jwk}),
+            ProofError::Type,
+        ),
+        (
+            json!({"typ": "dpop+jwt", "alg": "none", "jwk": jwk}),
+            ProofError::Algorithm,
+        ),
+        (
+            json!({"typ": "dpop+jwt", "alg": "HS256", "jwk": jwk}),
+            ProofError::Algorithm,
+        ),
+        (
+            json!({"typ": "dpop+jwt", "alg": "RS256", "jwk": jwk}),
+            ProofError::Algorithm,
+        ),
+        (
+            json!({"typ": "dpop+jwt", "alg": "es256", "jwk": jwk}),
+            ProofError::Algorithm,
+        ),
+        (
+            json!({"typ": "dpop+jwt", "alg": "PS256", "jwk": jwk}),
+            ProofError::Key,
+        ),
+        (
+            json!({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": jwk}),
+            ProofError::Key,
+        ),
         (
             json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk, "crit": ["b64"], "b64": false}),
             ProofError::Critical,
@@ -159,7 +192,10 @@ fn a_header_that_is_not_a_proofs_is_refused() {
             ProofError::Signature,
         ),
         // Other ways to name a key mean nothing here.
-        (json!({"typ": "dpop+jwt", "alg": "ES256", "kid": "1", "jku": "https://x.example"}), ProofError::Malformed),
+        (
+            json!({"typ": "dpop+jwt", "alg": "ES256", "kid": "1", "jku": "https://x.example"}),
+            ProofError::Malformed,
+        ),
     ] {
         let proof = signer.jws(&header, &good());
         assert_eq!(at(&proof, false).err(), Some(expect), "{header}");
@@ -200,13 +236,26 @@ fn what_is_no_jwt_is_refused() {
         signer.jws(&signer.header("ES256"), &long),
         signer.jws(&json!([]), &good()),
     ] {
-        assert_eq!(at(&text, false).err(), Some(ProofError::Malformed), "{text}");
+        assert_eq!(
+            at(&text, false).err(),
+            Some(ProofError::Malformed),
+            "{text}"
+        );
     }
     for end in 0..proof.len() {
         assert!(at(&proof[..end], false).is_err(), "{end}");
+        let mut flipped = proof.clone().into_bytes();
+        flipped[end] = if flipped[end] == b'A' { b'B' } else { b'A' };
+        let flipped = String::from_utf8(flipped).unwrap();
+        assert!(at(&flipped, false).is_err(), "{end}");
     }
     let other = signer.jws(&signer.header("ES256"), &json!({"jti": "other"}));
-    let spliced = format!("{}.{}.{}", parts[0], parts[1], other.rsplit_once('.').unwrap().1);
+    let spliced = format!(
+        "{}.{}.{}",
+        parts[0],
+        parts[1],
+        other.rsplit_once('.').unwrap().1
+    );
     assert_eq!(at(&spliced, false).err(), Some(ProofError::Signature));
     let unsigned = format!("{}.{}.", parts[0], parts[1]);
     assert_eq!(at(&unsigned, false).err(), Some(ProofError::Signature));
@@ -285,7 +334,10 @@ fn the_uri_is_compared_as_a_uri() {
     ] {
         with_claim("htu", json!(uri), (!same).then_some(ProofError::Uri));
     }
-    assert!(!is_same_uri("https://id.example/a/b", "https://id.example/a%2Fb"));
+    assert!(!is_same_uri(
+        "https://id.example/a/b",
+        "https://id.example/a%2Fb"
+    ));
 }
 
 #[test]

@@ -7,7 +7,9 @@ mod fault;
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
-use super::client::{About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType, Sender};
+use super::client::{
+    About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType, Sender,
+};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;

@@ -30,7 +30,11 @@ async fn a_required_nonce_is_asked_for_taken_and_renewed() {
     assert!(!nonce.is_empty());
     let given = with_nonce(&t, &party, &key, &nonce).await;
     assert_eq!(given.error(), "ok");
-    assert_eq!(given.header("dpop-nonce"), nonce, "every answer names the newest");
+    assert_eq!(
+        given.header("dpop-nonce"),
+        nonce,
+        "every answer names the newest"
+    );
     t.clock.advance(Seconds::new(300));
     let later = with_nonce(&t, &party, &key, &nonce).await;
     assert_eq!(later.error(), "ok", "the one before is good");
@@ -75,7 +79,10 @@ async fn an_api_asks_for_a_nonce_in_its_challenge() {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
         let challenge = answer.header("www-authenticate");
         assert!(challenge.starts_with("DPoP "), "{challenge}");
-        assert!(challenge.contains("error=\"use_dpop_nonce\""), "{challenge}");
+        assert!(
+            challenge.contains("error=\"use_dpop_nonce\""),
+            "{challenge}"
+        );
         let nonce = json!(answer.header("dpop-nonce"));
         let answer = Answer::of(get(&[("nonce", nonce)])).await;
         // A client has no claims and no role: but it was let in.
@@ -107,11 +114,17 @@ async fn a_page_may_send_proofs_and_read_nonces() {
         .header("access-control-request-headers", "dpop")
         .header("origin", origin);
     let lists = |headers: &HeaderMap, name: &str, word: &str| {
-        let list = headers.get(name).map_or("", |value| value.to_str().unwrap());
+        let list = headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap());
         list.split(',').any(|one| one.trim() == word)
     };
     let answer = Answer::of(preflight).await;
-    assert!(lists(&answer.headers, "access-control-allow-headers", "dpop"));
+    assert!(lists(
+        &answer.headers,
+        "access-control-allow-headers",
+        "dpop"
+    ));
     let key = Key::new();
     let proof = key.proof_with(&t, "POST /token", &[("nonce", json!("x"))]);
     let post = http_client()
@@ -123,5 +136,9 @@ async fn a_page_may_send_proofs_and_read_nonces() {
     let answer = Answer::of(post).await;
     assert_eq!(answer.error(), "use_dpop_nonce");
     assert_eq!(answer.header("access-control-allow-origin"), origin);
-    assert!(lists(&answer.headers, "access-control-expose-headers", "dpop-nonce"));
+    assert!(lists(
+        &answer.headers,
+        "access-control-expose-headers",
+        "dpop-nonce"
+    ));
 }

@@ -39,9 +39,19 @@ async fn a_stolen_token_is_worth_nothing_without_its_key() {
         let good = || key.proof_of(&t, door, &access);
         for (what, authorization, proofs, error) in [
             ("as a bearer token", &as_bearer, vec![], "invalid_token"),
-            ("as a bearer token with a proof", &as_bearer, vec![good()], "invalid_token"),
+            (
+                "as a bearer token with a proof",
+                &as_bearer,
+                vec![good()],
+                "invalid_token",
+            ),
             ("without a proof", &bound, vec![], "invalid_dpop_proof"),
-            ("with two proofs", &bound, vec![good(), good()], "invalid_dpop_proof"),
+            (
+                "with two proofs",
+                &bound,
+                vec![good(), good()],
+                "invalid_dpop_proof",
+            ),
             (
                 "with a proof of the thief's",
                 &bound,
@@ -66,7 +76,12 @@ async fn a_stolen_token_is_worth_nothing_without_its_key() {
                 vec![key.proof_of(&t, "GET /elsewhere", &access)],
                 "invalid_dpop_proof",
             ),
-            ("an unbound one with a proof", &plain, vec![key.proof_of(&t, door, &unbound)], "invalid_token"),
+            (
+                "an unbound one with a proof",
+                &plain,
+                vec![key.proof_of(&t, door, &unbound)],
+                "invalid_token",
+            ),
             (
                 "an unbound one as a bound one",
                 &format!("DPoP {unbound}"),
@@ -111,7 +126,10 @@ async fn who_sends_no_token_is_told_both_ways() {
         assert_eq!(challenges.len(), 2, "{door} {challenges:?}");
         assert!(challenges[0].starts_with("Bearer "), "{door}");
         let algs = "algs=\"ES256 PS256 EdDSA Ed25519\"";
-        assert!(challenges[1].starts_with("DPoP ") && challenges[1].contains(algs), "{door}");
+        assert!(
+            challenges[1].starts_with("DPoP ") && challenges[1].contains(algs),
+            "{door}"
+        );
     }
 }
 
@@ -120,7 +138,10 @@ async fn userinfo_answers_who_holds_the_key() {
     let (t, mut browser, party) = setup(Engine::Sqlite).await;
     let key = Key::new();
     let code = party.code(&mut browser, &[]).await;
-    let access = redeem(&party, &code, &[&key.proof(&t)]).await.tokens().access;
+    let access = redeem(&party, &code, &[&key.proof(&t)])
+        .await
+        .tokens()
+        .access;
     for door in ["GET /userinfo", "POST /userinfo"] {
         let answer = Answer::of(
             request(&t.url, door)

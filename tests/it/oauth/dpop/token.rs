@@ -48,12 +48,30 @@ async fn a_proof_that_is_not_good_gets_no_token_and_spends_no_code() {
         ("no JWT", vec!["x".to_owned()]),
         ("an empty header", vec![String::new()]),
         ("two proofs", vec![key.proof(&t), key.proof(&t)]),
-        ("two in one", vec![format!("{}, {}", key.proof(&t), key.proof(&t))]),
-        ("another method", vec![key.proof_with(&t, "GET /token", &[])]),
-        ("another path", vec![key.proof_with(&t, "POST /userinfo", &[])]),
-        ("another server", vec![elsewhere("https://evil.example/token".to_owned())]),
-        ("an old one", vec![key.proof_with(&t, "POST /token", &[("iat", json!(now - 61))])]),
-        ("a future one", vec![key.proof_with(&t, "POST /token", &[("iat", json!(now + 61))])]),
+        (
+            "two in one",
+            vec![format!("{}, {}", key.proof(&t), key.proof(&t))],
+        ),
+        (
+            "another method",
+            vec![key.proof_with(&t, "GET /token", &[])],
+        ),
+        (
+            "another path",
+            vec![key.proof_with(&t, "POST /userinfo", &[])],
+        ),
+        (
+            "another server",
+            vec![elsewhere("https://evil.example/token".to_owned())],
+        ),
+        (
+            "an old one",
+            vec![key.proof_with(&t, "POST /token", &[("iat", json!(now - 61))])],
+        ),
+        (
+            "a future one",
+            vec![key.proof_with(&t, "POST /token", &[("iat", json!(now + 61))])],
+        ),
     ] {
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
         let answer = redeem(&party, &code, &proofs).await;
@@ -90,7 +108,10 @@ async fn a_client_that_demands_bound_tokens_gets_no_others() {
     let key = Key::new();
     assert_eq!(token(&party, OWN, &[]).await.error(), "invalid_dpop_proof");
     let code = party.code(&mut browser, &[]).await;
-    assert_eq!(redeem(&party, &code, &[]).await.error(), "invalid_dpop_proof");
+    assert_eq!(
+        redeem(&party, &code, &[]).await.error(),
+        "invalid_dpop_proof"
+    );
     let tokens = redeem(&party, &code, &[&key.proof(&t)]).await.tokens();
     let without = refresh(&party, tokens.refresh(), &[]).await;
     assert_eq!(without.error(), "invalid_dpop_proof");
@@ -172,9 +193,15 @@ async fn a_confidential_client_may_change_its_key() {
     let code = party.code(&mut browser, &[]).await;
     let first = redeem(&party, &code, &[&key.proof(&t)]).await.tokens();
     t.clock.advance(Seconds::new(300));
-    let second = refresh(&party, first.refresh(), &[&other.proof(&t)]).await.tokens();
+    let second = refresh(&party, first.refresh(), &[&other.proof(&t)])
+        .await
+        .tokens();
     assert_eq!(claims(&second.access)["cnf"]["jkt"], other.jkt());
-    assert_ne!(second.refresh(), first.refresh(), "it is no sender-constrained client");
+    assert_ne!(
+        second.refresh(),
+        first.refresh(),
+        "it is no sender-constrained client"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +212,9 @@ async fn a_sender_constrained_clients_refresh_token_stays() {
     let first = redeem(&party, &code, &[&key.proof(&t)]).await.tokens();
     for key in [&key, &other] {
         t.clock.advance(Seconds::new(300));
-        let next = refresh(&party, first.refresh(), &[&key.proof(&t)]).await.tokens();
+        let next = refresh(&party, first.refresh(), &[&key.proof(&t)])
+            .await
+            .tokens();
         assert_eq!(next.refresh(), first.refresh());
         assert_eq!(claims(&next.access)["cnf"]["jkt"], key.jkt());
     }
