@@ -16,6 +16,7 @@ use super::error::OAuthError;
 use super::form::Form;
 use super::protocol::claims::AccessClaims;
 use super::protocol::client::{AuthMethod, Client};
+use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
 use super::respond::no_store;
@@ -62,7 +63,7 @@ pub async fn post(
         return Err(OAuthError::Client {
             fault: Fault::new(
                 ErrorCode::InvalidClient,
-                "introspection is for clients with a secret",
+                "introspection is for clients that authenticate",
             ),
             tried_basic: false,
         });
@@ -82,7 +83,7 @@ async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Answer, 
         .await?
         .map_or(INACTIVE, |verified| Answer::Access {
             active: true,
-            token_type: "Bearer",
+            token_type: Confirmation::token_type(verified.claims.cnf.as_ref()),
             claims: Box::new(verified.claims),
         }))
 }

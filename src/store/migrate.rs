@@ -35,6 +35,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
     (
+        7,
+        "client_authentication",
+        include_str!("../../migrations/0007_client_authentication.sql"),
+    ),
+    (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
+    (
         12,
         "user_profiles",
         include_str!("../../migrations/0012_user_profiles.sql"),
