@@ -13,13 +13,14 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use url::Url;
 
-use super::keys::ALGORITHM;
 use super::paths;
 use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
 use super::protocol::claims::UserClaims;
 use super::protocol::client::{AuthMethod, GrantType};
+use super::protocol::jwe::{ContentEncryption, KeyManagement};
 use super::protocol::pkce;
 use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
+use super::protocol::signing::SigningAlgorithm;
 use crate::app::App;
 use crate::http::Problem;
 
@@ -54,7 +55,15 @@ pub struct Metadata {
     grant_types_supported: &'static [GrantType],
     prompt_values_supported: &'static [Prompt],
     subject_types_supported: [&'static str; 1],
-    id_token_signing_alg_values_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: &'static [SigningAlgorithm],
+    id_token_encryption_alg_values_supported: &'static [KeyManagement],
+    id_token_encryption_enc_values_supported: &'static [ContentEncryption],
+    userinfo_signing_alg_values_supported: &'static [SigningAlgorithm],
+    userinfo_encryption_alg_values_supported: &'static [KeyManagement],
+    userinfo_encryption_enc_values_supported: &'static [ContentEncryption],
+    introspection_signing_alg_values_supported: &'static [SigningAlgorithm],
+    introspection_encryption_alg_values_supported: &'static [KeyManagement],
+    introspection_encryption_enc_values_supported: &'static [ContentEncryption],
     token_endpoint_auth_methods_supported: &'static [AuthMethod],
     revocation_endpoint_auth_methods_supported: &'static [AuthMethod],
     introspection_endpoint_auth_methods_supported: Vec<AuthMethod>,
@@ -84,7 +93,15 @@ impl Metadata {
             grant_types_supported: GrantType::ALL,
             prompt_values_supported: Prompt::ALL,
             subject_types_supported: ["public"],
-            id_token_signing_alg_values_supported: [ALGORITHM],
+            id_token_signing_alg_values_supported: SigningAlgorithm::ALL,
+            id_token_encryption_alg_values_supported: KeyManagement::ALL,
+            id_token_encryption_enc_values_supported: ContentEncryption::ALL,
+            userinfo_signing_alg_values_supported: SigningAlgorithm::ALL,
+            userinfo_encryption_alg_values_supported: KeyManagement::ALL,
+            userinfo_encryption_enc_values_supported: ContentEncryption::ALL,
+            introspection_signing_alg_values_supported: SigningAlgorithm::ALL,
+            introspection_encryption_alg_values_supported: KeyManagement::ALL,
+            introspection_encryption_enc_values_supported: ContentEncryption::ALL,
             token_endpoint_auth_methods_supported: AuthMethod::ALL,
             revocation_endpoint_auth_methods_supported: AuthMethod::ALL,
             introspection_endpoint_auth_methods_supported: AuthMethod::ALL

@@ -1,7 +1,7 @@
 //! OAuth 2 and OpenID Connect.
 //!
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`flow`] carries a request through
-//! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
 //! [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
 
 pub mod api_key;
@@ -23,6 +23,7 @@ pub mod paths;
 pub mod protocol;
 pub mod respond;
 pub mod revoke;
+pub mod sealed;
 pub mod sweep;
 pub mod token;
 pub mod userinfo;

@@ -1,5 +1,6 @@
 //! `GET|POST /userinfo` (OpenID Connect Core 1.0 section 5.3): a person's claims, as far as the token's scopes go.
 //!
+//! The answer is JSON, or a JWT where the client registered for one that is signed or encrypted (section 5.3.2).
 //! The token comes in the header, or in a form body (RFC 6750 section 2.2); never in the URL, where logs would keep it.
 
 use std::sync::Arc;
@@ -12,11 +13,13 @@ use super::bearer::{self, BearerError, Verified};
 use super::cors::allow_origins_of;
 use super::error::OAuthError;
 use super::form::Form;
-use super::protocol::claims::{Person, UserClaims};
-use super::protocol::client::ClientId;
+use super::protocol::claims::{Person, TokenType, UserClaims, UserInfoJwt};
+use super::protocol::client::{Client, ClientId, UserInfoFormat};
 use super::protocol::scope::OPENID;
-use super::respond::no_store;
+use super::respond::{jwt_no_store, no_store};
+use super::sealed;
 use crate::app::App;
+use crate::base::time::Timestamp;
 use crate::store::{clients, users};
 
 /// The token in the header.
@@ -71,13 +74,41 @@ async fn answer(app: &App, token: &str) -> Result<Response, BearerError> {
         email_verified: user.email_verified,
         updated_at: user.updated_at.seconds(),
     };
-    let mut response = no_store(&UserClaims::of(claims.sub, person, &claims.scope));
-    if let Ok(client_id) = ClientId::parse(&claims.client_id)
-        && let Some(client) = clients::find(&mut conn, &client_id)
+    let client = match ClientId::parse(&claims.client_id) {
+        Ok(client_id) => clients::find(&mut conn, &client_id)
             .await
-            .map_err(OAuthError::Store)?
-    {
-        allow_origins_of(&mut response, &client);
-    }
+            .map_err(OAuthError::Store)?,
+        Err(_) => None,
+    };
+    let client = client.ok_or(BearerError::Invalid)?;
+    drop(conn);
+    let claims = UserClaims::of(claims.sub, person, &claims.scope);
+    let mut response = format(app, &client, claims, now).await?;
+    allow_origins_of(&mut response, &client);
     Ok(response)
+}
+
+/// The answer in the form that the client registered for.
+async fn format(
+    app: &App,
+    client: &Client,
+    claims: UserClaims,
+    now: Timestamp,
+) -> Result<Response, OAuthError> {
+    let named = |claims| UserInfoJwt {
+        iss: app.config.issuer.clone(),
+        aud: client.client_id.as_str().to_owned(),
+        claims,
+    };
+    let jwt = match client.settings.metadata.tokens.userinfo() {
+        UserInfoFormat::Plain => return Ok(no_store(&claims)),
+        UserInfoFormat::Encrypted(encryption) => {
+            sealed::unsigned(client, encryption, &named(claims))?
+        }
+        UserInfoFormat::Signed(protection) => {
+            let signed = (TokenType::UserInfo, &named(claims));
+            sealed::jwt(app, (client, protection), signed, now).await?
+        }
+    };
+    Ok(jwt_no_store("application/jwt", jwt))
 }

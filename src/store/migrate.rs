@@ -34,6 +34,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "oauth_details",
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
+    (
+        6,
+        "wanted_signing_algorithms",
+        include_str!("../../migrations/0006_wanted_signing_algorithms.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

@@ -71,13 +71,14 @@ pub(super) async fn exchange(
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
     let entitlement = Entitlement {
+        client,
         scope: grant.scope.intersection(&client.settings.scope),
         grant: &grant,
         nonce: code.nonce,
         refresh_token,
         confirmation: request.confirmation.clone(),
     };
-    issue::for_person(app, entitlement, now)
+    issue::for_person(app, entitlement, now).await
 }
 
 /// The grant, if its tokens are good.

@@ -75,13 +75,14 @@ pub(super) async fn exchange(
             Outcome::Answer(refresh_token) => {
                 tx.commit().await?;
                 let entitlement = Entitlement {
+                    client,
                     grant: &grant,
                     scope,
                     nonce: None,
                     refresh_token: Some(refresh_token),
                     confirmation: request.confirmation.clone(),
                 };
-                return issue::for_person(app, entitlement, now);
+                return issue::for_person(app, entitlement, now).await;
             }
         }
     }

@@ -5,6 +5,7 @@ mod authorize;
 mod clients;
 mod cors;
 mod discovery;
+mod jose;
 mod keys;
 mod logout;
 pub mod party;

@@ -1,12 +1,16 @@
 //! Clients: what the server knows of an application, in the words of RFC 7591.
 
 mod about;
+mod keys;
+mod tokens;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
+pub use self::keys::ClientKeys;
+pub use self::tokens::{Protection, TokenFormats, UserInfoFormat};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -163,6 +167,12 @@ pub struct ClientMetadata {
     /// What it says about itself to people.
     #[serde(flatten)]
     pub about: About,
+    /// Its keys.
+    #[serde(flatten)]
+    pub keys: ClientKeys,
+    /// How what it is told is signed and encrypted.
+    #[serde(flatten)]
+    pub tokens: TokenFormats,
 }
 
 /// A registered application.

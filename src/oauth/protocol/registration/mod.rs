@@ -7,7 +7,10 @@ mod fault;
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
-use super::client::{About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType};
+use super::client::{
+    About, AuthMethod, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
+    TokenFormats,
+};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -52,6 +55,26 @@ pub struct NewClient {
     pub tos_uri: Option<String>,
     /// Whom an administrator asks.
     pub contacts: Vec<String>,
+    /// The client's public keys, a JWK set.
+    pub jwks: Option<serde_json::Value>,
+    /// What signs its ID tokens; `RS256` when absent.
+    pub id_token_signed_response_alg: Option<String>,
+    /// How the key of an encrypted ID token reaches it; not encrypted when absent.
+    pub id_token_encrypted_response_alg: Option<String>,
+    /// What encrypts its ID tokens; `A128CBC-HS256` when absent.
+    pub id_token_encrypted_response_enc: Option<String>,
+    /// What signs its userinfo answers; plain JSON when absent.
+    pub userinfo_signed_response_alg: Option<String>,
+    /// How the key of an encrypted userinfo answer reaches it.
+    pub userinfo_encrypted_response_alg: Option<String>,
+    /// What encrypts its userinfo answers; `A128CBC-HS256` when absent.
+    pub userinfo_encrypted_response_enc: Option<String>,
+    /// What signs its introspection answers where it asks for a JWT; `RS256` when absent.
+    pub introspection_signed_response_alg: Option<String>,
+    /// How the key of an encrypted introspection answer reaches it.
+    pub introspection_encrypted_response_alg: Option<String>,
+    /// What encrypts its introspection answers; `A128CBC-HS256` when absent.
+    pub introspection_encrypted_response_enc: Option<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -104,9 +127,7 @@ impl NewClient {
                 .unwrap_or_default(),
             skip_consent: self.skip_consent,
             require_pkce: self.require_pkce.unwrap_or(true),
-            metadata: ClientMetadata {
-                about: About::check(self, &mut faults),
-            },
+            metadata: self.metadata(&mut faults),
         };
         self.check_secret(method, &mut faults);
         check_together(&settings, &mut faults);
@@ -121,6 +142,17 @@ impl NewClient {
                 .clone()
                 .map(crate::base::secret::Secret::new),
         })
+    }
+
+    fn metadata(&self, faults: &mut Faults) -> ClientMetadata {
+        let about = About::check(self, faults);
+        let keys = ClientKeys::check(self, faults);
+        let tokens = TokenFormats::check(self, &keys, faults);
+        ClientMetadata {
+            about,
+            keys,
+            tokens,
+        }
     }
 
     fn name(&self, faults: &mut Faults) -> String {
