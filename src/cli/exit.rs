@@ -175,6 +175,7 @@ const fn keys_exit(error: &KeysError) -> Exit {
         | KeysError::Key
         | KeysError::NoActiveKey(_)
         | KeysError::Sign(_)
+        | KeysError::Encrypt(_)
         | KeysError::Provider => Exit::Other,
     }
 }

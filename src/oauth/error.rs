@@ -2,7 +2,6 @@
 
 use super::keys::KeysError;
 use super::protocol::error::{ErrorCode, Fault};
-use super::protocol::jwe::JweError;
 use crate::store::StoreError;
 use crate::store::seal::SealError;
 
@@ -26,9 +25,6 @@ pub enum OAuthError {
     /// The keys failed.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// A client's answer could not be encrypted.
-    #[error(transparent)]
-    Encryption(#[from] JweError),
     /// A sealed value failed.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -64,7 +64,6 @@ async fn answer(app: &App, session: &Session, params: Result<Params, OAuthError>
         OAuthError::Fault(fault) | OAuthError::Client { fault, .. } => fault_page(&fault),
         OAuthError::Store(_)
         | OAuthError::Keys(_)
-        | OAuthError::Encryption(_)
         | OAuthError::Seal(_)
         | OAuthError::Inconsistent(_) => fault_page(&internal(&error)),
     })

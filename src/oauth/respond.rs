@@ -23,11 +23,9 @@ impl IntoResponse for OAuthError {
                 }
                 response
             }
-            Self::Store(_)
-            | Self::Keys(_)
-            | Self::Encryption(_)
-            | Self::Seal(_)
-            | Self::Inconsistent(_) => fault_json(&internal(&self)),
+            Self::Store(_) | Self::Keys(_) | Self::Seal(_) | Self::Inconsistent(_) => {
+                fault_json(&internal(&self))
+            }
         }
     }
 }
@@ -42,7 +40,6 @@ pub fn internal(error: &OAuthError) -> Fault {
         OAuthError::Fault(_)
         | OAuthError::Client { .. }
         | OAuthError::Keys(_)
-        | OAuthError::Encryption(_)
         | OAuthError::Seal(_)
         | OAuthError::Inconsistent(_) => false,
     };

@@ -4,9 +4,10 @@
 use serde::Serialize;
 
 use super::error::OAuthError;
+use super::keys::KeysError;
 use super::protocol::claims::TokenType;
 use super::protocol::client::{Client, Protection};
-use super::protocol::jwe::{Encryption, JweError, Plaintext, Recipient, encrypt};
+use super::protocol::jwe::{Encryption, Plaintext, Recipient, encrypt};
 use crate::app::App;
 use crate::base::time::Timestamp;
 
@@ -40,9 +41,9 @@ fn seal(
     client: &Client,
     encryption: Encryption,
     plaintext: Plaintext<'_>,
-) -> Result<String, JweError> {
+) -> Result<String, KeysError> {
     let jwks = client.settings.metadata.keys.jwks.as_ref();
     let keys = jwks.map(|jwks| jwks.keys()).unwrap_or_default();
     let recipient = Recipient::choose(keys, encryption.alg)?;
-    encrypt(&recipient, encryption, plaintext)
+    Ok(encrypt(&recipient, encryption, plaintext)?)
 }

@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use self::pair::{decoding_key, jwa};
 use self::provider::SigningKey;
 use super::protocol::claims::TokenType;
+use super::protocol::jwe::JweError;
 use super::protocol::signing::SigningAlgorithm;
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Config;
@@ -53,6 +54,9 @@ pub enum KeysError {
     /// A token could not be signed.
     #[error("a token could not be signed: {0}")]
     Sign(#[source] jsonwebtoken::errors::Error),
+    /// What was signed could not be encrypted to its client.
+    #[error(transparent)]
+    Encrypt(#[from] JweError),
     /// Other code of this process has chosen how tokens are signed.
     #[error("the process signs with another crypto provider")]
     Provider,

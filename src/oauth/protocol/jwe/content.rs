@@ -49,6 +49,9 @@ pub(super) fn seal(
     (iv, aad): (&[u8], &[u8]),
     text: &[u8],
 ) -> Result<Sealed, Unspecified> {
+    if key.len() != enc.key_bytes() {
+        return Err(Unspecified);
+    }
     let mut ciphertext = text.to_vec();
     let tag = match enc {
         ContentEncryption::A128Gcm => seal_gcm(&AES_128_GCM, key, (iv, aad), &mut ciphertext)?,
