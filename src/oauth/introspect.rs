@@ -18,6 +18,7 @@ use super::error::OAuthError;
 use super::form::Form;
 use super::protocol::claims::{AccessClaims, IntrospectionJwt, TokenType};
 use super::protocol::client::{AuthMethod, Client};
+use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::media_type::accepts;
 use super::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
@@ -69,7 +70,7 @@ pub async fn post(
         return Err(OAuthError::Client {
             fault: Fault::new(
                 ErrorCode::InvalidClient,
-                "introspection is for clients with a secret",
+                "introspection is for clients that authenticate",
             ),
             tried_basic: false,
         });
@@ -111,7 +112,7 @@ async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Answer, 
         .await?
         .map_or(INACTIVE, |verified| Answer::Access {
             active: true,
-            token_type: "Bearer",
+            token_type: Confirmation::token_type(verified.claims.cnf.as_ref()),
             claims: Box::new(verified.claims),
         }))
 }

@@ -16,6 +16,8 @@ pub const INTROSPECT: &str = "/introspect";
 pub const REVOKE: &str = "/revoke";
 /// The end-session endpoint.
 pub const LOGOUT: &str = "/logout";
+/// Where clients authenticate: an assertion may name any of them as its audience.
+pub const OF_CLIENTS: &[&str] = &[TOKEN, INTROSPECT, REVOKE];
 /// OpenID Connect Discovery 1.0 section 4.
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 /// RFC 8414 section 3.

@@ -6,6 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, WWW_AUTHENTICA
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::dpop::offer_nonce;
 use super::error::OAuthError;
 use super::protocol::error::{ErrorCode, Fault};
 use crate::http::RequestId;
@@ -67,7 +68,11 @@ pub fn fault_json(fault: &Fault) -> Response {
         error: fault.code.as_str(),
         error_description: &fault.description,
     };
-    (status(fault.code), no_store(&body)).into_response()
+    let mut response = (status(fault.code), no_store(&body)).into_response();
+    if fault.code == ErrorCode::UseDpopNonce {
+        offer_nonce(&mut response);
+    }
+    response
 }
 
 /// What tells caches to keep nothing.
@@ -140,6 +145,8 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::ConsentRequired
         | ErrorCode::RequestNotSupported
         | ErrorCode::RequestUriNotSupported
-        | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,
+        | ErrorCode::RegistrationNotSupported
+        | ErrorCode::InvalidDpopProof
+        | ErrorCode::UseDpopNonce => StatusCode::BAD_REQUEST,
     }
 }

@@ -7,7 +7,8 @@ use super::error::OAuthError;
 use super::keys::KeysError;
 use super::protocol::claims::TokenType;
 use super::protocol::client::{Client, Protection};
-use super::protocol::jwe::{Encryption, Plaintext, Recipient, encrypt};
+use super::protocol::jwe::{Encryption, JweError, Plaintext, Recipient, encrypt};
+use super::protocol::key_set::KeySet;
 use crate::app::App;
 use crate::base::time::Timestamp;
 
@@ -22,28 +23,35 @@ pub async fn jwt<T: Serialize>(
     let jwt = app.keys.sign_for(signing, kind, claims, now).await?;
     Ok(match protection.encryption {
         None => jwt,
-        Some(encryption) => seal(client, encryption, Plaintext::Jwt(&jwt))?,
+        Some(encryption) => seal(app, (client, encryption), Plaintext::Jwt(&jwt), now).await?,
     })
 }
 
 /// Claims that are encrypted to the client, and not signed.
-pub fn unsigned<T: Serialize>(
-    client: &Client,
-    encryption: Encryption,
+pub async fn unsigned<T: Serialize>(
+    app: &App,
+    (client, encryption): (&Client, Encryption),
     claims: &T,
+    now: Timestamp,
 ) -> Result<String, OAuthError> {
     let claims = serde_json::to_vec(claims)
         .map_err(|_| OAuthError::Inconsistent("claims that are no JSON"))?;
-    Ok(seal(client, encryption, Plaintext::Claims(&claims))?)
+    let plaintext = Plaintext::Claims(&claims);
+    Ok(seal(app, (client, encryption), plaintext, now).await?)
 }
 
-fn seal(
-    client: &Client,
-    encryption: Encryption,
+/// Encrypts to the client's key: the registered one, or the one that it publishes.
+async fn seal(
+    app: &App,
+    (client, encryption): (&Client, Encryption),
     plaintext: Plaintext<'_>,
+    now: Timestamp,
 ) -> Result<String, KeysError> {
-    let jwks = client.settings.metadata.keys.jwks.as_ref();
-    let keys = jwks.map(|jwks| jwks.keys()).unwrap_or_default();
-    let recipient = Recipient::choose(keys, encryption.alg)?;
+    let alg = encryption.alg;
+    let fits = |set: &KeySet| Recipient::choose(set.keys(), alg).is_ok();
+    let registered = &client.settings.metadata.keys;
+    let keys = app.remote_keys.find(registered, now, fits).await;
+    let keys = keys.ok_or(JweError::NoKey(alg))?;
+    let recipient = Recipient::choose(keys.keys(), alg)?;
     Ok(encrypt(&recipient, encryption, plaintext)?)
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest as _, Request, State};
 use axum::response::Response;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-use super::bearer::{self, BearerError, Verified};
+use super::bearer::{self, BearerError, Presented, Scheme, Verified};
 use super::cors::allow_origins_of;
 use super::error::OAuthError;
 use super::form::Form;
@@ -24,14 +25,16 @@ use crate::store::{clients, users};
 
 /// The token in the header.
 pub async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Response, BearerError> {
-    let token = bearer::token_of(request.headers())?.ok_or(BearerError::Missing)?;
-    answer(&app, token).await
+    let headers = request.headers();
+    let presented = bearer::token_of(headers)?.ok_or(BearerError::Missing)?;
+    answer(&app, headers, presented).await
 }
 
 /// The token in the header or in a form body, not in both.
 pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, BearerError> {
-    let in_header = bearer::token_of(request.headers())?.map(str::to_owned);
-    let in_body = if request.headers().contains_key(CONTENT_TYPE) {
+    let headers = request.headers().clone();
+    let in_header = bearer::token_of(&headers)?;
+    let in_body = if headers.contains_key(CONTENT_TYPE) {
         let Form(params) = Form::from_request(request, &()).await?;
         params.check_unrepeated().map_err(OAuthError::Fault)?;
         params.get("access_token").map(str::to_owned)
@@ -39,18 +42,26 @@ pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         None
     };
     match (in_header, in_body) {
-        (Some(token), None) | (None, Some(token)) => answer(&app, &token).await,
+        (Some(presented), None) => answer(&app, &headers, presented).await,
+        (None, Some(token)) => {
+            let presented = Presented {
+                scheme: Scheme::Bearer,
+                token: &token,
+            };
+            answer(&app, &headers, presented).await
+        }
         (None, None) => Err(BearerError::Missing),
         (Some(_), Some(_)) => Err(BearerError::Invalid),
     }
 }
 
-async fn answer(app: &App, token: &str) -> Result<Response, BearerError> {
+async fn answer(
+    app: &App,
+    headers: &HeaderMap,
+    presented: Presented<'_>,
+) -> Result<Response, BearerError> {
     let now = app.clock.now();
-    let verified = bearer::verify(app, token, now)
-        .await?
-        .filter(|verified| verified.claims.aud.contains(&app.config.issuer))
-        .ok_or(BearerError::Invalid)?;
+    let verified = bearer::admit(app, headers, presented, now).await?;
     let Verified {
         claims,
         grant: Some(grant),
@@ -103,7 +114,7 @@ async fn format(
     let jwt = match client.settings.metadata.tokens.userinfo() {
         UserInfoFormat::Plain => return Ok(no_store(&claims)),
         UserInfoFormat::Encrypted(encryption) => {
-            sealed::unsigned(client, encryption, &named(claims))?
+            sealed::unsigned(app, (client, encryption), &named(claims), now).await?
         }
         UserInfoFormat::Signed(protection) => {
             let signed = (TokenType::UserInfo, &named(claims));

@@ -39,6 +39,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "wanted_signing_algorithms",
         include_str!("../../migrations/0006_wanted_signing_algorithms.sql"),
     ),
+    (
+        7,
+        "client_authentication",
+        include_str!("../../migrations/0007_client_authentication.sql"),
+    ),
+    (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
 ];
 
 /// Why the schema could not be brought to this version.

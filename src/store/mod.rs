@@ -20,6 +20,7 @@ pub mod authorization_codes;
 pub mod authorization_flows;
 pub mod clients;
 pub mod consents;
+pub mod dpop_proofs;
 pub mod events;
 pub mod grants;
 pub mod meta;
@@ -35,6 +36,7 @@ pub mod sessions;
 pub mod setup_links;
 pub mod sign_in_attempts;
 pub mod signing_keys;
+pub mod used_jtis;
 pub mod users;
 
 pub use db::{Conn, Db, DbOptions, Tx};

@@ -1,7 +1,7 @@
 //! The OAuth error codes and the fault that carries one: the only place that spells them.
 //!
 //! RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1, RFC 7591 section 3.2.2,
-//! OpenID Connect Core 1.0 section 3.1.2.6. Does not decide how a fault travels: `oauth::respond` does.
+//! OpenID Connect Core 1.0 section 3.1.2.6, RFC 9449 section 12.2. Does not decide how a fault travels: `oauth::respond` does.
 
 use std::fmt;
 
@@ -45,6 +45,10 @@ pub enum ErrorCode {
     InvalidToken,
     /// The access token lacks a scope.
     InsufficientScope,
+    /// The proof of possession is missing or not good (RFC 9449 section 5).
+    InvalidDpopProof,
+    /// The proof of possession needs a nonce of ours (RFC 9449 section 8).
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -68,6 +72,8 @@ impl ErrorCode {
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }

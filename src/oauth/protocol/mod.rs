@@ -4,11 +4,14 @@ pub mod api_key;
 pub mod audience;
 pub mod authorize;
 pub mod authorize_step;
+pub mod certificate;
 pub mod claims;
 pub mod client;
+pub mod client_assertion;
 
 pub mod confirmation;
 pub mod credentials;
+pub mod dpop;
 pub mod error;
 pub mod grant;
 pub mod jwe;

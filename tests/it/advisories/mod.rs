@@ -2,5 +2,6 @@
 
 mod algorithms;
 mod authorization;
+mod client_assertions;
 mod redirect_uris;
 mod tokens;

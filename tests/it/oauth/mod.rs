@@ -2,9 +2,11 @@
 
 mod access;
 mod authorize;
+pub mod client_auth;
 mod clients;
 mod cors;
 mod discovery;
+pub mod dpop;
 mod jose;
 mod keys;
 mod logout;

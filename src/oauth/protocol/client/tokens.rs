@@ -169,18 +169,19 @@ impl TokenFormats {
                 }
                 continue;
             };
-            // A faulty set was named already.
-            if faults.has("jwks") {
+            // A faulty set was named already; a published one is read when it is needed.
+            if faults.has("jwks") || faults.has("jwks_uri") || keys.jwks_uri.is_some() {
                 continue;
             }
-            let Some(jwks) = &keys.jwks else {
-                faults.add(
+            match &keys.jwks {
+                Some(jwks) => {
+                    faults.keep("jwks", fits(jwks.keys(), encryption));
+                }
+                None => faults.add(
                     "jwks",
-                    "encrypted answers need the client's public key; give its key set",
-                );
-                continue;
-            };
-            faults.keep("jwks", fits(jwks.keys(), encryption));
+                    "encrypted answers need the client's public key; give jwks or jwks_uri",
+                ),
+            }
         }
     }
 }
@@ -312,6 +313,13 @@ mod tests {
                 new.userinfo_encrypted_response_alg = text("RSA-OAEP-256");
             },
             &[field],
+        );
+        check(
+            |new| {
+                new.jwks_uri = text("https://app.example/jwks");
+                new.userinfo_encrypted_response_alg = text("RSA-OAEP-256");
+            },
+            &[],
         );
         check(
             |new| new.introspection_encrypted_response_enc = text("A256GCM"),

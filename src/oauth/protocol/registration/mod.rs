@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
+    About, AuthMethod, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType, Sender,
     TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
@@ -57,6 +57,24 @@ pub struct NewClient {
     pub contacts: Vec<String>,
     /// The client's public keys, a JWK set.
     pub jwks: Option<serde_json::Value>,
+    /// Where it publishes them.
+    pub jwks_uri: Option<String>,
+    /// The one algorithm of its assertions.
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// The subject of its certificate, as RFC 4514 writes it.
+    pub tls_client_auth_subject_dn: Option<String>,
+    /// A host name in its certificate.
+    pub tls_client_auth_san_dns: Option<String>,
+    /// A URI in its certificate.
+    pub tls_client_auth_san_uri: Option<String>,
+    /// An address in its certificate.
+    pub tls_client_auth_san_ip: Option<String>,
+    /// An e-mail address in its certificate.
+    pub tls_client_auth_san_email: Option<String>,
+    /// Whether its access tokens are bound to the certificate it shows.
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Whether a token request without a DPoP proof is refused.
+    pub dpop_bound_access_tokens: bool,
     /// What signs its ID tokens; `RS256` when absent.
     pub id_token_signed_response_alg: Option<String>,
     /// How the key of an encrypted ID token reaches it; not encrypted when absent.
@@ -151,6 +169,7 @@ impl NewClient {
         ClientMetadata {
             about,
             keys,
+            sender: Sender::check(self, faults),
             tokens,
         }
     }
@@ -180,7 +199,7 @@ impl NewClient {
             Some(text) => AuthMethod::parse(text).unwrap_or_else(|| {
                 faults.add(
                     "token_endpoint_auth_method",
-                    format!("`{text}` is not supported; use client_secret_basic, client_secret_post or none"),
+                    format!("`{text}` is not supported; use {}", methods()),
                 );
                 AuthMethod::None
             }),
@@ -216,10 +235,13 @@ impl NewClient {
         let Some(secret) = &self.client_secret else {
             return;
         };
-        if method == AuthMethod::None {
+        if !method.has_secret() {
             faults.add(
                 "client_secret",
-                "a client whose token_endpoint_auth_method is none has no secret; remove one of the two",
+                format!(
+                    "a client whose token_endpoint_auth_method is {} has no secret; remove one of the two",
+                    method.as_str()
+                ),
             );
         }
         let graphic = secret.bytes().all(|byte| byte.is_ascii_graphic());
@@ -247,6 +269,12 @@ fn uris(texts: &[String], field: &'static str, faults: &mut Faults) -> Vec<Redir
         }
     }
     uris
+}
+
+/// The methods, as a message lists them.
+fn methods() -> String {
+    let words: Vec<&str> = AuthMethod::ALL.iter().map(|one| one.as_str()).collect();
+    words.join(", ")
 }
 
 /// Rules between fields.
