@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
 use crate::oauth::keys::{Keys, KeysError};
+use crate::outbound::{Outbound, OutboundError};
 use crate::policy::{Policy, PolicyError, PolicyLimits};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
@@ -40,6 +41,8 @@ pub struct App {
     pub keys: Keys,
     /// Hashes and verifies passwords, a bounded number at a time.
     pub hasher: Hasher,
+    /// Calls other servers, guarded.
+    pub outbound: Outbound,
     /// What this process counts.
     pub metrics: Metrics,
     /// Cancelled when the server begins to stop: streams end.
@@ -70,6 +73,9 @@ pub enum OpenError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The client for outbound calls could not be made.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
     /// Tessera's own permission store could not be made.
     #[error("opening the permission stores failed: {0}")]
     Policy(#[from] PolicyError),
@@ -92,6 +98,7 @@ impl App {
         let policy = Policy::open(db.clone(), &sealer, limits, clock.now()).await?;
         let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
         let hasher = Hasher::new(&config.sign_in, &sealer)?;
+        let outbound = Outbound::new(&config.outbound_allowed)?;
         let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
             config,
@@ -101,6 +108,7 @@ impl App {
             policy,
             keys,
             hasher,
+            outbound,
             metrics,
             stopping: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(WATCHERS)),

@@ -1,9 +1,10 @@
 //! OAuth 2 and OpenID Connect.
 //!
-//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`flow`] carries a request through
-//! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
-//! [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
+//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
+//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! [`par`], [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
 
+pub mod answer;
 pub mod api_key;
 pub mod authorize;
 pub mod bearer;
@@ -15,12 +16,16 @@ pub mod discovery;
 pub mod error;
 pub mod flow;
 pub mod form;
+pub mod front;
+pub mod incoming;
 pub mod introspect;
 pub mod issue;
 pub mod keys;
 pub mod logout;
+pub mod par;
 pub mod paths;
 pub mod protocol;
+pub mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sweep;
@@ -45,6 +50,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .method_not_allowed_fallback(cors::method_not_allowed)
         .layer(middleware::from_fn(cors::any_origin));
     let of_clients = Router::new()
+        .route(paths::PAR, post(par::post))
         .route(paths::TOKEN, post(token::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::USERINFO, get(userinfo::get).post(userinfo::post))

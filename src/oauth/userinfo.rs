@@ -1,5 +1,8 @@
 //! `GET|POST /userinfo` (OpenID Connect Core 1.0 section 5.3): a person's claims, as far as the token's scopes go.
 //!
+//! A token is good here when its audience includes the issuer: one that was narrowed to another service cannot be used by that service here
+//! (RFC 8707). Claims that the authorization request named (OpenID Connect Core 1.0 section 5.5) come beside those of the scopes.
+//!
 //! The token comes in the header, or in a form body (RFC 6750 section 2.2); never in the URL, where logs would keep it.
 
 use std::sync::Arc;
@@ -12,7 +15,8 @@ use super::bearer::{self, BearerError, Verified};
 use super::cors::allow_origins_of;
 use super::error::OAuthError;
 use super::form::Form;
-use super::protocol::claims::{Person, UserClaims};
+use super::issue;
+use super::protocol::claims_request::claims_of;
 use super::protocol::client::ClientId;
 use super::protocol::scope::OPENID;
 use super::respond::no_store;
@@ -64,20 +68,15 @@ async fn answer(app: &App, token: &str) -> Result<Response, BearerError> {
         .await
         .map_err(OAuthError::Store)?
         .ok_or(BearerError::Invalid)?;
-    let person = Person {
-        name: user.name,
-        username: user.username,
-        email: user.email,
-        email_verified: user.email_verified,
-        updated_at: user.updated_at.seconds(),
-    };
-    let mut response = no_store(&UserClaims::of(claims.sub, person, &claims.scope));
-    if let Ok(client_id) = ClientId::parse(&claims.client_id)
-        && let Some(client) = clients::find(&mut conn, &client_id)
-            .await
-            .map_err(OAuthError::Store)?
-    {
-        allow_origins_of(&mut response, &client);
-    }
+    let client_id = ClientId::parse(&claims.client_id).map_err(|_| BearerError::Invalid)?;
+    let client = clients::find(&mut conn, &client_id)
+        .await
+        .map_err(OAuthError::Store)?
+        .ok_or(BearerError::Invalid)?;
+    let scopes = (&claims.scope, &client.settings.scope);
+    let place = &grant.details.claims.userinfo;
+    let person = issue::person(user);
+    let mut response = no_store(&claims_of((&claims.sub, &person), scopes, place));
+    allow_origins_of(&mut response, &client);
     Ok(response)
 }

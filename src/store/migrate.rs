@@ -34,6 +34,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "oauth_details",
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
+    (
+        9,
+        "pushed_requests",
+        include_str!("../../migrations/0009_pushed_requests.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

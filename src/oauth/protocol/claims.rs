@@ -1,6 +1,7 @@
 //! The claims of what we sign: access tokens (RFC 9068) and ID tokens (OpenID Connect Core 1.0 section 2); and a person's own claims.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::audience::Audience;
 use super::confirmation::Confirmation;
@@ -17,6 +18,8 @@ pub enum TokenType {
     AccessToken,
     /// An ID token.
     IdToken,
+    /// A signed authorization response (JARM section 2.1).
+    AuthorizationResponse,
 }
 
 impl TokenType {
@@ -25,6 +28,7 @@ impl TokenType {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
+            Self::AuthorizationResponse => "oauth-authz-resp+jwt",
         }
     }
 }
@@ -103,10 +107,23 @@ pub struct IdClaims {
     /// The sign-in.
     pub sid: SessionId,
     /// Hash of the access token beside it.
-    pub at_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
+    /// Hash of the code beside it (OpenID Connect Core 1.0 section 3.3.2.11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    /// Hash of the state beside it (FAPI 1.0 Part 2 section 5.2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s_hash: Option<String>,
+    /// How strongly the person was authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// How the person signed in (RFC 8176).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The person's own claims, where the request asked for them here.
+    #[serde(flatten)]
+    pub person: Map<String, Value>,
 }
 
 /// `at_hash`: the left half of the access token's SHA-256 (OpenID Connect Core 1.0 section 3.1.3.6).
@@ -114,6 +131,11 @@ pub fn at_hash(access_token: &str) -> String {
     let digest = sha256(access_token.as_bytes());
     let (half, _) = digest.as_ref().split_at(16);
     base64url(half)
+}
+
+/// `c_hash` and `s_hash`: the same of a code and of a state (OpenID Connect Core 1.0 section 3.3.2.11).
+pub fn half_hash(text: &str) -> String {
+    at_hash(text)
 }
 
 /// What the server knows about a person.
@@ -163,6 +185,14 @@ impl UserClaims {
         "email",
         "email_verified",
     ];
+
+    /// As members of a JSON object.
+    pub fn into_members(self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) | Err(_) => Map::new(),
+        }
+    }
 
     /// The claims of `person` that `scope` allows.
     pub fn of(sub: String, person: Person, scope: &ScopeSet) -> Self {

@@ -2,14 +2,19 @@
 
 mod access;
 mod authorize;
+mod claims;
 mod clients;
 mod cors;
 mod discovery;
 mod keys;
 mod logout;
 pub mod party;
+mod par;
 mod races;
 mod refresh;
+mod request_objects;
+mod resources;
+mod responses;
 mod revocation;
 mod store;
 mod token;

@@ -1,12 +1,16 @@
 //! Clients: what the server knows of an application, in the words of RFC 7591.
 
 mod about;
+mod jwks;
+mod requests;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
+pub use self::jwks::Jwks;
+pub use self::requests::Requests;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -163,6 +167,12 @@ pub struct ClientMetadata {
     /// What it says about itself to people.
     #[serde(flatten)]
     pub about: About,
+    /// What its authorization requests may and must be.
+    #[serde(flatten)]
+    pub requests: Requests,
+    /// Its own keys.
+    #[serde(flatten)]
+    pub jwks: Jwks,
 }
 
 /// A registered application.

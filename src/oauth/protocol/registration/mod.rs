@@ -7,7 +7,9 @@ mod fault;
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
-use super::client::{About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType};
+use super::client::{
+    About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType, Jwks, Requests,
+};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -52,6 +54,30 @@ pub struct NewClient {
     pub tos_uri: Option<String>,
     /// Whom an administrator asks.
     pub contacts: Vec<String>,
+    /// What it may ask the authorization endpoint for; `code` when absent.
+    pub response_types: Vec<String>,
+    /// How its answers may travel; every way when absent.
+    pub response_modes: Vec<String>,
+    /// What its request objects are signed with.
+    pub request_object_signing_alg: Option<String>,
+    /// Where its request objects may be fetched from.
+    pub request_uris: Vec<String>,
+    /// Whether a request without a signed object is refused.
+    pub require_signed_request_object: bool,
+    /// Whether a request that was not pushed is refused.
+    pub require_pushed_authorization_requests: bool,
+    /// `max_age` of a request that names none, in seconds.
+    pub default_max_age: Option<u32>,
+    /// Whether ID tokens must say when the person signed in.
+    pub require_auth_time: bool,
+    /// `acr_values` of a request that names none.
+    pub default_acr_values: Vec<String>,
+    /// Where a sign-in may be begun from outside.
+    pub initiate_login_uri: Option<String>,
+    /// The services that its tokens may be for.
+    pub resources: Vec<String>,
+    /// Its public keys.
+    pub jwks: Option<serde_json::Value>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -106,6 +132,8 @@ impl NewClient {
             require_pkce: self.require_pkce.unwrap_or(true),
             metadata: ClientMetadata {
                 about: About::check(self, &mut faults),
+                requests: Requests::check(self, &mut faults),
+                jwks: Jwks::check(self, &mut faults),
             },
         };
         self.check_secret(method, &mut faults);
