@@ -158,7 +158,8 @@ const fn open_exit(error: &OpenError) -> Exit {
         OpenError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
         OpenError::Schema(SchemaError::Failed(_))
         | OpenError::Seal(SealError::Altered(_))
-        | OpenError::Hash(_) => Exit::Other,
+        | OpenError::Hash(_)
+        | OpenError::Outbound(_) => Exit::Other,
         OpenError::Policy(error) => policy_exit(error),
         OpenError::Keys(error) => keys_exit(error),
         OpenError::Schema(SchemaError::Store(error))

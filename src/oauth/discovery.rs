@@ -123,11 +123,7 @@ impl Metadata {
 
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    (
-        [(CACHE_CONTROL, CACHE)],
-        Json(Metadata::of(&app.config)),
-    )
-        .into_response()
+    ([(CACHE_CONTROL, CACHE)], Json(Metadata::of(&app.config))).into_response()
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

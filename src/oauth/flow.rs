@@ -110,10 +110,7 @@ pub async fn grant_consent(
     if !authorization_flows::set_consented(&mut tx, &flow.id, user_id, now).await? {
         return Err(FlowError::Gone);
     }
-    let scope = flow
-        .row
-        .request
-        .consent_scope(&flow.client.settings.scope);
+    let scope = flow.row.request.consent_scope(&flow.client.settings.scope);
     consents::add(&mut tx, user_id, &flow.client_id, &scope, now).await?;
     let event = Event::ConsentGranted {
         user_id: user_id.clone(),

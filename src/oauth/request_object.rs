@@ -69,11 +69,7 @@ fn verify(object: &str, client: &Client, keys: &Value) -> Result<Map<String, Val
             "the request object's header must have `typ` oauth-authz-req+jwt and no `crit`",
         ));
     }
-    let registered = client
-        .settings
-        .metadata
-        .requests
-        .request_object_signing_alg;
+    let registered = client.settings.metadata.requests.request_object_signing_alg;
     let alg = RequestAlg::ALL
         .iter()
         .copied()
@@ -90,7 +86,9 @@ fn verify(object: &str, client: &Client, keys: &Value) -> Result<Map<String, Val
         .iter()
         .find_map(|key| jsonwebtoken::decode(object, key, &validation).ok())
         .map(|data| data.claims)
-        .ok_or_else(|| invalid("no registered key of the client made the request object's signature"))
+        .ok_or_else(|| {
+            invalid("no registered key of the client made the request object's signature")
+        })
 }
 
 const fn algorithm(alg: RequestAlg) -> Algorithm {
@@ -140,7 +138,8 @@ async fn fetch(app: &App, client: &Client, uri: &str) -> Result<String, Fault> {
         .header(ACCEPT, "application/oauth-authz-req+jwt, application/jwt")
         .body(Vec::new())
         .map_err(|_| refused("the request URI is no address"))?;
-    let unread = || refused("what the request URI names could not be fetched; see the server's log");
+    let unread =
+        || refused("what the request URI names could not be fetched; see the server's log");
     let answer = app.outbound.send(request).await.map_err(|error| {
         tracing::warn!(%error, "a request object could not be fetched");
         unread()

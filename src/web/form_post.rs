@@ -53,8 +53,13 @@ mod tests {
         assert_eq!(text.matches("<script>").count(), 1);
         let response = respond("https://app.example/cb", &fields);
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
-        let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
-        assert!(policy.contains("form-action 'self' https://app.example;"), "{policy}");
+        let policy = response.headers()[CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
+        assert!(
+            policy.contains("form-action 'self' https://app.example;"),
+            "{policy}"
+        );
         assert!(policy.contains(&source_of(SCRIPT)), "{policy}");
         assert!(!policy.contains("unsafe"));
     }

@@ -250,12 +250,7 @@ fn response_type(params: &Params, client: &Client) -> Result<ResponseType, Fault
             ),
         )
     })?;
-    if client
-        .settings
-        .metadata
-        .requests
-        .may_ask_for(response_type)
-    {
+    if client.settings.metadata.requests.may_ask_for(response_type) {
         return Ok(response_type);
     }
     // The same code as for what the server does not know at all: to this client it does not exist.
@@ -296,8 +291,9 @@ fn check_supported(
         ("registration", ErrorCode::RegistrationNotSupported),
     ] {
         if params.get(name).is_some() {
-            let description =
-                format!("the parameter `{name}` is not supported here; send its content as parameters");
+            let description = format!(
+                "the parameter `{name}` is not supported here; send its content as parameters"
+            );
             return Err(Fault::new(code, description));
         }
     }

@@ -68,9 +68,8 @@ pub fn next(
         .as_ref()
         .is_some_and(|subject| subject != signed_in.user_id.as_str())
         || !request.claims.may_be_about(signed_in.user_id.as_str());
-    let too_weak = wanted_acr.is_some_and(|wanted| {
-        !signed_in.acr.is_some_and(|acr| acr.reaches(&wanted))
-    });
+    let too_weak =
+        wanted_acr.is_some_and(|wanted| !signed_in.acr.is_some_and(|acr| acr.reaches(&wanted)));
     if hinted_other && fresh {
         return Step::Fail(login_required(
             "somebody else than the request names signed in",
@@ -388,8 +387,18 @@ mod tests {
             (OTHER, "", Some(-100), "login"),
             (OTHER, "", Some(3), "login_required"),
             (OTHER, "none", Some(-100), "login_required"),
-            (OUT_OF_REACH, "", Some(-100), "unmet_authentication_requirements"),
-            (OUT_OF_REACH, "none", None, "unmet_authentication_requirements"),
+            (
+                OUT_OF_REACH,
+                "",
+                Some(-100),
+                "unmet_authentication_requirements",
+            ),
+            (
+                OUT_OF_REACH,
+                "none",
+                None,
+                "unmet_authentication_requirements",
+            ),
             (REACHED, "", Some(-100), "issue"),
             (REACHED, "", None, "login"),
             (A_WISH, "", Some(-100), "issue"),

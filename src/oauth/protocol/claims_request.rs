@@ -206,8 +206,14 @@ mod tests {
         for (text, valid) in [
             ("{}", true),
             (r#"{"userinfo":{"name":null}}"#, true),
-            (r#"{"id_token":{"auth_time":{"essential":true}},"other":7}"#, true),
-            (r#"{"id_token":{"acr":{"values":["a","b"],"unknown":1}}}"#, true),
+            (
+                r#"{"id_token":{"auth_time":{"essential":true}},"other":7}"#,
+                true,
+            ),
+            (
+                r#"{"id_token":{"acr":{"values":["a","b"],"unknown":1}}}"#,
+                true,
+            ),
             (r#"{"userinfo":null}"#, true),
             ("", false),
             ("[]", false),
@@ -248,10 +254,18 @@ mod tests {
         let known = Acr::OneFactor.as_str();
         for (text, expect) in [
             ("{}".to_owned(), None),
-            (r#"{"id_token":{"acr":{"essential":true}}}"#.to_owned(), None),
-            (format!(r#"{{"id_token":{{"acr":{{"value":"{known}"}}}}}}"#), None),
             (
-                format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":["x","{known}"]}}}}}}"#),
+                r#"{"id_token":{"acr":{"essential":true}}}"#.to_owned(),
+                None,
+            ),
+            (
+                format!(r#"{{"id_token":{{"acr":{{"value":"{known}"}}}}}}"#),
+                None,
+            ),
+            (
+                format!(
+                    r#"{{"id_token":{{"acr":{{"essential":true,"values":["x","{known}"]}}}}}}"#
+                ),
                 Some(vec![Acr::OneFactor]),
             ),
             (
@@ -267,7 +281,8 @@ mod tests {
     #[test]
     fn a_claim_asked_for_by_name_is_given_within_the_registered_scopes() {
         let request =
-            ClaimsRequest::parse(r#"{"userinfo":{"name":null,"email":{"essential":true}}}"#).unwrap();
+            ClaimsRequest::parse(r#"{"userinfo":{"name":null,"email":{"essential":true}}}"#)
+                .unwrap();
         let person = Person {
             name: Some("Alice".to_owned()),
             username: "alice".to_owned(),

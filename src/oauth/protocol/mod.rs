@@ -1,7 +1,7 @@
 //! The rules of OAuth 2 and OpenID Connect, each a pure function of values: no I/O, no clock.
 
-pub mod api_key;
 pub mod acr;
+pub mod api_key;
 pub mod audience;
 pub mod authorize;
 pub mod authorize_step;

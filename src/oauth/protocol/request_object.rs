@@ -87,9 +87,7 @@ fn check_parties(claims: &Map<String, Value>, expected: Expected<'_>) -> Result<
     }
     let for_us = match claims.get("aud") {
         Some(Value::String(only)) => only == expected.issuer,
-        Some(Value::Array(list)) => list
-            .iter()
-            .any(|one| one.as_str() == Some(expected.issuer)),
+        Some(Value::Array(list)) => list.iter().any(|one| one.as_str() == Some(expected.issuer)),
         _ => false,
     };
     if !for_us {
@@ -99,7 +97,9 @@ fn check_parties(claims: &Map<String, Value>, expected: Expected<'_>) -> Result<
     }
     // RFC 9101 section 10.8: it could be taken for a client's assertion.
     if text("sub") == Some(expected.client_id) {
-        return Err(invalid("`sub` of the request object must not be the client id"));
+        return Err(invalid(
+            "`sub` of the request object must not be the client id",
+        ));
     }
     Ok(())
 }
@@ -115,10 +115,14 @@ fn check_times(claims: &Map<String, Value>, must_be_dated: bool, now: i64) -> Re
     }
     let latest = now.saturating_add(SKEW_SECONDS);
     if nbf.is_some_and(|nbf| nbf > latest) || iat.is_some_and(|iat| iat > latest) {
-        return Err(invalid("the request object is not good yet; check the clock"));
+        return Err(invalid(
+            "the request object is not good yet; check the clock",
+        ));
     }
     if nbf.is_some_and(|nbf| nbf < now.saturating_sub(LIFETIME_SECONDS)) {
-        return Err(invalid("`nbf` of the request object is more than an hour ago; make a new one"));
+        return Err(invalid(
+            "`nbf` of the request object is more than an hour ago; make a new one",
+        ));
     }
     let Some(exp) = exp else { return Ok(()) };
     if exp <= now {
@@ -214,7 +218,10 @@ mod tests {
         assert_eq!(params.get("response_type"), Some("code"));
         assert_eq!(params.get("max_age"), Some("60"));
         assert_eq!(params.get("claims"), Some(r#"{"userinfo":{"name":null}}"#));
-        assert_eq!(params.all("resource"), ["https://a.example", "https://b.example"]);
+        assert_eq!(
+            params.all("resource"),
+            ["https://a.example", "https://b.example"]
+        );
         for own in OWN_CLAIMS {
             assert_eq!(params.get(own), None, "{own}");
         }
@@ -227,7 +234,11 @@ mod tests {
             (json!({"iss": "other"}), false, false),
             (json!({"iss": "REMOVED"}), false, false),
             (json!({"aud": "https://evil.example"}), false, false),
-            (json!({"aud": ["https://x.example", "https://id.example"]}), true, true),
+            (
+                json!({"aud": ["https://x.example", "https://id.example"]}),
+                true,
+                true,
+            ),
             (json!({"aud": []}), false, false),
             (json!({"aud": "REMOVED"}), false, false),
             (json!({"sub": "web"}), false, false),

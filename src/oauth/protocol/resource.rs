@@ -100,7 +100,9 @@ pub fn wanted(params: &Params, allowed: Allowed<'_>) -> Result<Vec<String>, Faul
         }
     }
     if audiences.len() > RESOURCES {
-        return Err(invalid(format!("more than {RESOURCES} resources; name fewer")));
+        return Err(invalid(format!(
+            "more than {RESOURCES} resources; name fewer"
+        )));
     }
     Ok(audiences)
 }
@@ -132,7 +134,11 @@ pub fn narrowed(
                 .to_owned(),
         ));
     }
-    Ok(Audience::of(if wanted.is_empty() { standing } else { wanted }))
+    Ok(Audience::of(if wanted.is_empty() {
+        standing
+    } else {
+        wanted
+    }))
 }
 
 /// Whom a client's own token is for.
@@ -152,9 +158,13 @@ mod tests {
     const ISSUER: &str = "https://id.example";
 
     fn registered() -> Vec<Resource> {
-        ["https://api.example/", "https://b.example", "urn:example:files"]
-            .map(|text| Resource::parse(text).unwrap())
-            .to_vec()
+        [
+            "https://api.example/",
+            "https://b.example",
+            "urn:example:files",
+        ]
+        .map(|text| Resource::parse(text).unwrap())
+        .to_vec()
     }
 
     fn params(resources: &[&str]) -> Params {
@@ -201,7 +211,11 @@ mod tests {
         check_wanted(&[], Some(&[]));
         check_wanted(&["https://api.example/"], Some(&["https://api.example/"]));
         check_wanted(
-            &["https://b.example", "https://api.example/", "https://b.example"],
+            &[
+                "https://b.example",
+                "https://api.example/",
+                "https://b.example",
+            ],
             Some(&["https://b.example", "https://api.example/"]),
         );
         check_wanted(&["https://id.example"], Some(&[ISSUER]));
@@ -236,7 +250,11 @@ mod tests {
         check_narrowed(&[], &["https://b.example"], None);
         let both = &["https://b.example", "https://api.example/"];
         check_narrowed(both, &[], Some(both));
-        check_narrowed(both, &["https://api.example/"], Some(&["https://api.example/"]));
+        check_narrowed(
+            both,
+            &["https://api.example/"],
+            Some(&["https://api.example/"]),
+        );
         check_narrowed(both, &[ISSUER], None);
         check_narrowed(both, &["urn:example:files"], None);
         check_narrowed(&["https://gone.example"], &[], None);

@@ -356,7 +356,12 @@ mod tests {
         check("code", Some("jwt"), Some((Carrier::Query, true)));
         check("code", Some("query.jwt"), Some((Carrier::Query, true)));
         check("code", Some("form_post.jwt"), Some((Carrier::Form, true)));
-        for hybrid in ["code id_token", "code token", "code id_token token", "id_token"] {
+        for hybrid in [
+            "code id_token",
+            "code token",
+            "code id_token token",
+            "id_token",
+        ] {
             check(hybrid, None, Some((Carrier::Fragment, false)));
             check(hybrid, Some("jwt"), Some((Carrier::Fragment, true)));
             check(hybrid, Some("form_post"), Some((Carrier::Form, false)));
@@ -405,8 +410,14 @@ mod tests {
         assert_eq!(format!("{parts:?}"), "Parts(..)");
         let all = "code=c&access_token=t&token_type=Bearer&expires_in=300&scope=openid&id_token=i&state=a%26b&iss=https%3A%2F%2Fid.example";
         for (carrier, expect) in [
-            (Carrier::Query, Some(format!("https://app.example/cb?x=1&{all}"))),
-            (Carrier::Fragment, Some(format!("https://app.example/cb?x=1#{all}"))),
+            (
+                Carrier::Query,
+                Some(format!("https://app.example/cb?x=1&{all}")),
+            ),
+            (
+                Carrier::Fragment,
+                Some(format!("https://app.example/cb?x=1#{all}")),
+            ),
             (Carrier::Form, None),
         ] {
             let channel = Channel {

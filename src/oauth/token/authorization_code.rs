@@ -5,7 +5,7 @@
 //! verifier or redirect URI from its client, because that is a guess (or an injected code), and there is no second guess. A code that its client
 //! presents again revokes everything that came from it (RFC 9700 section 4.5): the revocation is committed before the error is answered.
 
-use super::{TokenRequest, allowed};
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
@@ -60,7 +60,11 @@ pub(super) async fn exchange(
         tx.commit().await?;
         return Err(invalid());
     };
-    let audience = match resource::narrowed(params, &grant.details.resources, allowed(app, client)) {
+    let audience = match resource::narrowed(
+        params,
+        &grant.details.resources,
+        allowed_resources(app, client),
+    ) {
         Ok(audience) => audience,
         Err(fault) => {
             tx.commit().await?;

@@ -1,6 +1,6 @@
 //! The client acts as itself (RFC 6749 section 4.4). Its `sub` is its client id, which can never be a user's (RFC 9700 section 4.15).
 
-use super::{TokenRequest, allowed};
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, TokenResponse};
@@ -30,7 +30,7 @@ pub(super) fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenRes
             wanted
         }
     };
-    let audience = resource::of_client(params, allowed(app, client))?;
+    let audience = resource::of_client(params, allowed_resources(app, client))?;
     let bound = (scope, audience, request.confirmation.clone());
     issue::for_client(app, &client.client_id, bound, now)
 }

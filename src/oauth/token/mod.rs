@@ -56,7 +56,7 @@ struct TokenRequest<'a> {
 }
 
 /// The resources that a client may name.
-fn allowed<'a>(app: &'a App, client: &'a Client) -> Allowed<'a> {
+fn allowed_resources<'a>(app: &'a App, client: &'a Client) -> Allowed<'a> {
     Allowed {
         registered: &client.settings.metadata.requests.resources,
         issuer: &app.config.issuer,

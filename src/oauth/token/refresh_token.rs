@@ -6,7 +6,7 @@
 
 use aws_lc_rs::hmac;
 
-use super::{TokenRequest, allowed};
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::Secret;
@@ -56,7 +56,11 @@ pub(super) async fn exchange(
     let mut tx = app.db.write().await?;
     let grant = usable_grant(&mut tx, &token, client, now).await?;
     let scope = narrowed(&grant.scope.intersection(&client.settings.scope), params)?;
-    let audience = resource::narrowed(params, &grant.details.resources, allowed(app, client))?;
+    let audience = resource::narrowed(
+        params,
+        &grant.details.resources,
+        allowed_resources(app, client),
+    )?;
     let presentation = Presentation {
         token: &token,
         tag_key: &tag_key,

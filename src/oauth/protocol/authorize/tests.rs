@@ -108,9 +108,17 @@ fn other_faults_go_back_to_the_client() {
             "registration=x",
             "back registration_not_supported",
         ),
-        ("state=s", "response_mode=web_message", "back invalid_request"),
+        (
+            "state=s",
+            "response_mode=web_message",
+            "back invalid_request",
+        ),
         ("state=s", "claims=x", "back invalid_request"),
-        ("state=s", "resource=https://api.example", "back invalid_target"),
+        (
+            "state=s",
+            "resource=https://api.example",
+            "back invalid_target",
+        ),
         ("state=s", "prompt=none+login", "back invalid_request"),
         ("state=s", "prompt=foo", "back invalid_request"),
         ("state=s", "max_age=-1", "back invalid_request"),
@@ -162,16 +170,27 @@ fn hybrid_answers_need_their_registration_a_nonce_and_a_way_that_hides_them() {
     assert_eq!(outcome(&raw, &hybrid), "back invalid_scope");
     let alone = OK.replace("response_type=code", "response_type=id_token&nonce=n");
     let alone = alone.split("&code_challenge").next().unwrap();
-    assert_eq!(outcome(alone, &hybrid), "ok email openid", "no code, no challenge");
+    assert_eq!(
+        outcome(alone, &hybrid),
+        "ok email openid",
+        "no code, no challenge"
+    );
 }
 
 #[test]
 fn a_client_may_be_held_to_some_response_modes() {
     let signed = client(|new| new.response_modes = vec!["jwt".to_owned()]);
     assert_eq!(outcome(OK, &signed), "back invalid_request");
-    assert_eq!(outcome(&format!("{OK}&response_mode=jwt"), &signed), "ok email openid");
+    assert_eq!(
+        outcome(&format!("{OK}&response_mode=jwt"), &signed),
+        "ok email openid"
+    );
     let query = client(|new| new.response_modes = vec!["query".to_owned()]);
-    assert_eq!(outcome(OK, &query), "ok email openid", "its usual mode is query");
+    assert_eq!(
+        outcome(OK, &query),
+        "ok email openid",
+        "its usual mode is query"
+    );
     let form = format!("{OK}&response_mode=form_post");
     assert_eq!(outcome(&form, &query), "back invalid_request");
 }
@@ -201,18 +220,28 @@ fn the_registration_fills_in_what_the_request_leaves_out() {
         "the client is not registered for profile"
     );
     let all = ScopeSet::parse("openid email profile").unwrap();
-    assert_eq!(request.consent_scope(&all).to_string(), "email openid profile");
+    assert_eq!(
+        request.consent_scope(&all).to_string(),
+        "email openid profile"
+    );
 }
 
 #[test]
 fn a_fault_before_the_parameters_goes_only_to_a_redirect_uri_of_the_client() {
     for (raw, back) in [
         (OK.to_owned(), true),
-        (OK.replace("https://app.example/cb", "https://evil.example"), false),
+        (
+            OK.replace("https://app.example/cb", "https://evil.example"),
+            false,
+        ),
         ("client_id=web&scope=openid".to_owned(), false),
     ] {
         let params = Params::parse(raw.as_bytes()).unwrap();
         let refused = refuse(&params, &client(|_| {}), Fault::invalid_request("x"));
-        assert_eq!(matches!(refused, AuthorizeError::RedirectBack(_)), back, "{raw}");
+        assert_eq!(
+            matches!(refused, AuthorizeError::RedirectBack(_)),
+            back,
+            "{raw}"
+        );
     }
 }

@@ -161,7 +161,9 @@ fn acr_values(new: &NewClient, faults: &mut Faults) -> Vec<String> {
     if values.len() > ACR_VALUES || values.iter().any(is_unfit) {
         faults.add(
             "default_acr_values",
-            format!("must be at most {ACR_VALUES} words of 1 to {ACR_CHARS} printable ASCII characters"),
+            format!(
+                "must be at most {ACR_VALUES} words of 1 to {ACR_CHARS} printable ASCII characters"
+            ),
         );
     }
     values.clone()
@@ -234,7 +236,8 @@ mod tests {
         );
         for (change, field) in [
             (
-                (|new: &mut NewClient| new.response_types = texts(&["token"])) as fn(&mut NewClient),
+                (|new: &mut NewClient| new.response_types = texts(&["token"]))
+                    as fn(&mut NewClient),
                 "response_types",
             ),
             (
