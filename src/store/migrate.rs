@@ -45,6 +45,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0007_client_authentication.sql"),
     ),
     (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
+    (
+        9,
+        "pushed_requests",
+        include_str!("../../migrations/0009_pushed_requests.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod authorization;
+mod authorization_requests;
 mod client_assertions;
 mod redirect_uris;
 mod tokens;

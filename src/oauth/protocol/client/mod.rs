@@ -2,6 +2,7 @@
 
 mod about;
 mod keys;
+mod requests;
 mod sender;
 mod tokens;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
 pub use self::keys::{AssertionAlg, ClientKeys};
+pub use self::requests::Requests;
 pub use self::sender::Sender;
 pub use self::tokens::{Protection, TokenFormats, UserInfoFormat};
 use super::redirect_uri::RedirectUri;
@@ -202,6 +204,9 @@ pub struct ClientMetadata {
     /// What it says about itself to people.
     #[serde(flatten)]
     pub about: About,
+    /// What its authorization requests may and must be.
+    #[serde(flatten)]
+    pub requests: Requests,
     /// What it proves with who it is.
     #[serde(flatten)]
     pub keys: ClientKeys,
