@@ -39,6 +39,12 @@ pub async fn open(
         (Some(object), None) => object.to_owned(),
         (None, Some(uri)) => fetch(app, client, uri).await?,
     };
+    if !client.settings.metadata.keys.has_set() {
+        return Err(Fault::new(
+            ErrorCode::RequestNotSupported,
+            "this client has no keys to verify a request object with; register `jwks` or `jwks_uri` or send plain parameters",
+        ));
+    }
     let claims = verify(app, &object, client, now).await?;
     let expected = Expected {
         client_id: client.client_id.as_str(),
@@ -82,11 +88,9 @@ async fn verify(
     validation.validate_aud = false;
     let kid = header.kid.as_deref();
     let registered = &client.settings.metadata.keys;
-    let keys = app.remote_keys.of(registered, kid, now).await.ok_or_else(|| {
-        Fault::new(
-            ErrorCode::RequestNotSupported,
-            "this client has no keys to verify a request object with; register `jwks` or `jwks_uri` or send plain parameters",
-        )
+    let keys = app.remote_keys.of(registered, kid, now).await;
+    let keys = keys.ok_or_else(|| {
+        invalid("the keys of the client could not be fetched; see the server's log")
     })?;
     keys.verifying(kid, header.alg)
         .iter()
