@@ -234,10 +234,9 @@ mod tests {
             }),
             Vec::<&str>::new()
         );
-        for (change, field) in [
+        let faults: [(fn(&mut NewClient), &str); 8] = [
             (
-                (|new: &mut NewClient| new.response_types = texts(&["token"]))
-                    as fn(&mut NewClient),
+                |new| new.response_types = texts(&["token"]),
                 "response_types",
             ),
             (
@@ -268,7 +267,8 @@ mod tests {
                 |new| new.initiate_login_uri = Some("javascript:alert(1)".to_owned()),
                 "initiate_login_uri",
             ),
-        ] {
+        ];
+        for (change, field) in faults {
             assert_eq!(faulty(change), [field]);
         }
     }
