@@ -222,6 +222,8 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_by_its_field() {
+        type Change = fn(&mut NewClient);
+
         assert_eq!(faulty(|_| {}), Vec::<&str>::new());
         assert_eq!(
             faulty(|new| {
@@ -234,7 +236,7 @@ mod tests {
             }),
             Vec::<&str>::new()
         );
-        let faults: [(fn(&mut NewClient), &str); 8] = [
+        let faults: [(Change, &str); 8] = [
             (
                 |new| new.response_types = texts(&["token"]),
                 "response_types",
