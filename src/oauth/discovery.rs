@@ -46,6 +46,10 @@ const TOKEN_CLAIMS: [&str; 9] = [
 
 /// The server's metadata.
 #[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the document's members are what they are"
+)]
 pub struct Metadata {
     issuer: String,
     authorization_endpoint: String,

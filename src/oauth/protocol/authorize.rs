@@ -83,7 +83,7 @@ pub enum AuthorizeError {
     /// Client or redirect URI are not verified: the fault stays on our page (RFC 6749 section 4.1.2.1).
     ShowPage(Fault),
     /// The fault goes to the client.
-    RedirectBack(Redirect),
+    RedirectBack(Box<Redirect>),
 }
 
 impl AuthorizeRequest {
@@ -143,22 +143,24 @@ pub fn parse(
         state: params.get("state").map(str::to_owned),
         ..AuthorizeRequest::default()
     };
-    let back = |fault| AuthorizeError::RedirectBack(error_channel(params, &request, fault));
+    let back =
+        |fault| AuthorizeError::RedirectBack(Box::new(error_channel(params, &request, fault)));
     read_rest(params, (client, issuer), request.clone()).map_err(back)
 }
 
 /// A fault that was found before the parameters were read: back to the client, if it named a redirect URI that is its own.
 pub fn refuse(params: &Params, client: &Client, fault: Fault) -> AuthorizeError {
     match redirect_uri(params, client) {
-        Err(_) => AuthorizeError::ShowPage(fault),
-        Ok((uri, _)) => {
+        // A URI that only the registration names is not used: what else the request says was not read.
+        Err(_) | Ok((_, false)) => AuthorizeError::ShowPage(fault),
+        Ok((uri, true)) => {
             let request = AuthorizeRequest {
                 client_id: client.client_id.as_str().to_owned(),
                 redirect_uri: uri.to_owned(),
                 state: params.get("state").map(str::to_owned),
                 ..AuthorizeRequest::default()
             };
-            AuthorizeError::RedirectBack(error_channel(params, &request, fault))
+            AuthorizeError::RedirectBack(Box::new(error_channel(params, &request, fault)))
         }
     }
 }

@@ -405,9 +405,9 @@ mod tests {
         ] {
             check(
                 &Case {
-                    claims,
                     prompt,
                     signed_in_at,
+                    claims,
                     ..ORDINARY
                 },
                 expect,

@@ -136,7 +136,7 @@ fn check_times(claims: &Map<String, Value>, must_be_dated: bool, now: i64) -> Re
     Ok(())
 }
 
-/// A NumericDate, whole or with a fraction (RFC 7519 section 2).
+/// A `NumericDate`, whole or with a fraction (RFC 7519 section 2).
 fn seconds(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, Fault> {
     let Some(value) = claims.get(name) else {
         return Ok(None);

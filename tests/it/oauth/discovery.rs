@@ -82,7 +82,7 @@ async fn every_advertised_word_works() {
     }
     for alg in words("request_object_signing_alg_values_supported") {
         Party::register(&t, &alg, |new| {
-            new.request_object_signing_alg = Some(alg.clone())
+            new.request_object_signing_alg = Some(alg.clone());
         })
         .await;
     }

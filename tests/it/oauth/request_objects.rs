@@ -70,7 +70,7 @@ async fn every_supported_algorithm_signs_a_request_and_only_its_parameters_count
     for alg in ["ES256", "EdDSA", "PS256", "RS256"] {
         let key = ClientKey::generate(alg);
         let (t, mut browser, party) = setup_key(&key, |new| {
-            new.request_object_signing_alg = Some(alg.to_owned())
+            new.request_object_signing_alg = Some(alg.to_owned());
         })
         .await;
         let object = key.jwt(TYP, &object_claims(&t));

@@ -35,11 +35,10 @@ fn outcome(raw: &str, client: &Client) -> String {
     match parse(&params, client, "https://id.example") {
         Ok(request) => format!("ok {}", request.scope),
         Err(AuthorizeError::ShowPage(fault)) => format!("page {}", fault.code.as_str()),
-        Err(AuthorizeError::RedirectBack(Redirect {
-            outcome: Outcome::Fault(fault),
-            ..
-        })) => format!("back {}", fault.code.as_str()),
-        Err(AuthorizeError::RedirectBack(_)) => "back code".to_owned(),
+        Err(AuthorizeError::RedirectBack(redirect)) => match redirect.outcome {
+            Outcome::Fault(fault) => format!("back {}", fault.code.as_str()),
+            Outcome::Granted(_) => "back code".to_owned(),
+        },
     }
 }
 

@@ -222,6 +222,8 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_by_its_field() {
+        type Change = fn(&mut NewClient);
+
         assert_eq!(faulty(|_| {}), Vec::<&str>::new());
         assert_eq!(
             faulty(|new| {
@@ -234,10 +236,9 @@ mod tests {
             }),
             Vec::<&str>::new()
         );
-        for (change, field) in [
+        let faults: [(Change, &str); 8] = [
             (
-                (|new: &mut NewClient| new.response_types = texts(&["token"]))
-                    as fn(&mut NewClient),
+                |new| new.response_types = texts(&["token"]),
                 "response_types",
             ),
             (
@@ -268,7 +269,8 @@ mod tests {
                 |new| new.initiate_login_uri = Some("javascript:alert(1)".to_owned()),
                 "initiate_login_uri",
             ),
-        ] {
+        ];
+        for (change, field) in faults {
             assert_eq!(faulty(change), [field]);
         }
     }

@@ -26,6 +26,10 @@ const SECRET_BYTES_MAX: usize = 512;
 /// Metadata of a client to be registered or changed. Every field but the redirect URIs has a default.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the metadata of RFC 7591 and its kin are what they are"
+)]
 pub struct NewClient {
     /// Chosen by the server when absent.
     pub client_id: Option<String>,
