@@ -174,9 +174,10 @@ const fn keys_exit(error: &KeysError) -> Exit {
         KeysError::Store(error) | KeysError::Seal(SealError::Store(error)) => store_exit(error),
         KeysError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
         KeysError::Seal(SealError::Altered(_))
-        | KeysError::Rsa
-        | KeysError::NoActiveKey
+        | KeysError::Key
+        | KeysError::NoActiveKey(_)
         | KeysError::Sign(_)
+        | KeysError::Encrypt(_)
         | KeysError::Provider => Exit::Other,
     }
 }

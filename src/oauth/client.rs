@@ -3,6 +3,7 @@
 //! Metadata is checked as a whole first ([`NewClient::check`]); here it becomes a row and an event in the caller's transaction.
 
 use super::client_secret::{self, is_current};
+use super::keys::demand;
 use super::protocol::client::{Client, ClientId, ClientKind, ClientState};
 use super::protocol::registration::MetadataFault;
 use crate::base::id::new_ulid;
@@ -88,6 +89,8 @@ pub async fn register(
     if !clients::insert(tx, &client).await? {
         return Err(ClientError::Taken(client_id));
     }
+    let wanted = client.settings.metadata.tokens.signing_algorithms();
+    demand::note(tx, &wanted, now).await?;
     record(tx, &client_id, "created", now).await?;
     Ok(Registered {
         client,
@@ -112,6 +115,8 @@ pub async fn update(
     if changed {
         clients::update(tx, client_id, &checked.settings, now).await?;
         client.settings = checked.settings;
+        let wanted = client.settings.metadata.tokens.signing_algorithms();
+        demand::note(tx, &wanted, now).await?;
         record(tx, client_id, "updated", now).await?;
     }
     Ok(Registered {

@@ -13,16 +13,20 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use url::Url;
 
-use super::keys::ALGORITHM;
 use super::paths;
-use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
+use super::protocol::acr::Acr;
+use super::protocol::authorize::Prompt;
 use super::protocol::claims::UserClaims;
 use super::protocol::client::{AssertionAlg, AuthMethod, GrantType};
 use super::protocol::dpop::ProofAlgorithm;
+use super::protocol::jwe::{ContentEncryption, KeyManagement};
 use super::protocol::pkce;
+use super::protocol::request_object::RequestAlg;
+use super::protocol::response::{ResponseMode, ResponseType};
 use super::protocol::scope::{
     ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE, TESSERA_ADMIN,
 };
+use super::protocol::signing::SigningAlgorithm;
 use crate::app::App;
 use crate::config::{ClientCertificates, Config};
 use crate::http::Problem;
@@ -30,7 +34,8 @@ use crate::http::Problem;
 /// Documents change with the configuration only, keys are published a day ahead.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Claims of an ID token besides those of the person.
-const TOKEN_CLAIMS: [&str; 8] = [
+const TOKEN_CLAIMS: [&str; 9] = [
+    "acr",
     "iss",
     "aud",
     "exp",
@@ -43,9 +48,15 @@ const TOKEN_CLAIMS: [&str; 8] = [
 
 /// The server's metadata.
 #[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the document's members are what they are"
+)]
 pub struct Metadata {
     issuer: String,
     authorization_endpoint: String,
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     token_endpoint: String,
     userinfo_endpoint: String,
     jwks_uri: String,
@@ -53,12 +64,20 @@ pub struct Metadata {
     revocation_endpoint: String,
     end_session_endpoint: String,
     scopes_supported: [&'static str; 7],
-    response_types_supported: [&'static str; 1],
-    response_modes_supported: [&'static str; 1],
+    response_types_supported: &'static [ResponseType],
+    response_modes_supported: &'static [ResponseMode],
     grant_types_supported: &'static [GrantType],
     prompt_values_supported: &'static [Prompt],
     subject_types_supported: [&'static str; 1],
-    id_token_signing_alg_values_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: &'static [SigningAlgorithm],
+    id_token_encryption_alg_values_supported: &'static [KeyManagement],
+    id_token_encryption_enc_values_supported: &'static [ContentEncryption],
+    userinfo_signing_alg_values_supported: &'static [SigningAlgorithm],
+    userinfo_encryption_alg_values_supported: &'static [KeyManagement],
+    userinfo_encryption_enc_values_supported: &'static [ContentEncryption],
+    introspection_signing_alg_values_supported: &'static [SigningAlgorithm],
+    introspection_encryption_alg_values_supported: &'static [KeyManagement],
+    introspection_encryption_enc_values_supported: &'static [ContentEncryption],
     token_endpoint_auth_methods_supported: Vec<AuthMethod>,
     token_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     revocation_endpoint_auth_methods_supported: Vec<AuthMethod>,
@@ -71,8 +90,15 @@ pub struct Metadata {
     claims_supported: Vec<&'static str>,
     dpop_signing_alg_values_supported: &'static [ProofAlgorithm],
     authorization_response_iss_parameter_supported: bool,
-    // The default of OpenID Connect Discovery would be true.
+    authorization_signing_alg_values_supported: &'static [SigningAlgorithm],
+    authorization_encryption_alg_values_supported: &'static [KeyManagement],
+    authorization_encryption_enc_values_supported: &'static [ContentEncryption],
+    acr_values_supported: &'static [Acr],
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
+    require_request_uri_registration: bool,
+    request_object_signing_alg_values_supported: &'static [RequestAlg],
 }
 
 impl Metadata {
@@ -84,6 +110,8 @@ impl Metadata {
         Self {
             issuer: issuer.clone(),
             authorization_endpoint: at(paths::AUTHORIZE),
+            pushed_authorization_request_endpoint: at(paths::PAR),
+            require_pushed_authorization_requests: config.requests.require_pushed,
             token_endpoint: at(paths::TOKEN),
             userinfo_endpoint: at(paths::USERINFO),
             jwks_uri: at(paths::JWKS),
@@ -99,12 +127,20 @@ impl Metadata {
                 OFFLINE_ACCESS,
                 TESSERA_ADMIN,
             ],
-            response_types_supported: [RESPONSE_TYPE],
-            response_modes_supported: [RESPONSE_MODE],
+            response_types_supported: ResponseType::ALL,
+            response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
             prompt_values_supported: Prompt::ALL,
             subject_types_supported: ["public"],
-            id_token_signing_alg_values_supported: [ALGORITHM],
+            id_token_signing_alg_values_supported: SigningAlgorithm::ALL,
+            id_token_encryption_alg_values_supported: KeyManagement::ALL,
+            id_token_encryption_enc_values_supported: ContentEncryption::ALL,
+            userinfo_signing_alg_values_supported: SigningAlgorithm::ALL,
+            userinfo_encryption_alg_values_supported: KeyManagement::ALL,
+            userinfo_encryption_enc_values_supported: ContentEncryption::ALL,
+            introspection_signing_alg_values_supported: SigningAlgorithm::ALL,
+            introspection_encryption_alg_values_supported: KeyManagement::ALL,
+            introspection_encryption_enc_values_supported: ContentEncryption::ALL,
             introspection_endpoint_auth_methods_supported: methods
                 .iter()
                 .copied()
@@ -120,7 +156,15 @@ impl Metadata {
             claims_supported: UserClaims::names().chain(TOKEN_CLAIMS).collect(),
             dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
             authorization_response_iss_parameter_supported: true,
-            request_uri_parameter_supported: false,
+            authorization_signing_alg_values_supported: SigningAlgorithm::ALL,
+            authorization_encryption_alg_values_supported: KeyManagement::ALL,
+            authorization_encryption_enc_values_supported: ContentEncryption::ALL,
+            acr_values_supported: Acr::ALL,
+            claims_parameter_supported: true,
+            request_parameter_supported: true,
+            request_uri_parameter_supported: true,
+            require_request_uri_registration: true,
+            request_object_signing_alg_values_supported: RequestAlg::ALL,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
     Db, StoreError, authorization_codes, authorization_flows, clients, dpop_proofs, grants,
-    revoked_access_tokens, used_jtis,
+    pushed_requests, revoked_access_tokens, used_jtis,
 };
 
 /// Rows that one transaction deletes at most.
@@ -22,6 +22,7 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     let mut rows = 0;
     let mut tx = db.write().await?;
     rows += authorization_flows::delete_expired(&mut tx, now, BATCH).await?;
+    rows += pushed_requests::delete_expired(&mut tx, now, BATCH).await?;
     rows += revoked_access_tokens::delete_expired(&mut tx, now, BATCH).await?;
     rows += used_jtis::delete_expired(&mut tx, now, BATCH).await?;
     rows += clients::forget_former_secrets(&mut tx, now, BATCH).await?;

@@ -1,5 +1,9 @@
 //! `GET|POST /userinfo` (OpenID Connect Core 1.0 section 5.3): a person's claims, as far as the token's scopes go.
 //!
+//! The answer is JSON, or a JWT where the client registered for one that is signed or encrypted (section 5.3.2).
+//! A token is good here when its audience includes the issuer: one that was narrowed to another service cannot be used by that service here
+//! (RFC 8707). Claims that the authorization request named (OpenID Connect Core 1.0 section 5.5) come beside those of the scopes.
+//!
 //! The token comes in the header, or in a form body (RFC 6750 section 2.2); never in the URL, where logs would keep it.
 
 use std::sync::Arc;
@@ -8,18 +12,21 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::bearer::{self, BearerError, Presented, Scheme, Verified};
 use super::cors::allow_origins_of;
 use super::error::OAuthError;
 use super::form::Form;
-use super::protocol::claims::{Person, UserClaims};
-use super::protocol::client::ClientId;
+use super::issue;
+use super::protocol::claims::{TokenType, UserInfoJwt};
+use super::protocol::claims_request::claims_of;
+use super::protocol::client::{Client, ClientId, UserInfoFormat};
 use super::protocol::scope::OPENID;
-use super::respond::no_store;
+use super::respond::{jwt_no_store, no_store};
+use super::sealed;
 use crate::app::App;
-use crate::identity::user::User;
+use crate::base::time::Timestamp;
 use crate::store::{clients, users};
 
 /// The token in the header.
@@ -59,7 +66,8 @@ async fn answer(
     headers: &HeaderMap,
     presented: Presented<'_>,
 ) -> Result<Response, BearerError> {
-    let verified = bearer::admit(app, headers, presented, app.clock.now()).await?;
+    let now = app.clock.now();
+    let verified = bearer::admit(app, headers, presented, now).await?;
     let Verified {
         claims,
         grant: Some(grant),
@@ -76,30 +84,42 @@ async fn answer(
         .await
         .map_err(OAuthError::Store)?
         .ok_or(BearerError::Invalid)?;
-    let person = person(&user);
-    let mut response = no_store(&UserClaims::of(claims.sub, &person, &claims.scope));
-    if let Ok(client_id) = ClientId::parse(&claims.client_id)
-        && let Some(client) = clients::find(&mut conn, &client_id)
-            .await
-            .map_err(OAuthError::Store)?
-    {
-        allow_origins_of(&mut response, &client);
-    }
+    let client_id = ClientId::parse(&claims.client_id).map_err(|_| BearerError::Invalid)?;
+    let client = clients::find(&mut conn, &client_id)
+        .await
+        .map_err(OAuthError::Store)?
+        .ok_or(BearerError::Invalid)?;
+    let scopes = (&claims.scope, &client.settings.scope);
+    let place = &grant.details.claims.userinfo;
+    let person = issue::person(&user);
+    let claims = claims_of((&claims.sub, &person), scopes, place);
+    drop(conn);
+    let mut response = format(app, &client, claims, now).await?;
+    allow_origins_of(&mut response, &client);
     Ok(response)
 }
 
-/// What the account says of a person, by the names of OpenID Connect Core 1.0 section 5.1.
-pub(super) fn person(user: &User) -> Person {
-    let mut person = user.profile.claims();
-    let mut know = |name: &str, value: Value| person.insert(name.to_owned(), value);
-    know("preferred_username", user.username.as_str().into());
-    know("updated_at", user.updated_at.seconds().into());
-    if let Some(name) = &user.name {
-        know("name", name.as_str().into());
-    }
-    if let Some(email) = &user.email {
-        know("email", email.as_str().into());
-        know("email_verified", user.email_verified.into());
-    }
-    person
+/// The answer in the form that the client registered for.
+async fn format(
+    app: &App,
+    client: &Client,
+    claims: Map<String, Value>,
+    now: Timestamp,
+) -> Result<Response, OAuthError> {
+    let named = |claims| UserInfoJwt {
+        iss: app.config.issuer.clone(),
+        aud: client.client_id.as_str().to_owned(),
+        claims,
+    };
+    let jwt = match client.settings.metadata.tokens.userinfo() {
+        UserInfoFormat::Plain => return Ok(no_store(&claims)),
+        UserInfoFormat::Encrypted(encryption) => {
+            sealed::unsigned(app, (client, encryption), &named(claims), now).await?
+        }
+        UserInfoFormat::Signed(protection) => {
+            let signed = (TokenType::UserInfo, &named(claims));
+            sealed::jwt(app, (client, protection), signed, now).await?
+        }
+    };
+    Ok(jwt_no_store("application/jwt", jwt))
 }

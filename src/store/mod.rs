@@ -29,6 +29,7 @@ pub mod policy_changes;
 pub mod policy_models;
 pub mod policy_stores;
 pub mod policy_tuples;
+pub mod pushed_requests;
 pub mod refresh_families;
 pub mod revoked_access_tokens;
 pub mod seal;

@@ -20,6 +20,7 @@ pub mod csrf;
 pub mod error_page;
 pub mod flow;
 pub mod form;
+pub mod form_post;
 mod home;
 pub mod layout;
 pub mod links;

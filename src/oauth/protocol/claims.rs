@@ -8,7 +8,7 @@ use super::confirmation::Confirmation;
 use super::scope::{ADDRESS, EMAIL, PHONE, PROFILE, ScopeSet};
 use crate::base::encoding::base64url;
 use crate::base::id::{GrantId, SessionId};
-use crate::base::secret::{random, sha256};
+use crate::base::secret::random;
 use crate::base::time::Timestamp;
 
 /// What a JWT of ours is, by its header's `typ`: no kind passes for another (RFC 8725 section 3.11).
@@ -18,6 +18,12 @@ pub enum TokenType {
     AccessToken,
     /// An ID token.
     IdToken,
+    /// An answer of the userinfo endpoint. It lacks what every ID token has, so that it is never taken for one.
+    UserInfo,
+    /// An answer of the introspection endpoint (RFC 9701 section 5).
+    Introspection,
+    /// A signed authorization response (JARM section 2.1).
+    AuthorizationResponse,
 }
 
 impl TokenType {
@@ -25,7 +31,9 @@ impl TokenType {
     pub const fn typ(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
+            Self::IdToken | Self::UserInfo => "JWT",
+            Self::Introspection => "token-introspection+jwt",
+            Self::AuthorizationResponse => "oauth-authz-resp+jwt",
         }
     }
 }
@@ -104,17 +112,48 @@ pub struct IdClaims {
     /// The sign-in.
     pub sid: SessionId,
     /// Hash of the access token beside it.
-    pub at_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
+    /// Hash of the code beside it (OpenID Connect Core 1.0 section 3.3.2.11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    /// Hash of the state beside it (FAPI 1.0 Part 2 section 5.2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s_hash: Option<String>,
+    /// How strongly the person was authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// How the person signed in (RFC 8176).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The person's own claims, where the request asked for them here.
+    #[serde(flatten)]
+    pub person: Map<String, Value>,
 }
 
-/// `at_hash`: the left half of the access token's SHA-256 (OpenID Connect Core 1.0 section 3.1.3.6).
-pub fn at_hash(access_token: &str) -> String {
-    let digest = sha256(access_token.as_bytes());
-    let (half, _) = digest.as_ref().split_at(16);
-    base64url(half)
+/// A person's claims as a JWT (OpenID Connect Core 1.0 section 5.3.2). It does not expire: it is an answer, not a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserInfoJwt<T> {
+    /// The issuer.
+    pub iss: String,
+    /// The client.
+    pub aud: String,
+    /// The claims.
+    #[serde(flatten)]
+    pub claims: T,
+}
+
+/// An introspection answer as a JWT (RFC 9701 section 5). The answer stands apart, so that it is never taken for the token it tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IntrospectionJwt<T> {
+    /// The issuer.
+    pub iss: String,
+    /// Who asked.
+    pub aud: String,
+    /// When, in seconds.
+    pub iat: i64,
+    /// The answer.
+    pub token_introspection: T,
 }
 
 /// The scopes that ask for claims, and which (OpenID Connect Core 1.0 section 5.4). Every claim that a person may have stands
@@ -158,6 +197,14 @@ pub struct UserClaims {
 }
 
 impl UserClaims {
+    /// As members of a JSON object.
+    pub fn into_members(self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) | Err(_) => Map::new(),
+        }
+    }
+
     /// The claims of `person` that `scope` allows.
     pub fn of(sub: String, person: &Person, scope: &ScopeSet) -> Self {
         let claims = CLAIMS_BY_SCOPE
@@ -180,15 +227,6 @@ impl UserClaims {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn at_hash_is_the_example_of_the_specification() {
-        // OpenID Connect Core 1.0 appendix A.3.
-        assert_eq!(
-            at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
-            "77QmUPtjPfzWtF2AnpK9RQ"
-        );
-    }
 
     #[test]
     fn claims_follow_the_scopes() {

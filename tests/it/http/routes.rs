@@ -68,6 +68,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/setup/{link}", Door::Public),
     // Clients.
     ("POST", "/introspect", Door::Client),
+    ("POST", "/par", Door::Client),
     ("POST", "/revoke", Door::Client),
     ("POST", "/token", Door::Client),
     // Holders of an access token.

@@ -2,16 +2,22 @@
 
 mod access;
 mod authorize;
+mod claims;
 pub mod client_auth;
 mod clients;
 mod cors;
 mod discovery;
 pub mod dpop;
+mod jose;
 mod keys;
 mod logout;
+pub mod par;
 pub mod party;
 mod races;
 mod refresh;
+pub mod request_objects;
+mod resources;
+mod responses;
 mod revocation;
 mod store;
 mod token;

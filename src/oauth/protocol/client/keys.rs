@@ -84,6 +84,11 @@ const fn is_false(flag: &bool) -> bool {
 }
 
 impl ClientKeys {
+    /// Whether there are keys, here or at an address.
+    pub const fn has_set(&self) -> bool {
+        self.jwks.is_some() || self.jwks_uri.is_some()
+    }
+
     /// The names that the client's certificate must have: exactly one for `tls_client_auth`.
     pub fn expected_names(&self) -> Vec<ExpectedName<'_>> {
         [

@@ -2,7 +2,9 @@
 
 mod about;
 mod keys;
+mod requests;
 mod sender;
+mod tokens;
 
 use std::fmt;
 
@@ -10,7 +12,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
 pub use self::keys::{AssertionAlg, ClientKeys};
+pub use self::requests::Requests;
 pub use self::sender::Sender;
+pub use self::tokens::{Protection, TokenFormats, UserInfoFormat};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -200,12 +204,18 @@ pub struct ClientMetadata {
     /// What it says about itself to people.
     #[serde(flatten)]
     pub about: About,
+    /// What its authorization requests may and must be.
+    #[serde(flatten)]
+    pub requests: Requests,
     /// What it proves with who it is.
     #[serde(flatten)]
     pub keys: ClientKeys,
     /// Whether its tokens must be bound to a key.
     #[serde(flatten)]
     pub sender: Sender,
+    /// How what it is told is signed and encrypted.
+    #[serde(flatten)]
+    pub tokens: TokenFormats,
 }
 
 /// A registered application.

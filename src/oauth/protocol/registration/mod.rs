@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType, Sender,
+    About, AuthMethod, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType, Requests,
+    Sender, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -25,6 +26,10 @@ const SECRET_BYTES_MAX: usize = 512;
 /// Metadata of a client to be registered or changed. Every field but the redirect URIs has a default.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the metadata of RFC 7591 and its kin are what they are"
+)]
 pub struct NewClient {
     /// Chosen by the server when absent.
     pub client_id: Option<String>,
@@ -74,6 +79,52 @@ pub struct NewClient {
     pub tls_client_certificate_bound_access_tokens: bool,
     /// Whether a token request without a DPoP proof is refused.
     pub dpop_bound_access_tokens: bool,
+    /// What signs its ID tokens; `RS256` when absent.
+    pub id_token_signed_response_alg: Option<String>,
+    /// How the key of an encrypted ID token reaches it; not encrypted when absent.
+    pub id_token_encrypted_response_alg: Option<String>,
+    /// What encrypts its ID tokens; `A128CBC-HS256` when absent.
+    pub id_token_encrypted_response_enc: Option<String>,
+    /// What signs its userinfo answers; plain JSON when absent.
+    pub userinfo_signed_response_alg: Option<String>,
+    /// How the key of an encrypted userinfo answer reaches it.
+    pub userinfo_encrypted_response_alg: Option<String>,
+    /// What encrypts its userinfo answers; `A128CBC-HS256` when absent.
+    pub userinfo_encrypted_response_enc: Option<String>,
+    /// What signs its introspection answers where it asks for a JWT; `RS256` when absent.
+    pub introspection_signed_response_alg: Option<String>,
+    /// How the key of an encrypted introspection answer reaches it.
+    pub introspection_encrypted_response_alg: Option<String>,
+    /// What encrypts its introspection answers; `A128CBC-HS256` when absent.
+    pub introspection_encrypted_response_enc: Option<String>,
+    /// What signs its authorization answers in the modes of JARM; `RS256` when absent.
+    pub authorization_signed_response_alg: Option<String>,
+    /// How the key of an encrypted authorization answer reaches it.
+    pub authorization_encrypted_response_alg: Option<String>,
+    /// What encrypts its authorization answers; `A128CBC-HS256` when absent.
+    pub authorization_encrypted_response_enc: Option<String>,
+    /// What it may ask the authorization endpoint for; `code` when absent.
+    pub response_types: Vec<String>,
+    /// How its answers may travel; every way when absent.
+    pub response_modes: Vec<String>,
+    /// What its request objects are signed with.
+    pub request_object_signing_alg: Option<String>,
+    /// Where its request objects may be fetched from.
+    pub request_uris: Vec<String>,
+    /// Whether a request without a signed object is refused.
+    pub require_signed_request_object: bool,
+    /// Whether a request that was not pushed is refused.
+    pub require_pushed_authorization_requests: bool,
+    /// `max_age` of a request that names none, in seconds.
+    pub default_max_age: Option<u32>,
+    /// Whether ID tokens must say when the person signed in.
+    pub require_auth_time: bool,
+    /// `acr_values` of a request that names none.
+    pub default_acr_values: Vec<String>,
+    /// Where a sign-in may be begun from outside.
+    pub initiate_login_uri: Option<String>,
+    /// The services that its tokens may be for.
+    pub resources: Vec<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -126,11 +177,7 @@ impl NewClient {
                 .unwrap_or_default(),
             skip_consent: self.skip_consent,
             require_pkce: self.require_pkce.unwrap_or(true),
-            metadata: ClientMetadata {
-                about: About::check(self, &mut faults),
-                keys: ClientKeys::check(self, &mut faults),
-                sender: Sender::check(self, &mut faults),
-            },
+            metadata: self.metadata(&mut faults),
         };
         self.check_secret(method, &mut faults);
         check_together(&settings, &mut faults);
@@ -145,6 +192,20 @@ impl NewClient {
                 .clone()
                 .map(crate::base::secret::Secret::new),
         })
+    }
+
+    fn metadata(&self, faults: &mut Faults) -> ClientMetadata {
+        let about = About::check(self, faults);
+        let requests = Requests::check(self, faults);
+        let keys = ClientKeys::check(self, faults);
+        let tokens = TokenFormats::check(self, &keys, faults);
+        ClientMetadata {
+            about,
+            requests,
+            keys,
+            sender: Sender::check(self, faults),
+            tokens,
+        }
     }
 
     fn name(&self, faults: &mut Faults) -> String {
