@@ -71,6 +71,31 @@ async fn a_bound_token_is_a_subject_only_with_the_key_that_was_proved() {
     }
 }
 
+/// Two permissions are asked for one request: its proof is taken once, not refused as its own replay.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_explained_check_needs_one_proof() {
+    let api = Api::start(Engine::Sqlite).await;
+    let store = api.store(MODEL).await;
+    let key = Key::new();
+    let token = bound_token(&api, &key).await;
+    let path = format!("{store}/check");
+    let proof = key.proof_of(&api.t, &format!("POST {path}"), &token);
+    let check = || {
+        client()
+            .post(format!("{}{path}", api.t.url))
+            .header("authorization", format!("DPoP {token}"))
+            .header("dpop", proof.clone())
+            .json(&json!({
+                "tuple_key": super::key(("user:a", "owner", "doc:plan")),
+                "explain": true,
+            }))
+    };
+    let answer = check().send().await.unwrap();
+    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(check().send().await.unwrap().status(), 401, "a replay");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_import_needs_one_proof() {
     let api = Api::start(Engine::Sqlite).await;
