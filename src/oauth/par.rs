@@ -14,11 +14,13 @@ use serde::Serialize;
 use super::authorize::hinted_subject;
 use super::client_auth;
 use super::cors::allow_origins_of;
+use super::dpop;
 use super::error::OAuthError;
 use super::form::Form;
 use super::incoming;
 use super::protocol::authorize::{AuthorizeError, AuthorizeRequest};
 use super::protocol::client::Client;
+use super::protocol::dpop::code_key;
 use super::protocol::error::Fault;
 use super::protocol::params::Params;
 use super::protocol::response::Outcome;
@@ -39,7 +41,7 @@ pub async fn post(
 ) -> Result<Response, OAuthError> {
     params.check_unrepeated()?;
     let client = client_auth::authenticate(&app, &headers, &params).await?;
-    let mut response = match push(&app, &params, &client).await {
+    let mut response = match push(&app, &headers, &params, &client).await {
         Ok(pushed) => (StatusCode::CREATED, no_store(&pushed)).into_response(),
         Err(error) => error.into_response(),
     };
@@ -54,7 +56,12 @@ struct Pushed {
     expires_in: i64,
 }
 
-async fn push(app: &App, params: &Params, client: &Client) -> Result<Pushed, OAuthError> {
+async fn push(
+    app: &App,
+    headers: &HeaderMap,
+    params: &Params,
+    client: &Client,
+) -> Result<Pushed, OAuthError> {
     if params.get("request_uri").is_some() {
         return Err(Fault::invalid_request(
             "`request_uri` cannot be pushed; send the parameters or `request` (RFC 9126 section 2.1)",
@@ -62,9 +69,11 @@ async fn push(app: &App, params: &Params, client: &Client) -> Result<Pushed, OAu
         .into());
     }
     let now = app.clock.now();
-    let request = incoming::read_sent(app, params, client, now)
+    let proved = dpop::proved_key(app, headers, now).await?;
+    let mut request = incoming::read_sent(app, params, client, now)
         .await?
         .map_err(fault_of)?;
+    request.dpop_jkt = code_key(request.dpop_jkt.take(), proved)?;
     hinted_subject(app, &request, now).await??;
     let secret = TokenKind::PushedRequest.generate();
     let ttl = app.config.requests.pushed_ttl_seconds;

@@ -202,7 +202,7 @@ fn read_rest(
         max_age: max_age(params)?.or(rules.default_max_age.map(i64::from)),
         login_hint: params.get("login_hint").map(str::to_owned),
         id_token_hint: params.get("id_token_hint").map(str::to_owned),
-        dpop_jkt: dpop::code_key(params, None)?,
+        dpop_jkt: dpop::named_key(params)?,
         response_type,
         channel,
         resources: resource::wanted(params, allowed)?,

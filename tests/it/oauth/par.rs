@@ -16,14 +16,7 @@ use crate::web::{PASSWORD, alice};
 
 /// Pushes the party's usual request; `changes` replace parameters.
 pub async fn push(party: &Party, changes: &[(&str, &str)]) -> Answer {
-    let path = party.authorize_path(changes);
-    let query = path.split_once('?').unwrap().1;
-    let fields: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .filter(|(name, _)| {
-            name != "client_id" || changes.iter().any(|(name, _)| *name == "client_id")
-        })
-        .collect();
+    let fields = fields(party, changes);
     let fields: Vec<(&str, &str)> = fields
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -31,12 +24,24 @@ pub async fn push(party: &Party, changes: &[(&str, &str)]) -> Answer {
     party.post("/par", &fields).await
 }
 
-fn request_uri(answer: &Answer) -> String {
+/// The parameters of that request.
+pub fn fields(party: &Party, changes: &[(&str, &str)]) -> Vec<(String, String)> {
+    let path = party.authorize_path(changes);
+    let query = path.split_once('?').unwrap().1;
+    url::form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .filter(|(name, _)| {
+            name != "client_id" || changes.iter().any(|(name, _)| *name == "client_id")
+        })
+        .collect()
+}
+
+pub fn request_uri(answer: &Answer) -> String {
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     answer.json["request_uri"].as_str().unwrap().to_owned()
 }
 
-async fn open(browser: &mut Browser, client_id: &str, request_uri: &str) -> Page {
+pub async fn open(browser: &mut Browser, client_id: &str, request_uri: &str) -> Page {
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("client_id", client_id), ("request_uri", request_uri)])
         .finish();

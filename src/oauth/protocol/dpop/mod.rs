@@ -203,13 +203,20 @@ pub fn check(text: &str, expected: &Expected<'_>, now: Timestamp) -> Result<Proo
     })
 }
 
-/// The key of the authorization request: `dpop_jkt` (section 10), or that of the proof beside a pushed request (section 10.1).
-pub fn code_key(params: &Params, proved: Option<Thumbprint>) -> Result<Option<Thumbprint>, Fault> {
-    let named = params
+/// The key that an authorization request names: `dpop_jkt` (section 10).
+pub fn named_key(params: &Params) -> Result<Option<Thumbprint>, Fault> {
+    params
         .get("dpop_jkt")
         .map(Thumbprint::parse)
         .transpose()
-        .map_err(|error| Fault::invalid_request(format!("`dpop_jkt` {error}")))?;
+        .map_err(|error| Fault::invalid_request(format!("`dpop_jkt` {error}")))
+}
+
+/// The key of a pushed request: the one it names, or that of the proof beside it (section 10.1).
+pub fn code_key(
+    named: Option<Thumbprint>,
+    proved: Option<Thumbprint>,
+) -> Result<Option<Thumbprint>, Fault> {
     match (named, proved) {
         (Some(named), Some(proved)) if named != proved => Err(Fault::invalid_request(
             "`dpop_jkt` is not the thumbprint of the key that made the DPoP proof",

@@ -393,7 +393,9 @@ fn a_code_is_bound_to_one_key() {
         (named("x"), None, Err(ErrorCode::InvalidRequest)),
         (named("x"), Some(key(&a)), Err(ErrorCode::InvalidRequest)),
     ] {
-        let found = code_key(&params, proved).map_err(|fault| fault.code);
+        let found = named_key(&params)
+            .and_then(|named| code_key(named, proved))
+            .map_err(|fault| fault.code);
         assert_eq!(found, expect, "{params:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! DPoP over HTTP (RFC 9449): a client's key, the proofs it makes, and what they open.
 
 mod nonce;
+mod pushed;
 mod replay;
 mod resource;
 mod token;
