@@ -357,7 +357,7 @@ async fn discovery_tells_of_certificates_only_where_they_can_come_from_somewhere
     assert_eq!(proxied[bound], true);
 
     let t = TestApp::start_with(Engine::Sqlite, |config| {
-        config.client_certificates.asked = true
+        config.client_certificates.asked = true;
     })
     .await;
     let without_authority = document(&t).await;
