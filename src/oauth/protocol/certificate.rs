@@ -196,8 +196,8 @@ fn is_alternative(name: &GeneralName, expected: ExpectedName<'_>) -> bool {
 mod tests {
     use rcgen::string::Ia5String;
     use rcgen::{
-        CertificateParams, DnType, DnValue, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
-        PublicKeyData as _, SanType, SignatureAlgorithm,
+        CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PKCS_ECDSA_P256_SHA256,
+        PKCS_ED25519, PublicKeyData as _, SanType, SignatureAlgorithm,
     };
     use serde_json::json;
 
@@ -206,6 +206,7 @@ mod tests {
     fn certificate(algorithm: &'static SignatureAlgorithm) -> (Certificate, KeyPair) {
         let key = KeyPair::generate_for(algorithm).unwrap();
         let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
         let name = &mut params.distinguished_name;
         name.push(DnType::CountryName, "DE");
         let organization = "Acme, Inc".try_into().unwrap();

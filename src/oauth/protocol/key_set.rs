@@ -1,6 +1,6 @@
 //! A client's public keys (RFC 7517): what may be registered, and which of them may have made a signature.
 //!
-//! The key decides what it verifies, never the signature's header: an RSA key RS256 and PS256, a P-256 key ES256, an Ed25519 key EdDSA
+//! The key decides what it verifies, never the signature's header: an RSA key RS256 and PS256, a P-256 key ES256, an Ed25519 key `EdDSA`
 //! (RFC 8725 section 3.1). Keys are kept as they were handed in, so that what they are for (`use`, `alg`) stays readable.
 
 use jsonwebtoken::jwk::{
@@ -223,7 +223,7 @@ mod tests {
 
     #[track_caller]
     fn check_key(key: Value, expect: Option<KeyFault>) {
-        let set = json!({ "keys": [key] });
+        let set = json!({ "keys": Value::Array(vec![key]) });
         let expect = expect.map(|fault| InvalidKeySet::Key(1, fault));
         assert_eq!(KeySet::parse(&set).err(), expect, "{set}");
     }

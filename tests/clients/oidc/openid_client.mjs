@@ -78,7 +78,7 @@ await check("discovery names this issuer, S256 and iss in responses", () => {
 });
 
 /** Signs in with the browser and exchanges the code; openid-client validates state, nonce, iss and the ID token. */
-async function signIn(browser, parameters = {}) {
+async function signIn(browser, parameters = {}, options = undefined) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedNonce = client.randomNonce();
   const expectedState = client.randomState();
@@ -93,7 +93,7 @@ async function signIn(browser, parameters = {}) {
   });
   const arrived = await browser.walk(url.href, person);
   const checks = { pkceCodeVerifier, expectedNonce, expectedState, idTokenExpected: true };
-  return { arrived: arrived.url, checks, tokens: await client.authorizationCodeGrant(config, arrived.url, checks) };
+  return { arrived: arrived.url, checks, tokens: await client.authorizationCodeGrant(config, arrived.url, checks, undefined, options) };
 }
 
 const browser = new Browser();
@@ -179,6 +179,35 @@ if (session) {
     await refused(client.refreshTokenGrant(config, third.refresh_token), "invalid_grant");
     const { active } = await client.tokenIntrospection(config, third.access_token);
     equal(active, false, "active");
+  });
+
+  await check("DPoP: a code bound to the key, its token at userinfo, and a refresh", async () => {
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+    const bound = { dpop_jkt: await DPoP.calculateThumbprint() };
+    const { tokens: own } = await signIn(browser, bound, { DPoP });
+    equal(own.token_type, "dpop", "token_type");
+    const info = await client.fetchUserInfo(config, own.access_token, idToken.sub, { DPoP });
+    equal(info.preferred_username, person.identifier, "preferred_username");
+    const { cnf, token_type: kind } = await client.tokenIntrospection(config, own.access_token);
+    equal(`${cnf.jkt} ${kind}`, `${bound.dpop_jkt} DPoP`, "what introspection says");
+    const next = await client.refreshTokenGrant(config, own.refresh_token, undefined, { DPoP });
+    equal(next.token_type, "dpop", "token_type of the refreshed token");
+  });
+
+  await check("DPoP: neither a stolen token nor an injected code works without the key", async () => {
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+    const thief = { DPoP: client.getDPoPHandle(config, await client.randomDPoPKeyPair()) };
+    const { access_token: token } = await client.clientCredentialsGrant(config, undefined, { DPoP });
+    const url = new URL(config.serverMetadata().userinfo_endpoint);
+    for (const options of [undefined, thief]) {
+      const outcome = await client.fetchProtectedResource(config, token, url, "GET", null, null, options).then(
+        (response) => response.status,
+        (error) => error.status ?? error.cause?.status,
+      );
+      equal(outcome, 401, "the status");
+    }
+    const bound = { dpop_jkt: await DPoP.calculateThumbprint() };
+    await refused(signIn(browser, bound, thief), "invalid_grant");
   });
 
   await check("revocation of a refresh token ends its access token", async () => {

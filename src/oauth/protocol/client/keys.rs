@@ -275,9 +275,9 @@ mod tests {
         }
     }
 
-    fn jwks() -> Option<Value> {
+    fn jwks() -> Value {
         let number = base64url(&[1; 32]);
-        Some(json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": number, "y": number }] }))
+        json!({ "keys": [{ "kty": "EC", "crv": "P-256", "x": number, "y": number }] })
     }
 
     #[track_caller]
@@ -291,26 +291,30 @@ mod tests {
         assert_eq!(fields, expect, "{method}");
     }
 
-    fn text(text: &str) -> Option<String> {
-        Some(text.to_owned())
+    fn text(text: &str) -> String {
+        text.to_owned()
     }
 
     #[test]
     fn a_method_has_the_keys_it_needs() {
-        check("private_key_jwt", |new| new.jwks = jwks(), &[]);
+        check("private_key_jwt", |new| new.jwks = Some(jwks()), &[]);
         check(
             "private_key_jwt",
-            |new| new.jwks_uri = text("https://app.example/jwks"),
+            |new| new.jwks_uri = Some(text("https://app.example/jwks")),
             &[],
         );
         check("private_key_jwt", |_| {}, &["jwks"]);
         check("self_signed_tls_client_auth", |_| {}, &["jwks"]);
-        check("self_signed_tls_client_auth", |new| new.jwks = jwks(), &[]);
+        check(
+            "self_signed_tls_client_auth",
+            |new| new.jwks = Some(jwks()),
+            &[],
+        );
         check(
             "private_key_jwt",
             |new| {
-                new.jwks = jwks();
-                new.jwks_uri = text("https://app.example/jwks");
+                new.jwks = Some(jwks());
+                new.jwks_uri = Some(text("https://app.example/jwks"));
             },
             &["jwks_uri"],
         );
@@ -321,7 +325,7 @@ mod tests {
         );
         check(
             "private_key_jwt",
-            |new| new.jwks_uri = text("http://app.example/jwks"),
+            |new| new.jwks_uri = Some(text("http://app.example/jwks")),
             &["jwks_uri"],
         );
     }
@@ -333,7 +337,7 @@ mod tests {
             check(
                 method,
                 |new| {
-                    new.jwks = jwks();
+                    new.jwks = Some(jwks());
                     new.client_secret = Some(secret.clone());
                 },
                 &["client_secret"],
@@ -346,7 +350,7 @@ mod tests {
         );
         check(
             "client_secret_jwt",
-            |new| new.client_secret = text("0123456789012345678901234567890"),
+            |new| new.client_secret = Some(text("0123456789012345678901234567890")),
             &["client_secret"],
         );
     }
@@ -366,8 +370,8 @@ mod tests {
             check(
                 method,
                 |new| {
-                    new.jwks = jwks();
-                    new.token_endpoint_auth_signing_alg = text(alg);
+                    new.jwks = Some(jwks());
+                    new.token_endpoint_auth_signing_alg = Some(text(alg));
                 },
                 expect,
             );
@@ -380,35 +384,35 @@ mod tests {
         check("tls_client_auth", |_| {}, &[dn]);
         check(
             "tls_client_auth",
-            |new| new.tls_client_auth_subject_dn = text("CN=app,O=Acme"),
+            |new| new.tls_client_auth_subject_dn = Some(text("CN=app,O=Acme")),
             &[],
         );
         check(
             "tls_client_auth",
-            |new| new.tls_client_auth_subject_dn = text("app"),
+            |new| new.tls_client_auth_subject_dn = Some(text("app")),
             &[dn],
         );
         check(
             "tls_client_auth",
-            |new| new.tls_client_auth_san_ip = text("192.0.2.7"),
+            |new| new.tls_client_auth_san_ip = Some(text("192.0.2.7")),
             &[],
         );
         check(
             "tls_client_auth",
-            |new| new.tls_client_auth_san_ip = text("app.example"),
+            |new| new.tls_client_auth_san_ip = Some(text("app.example")),
             &["tls_client_auth_san_ip"],
         );
         check(
             "tls_client_auth",
             |new| {
-                new.tls_client_auth_san_dns = text("app.example");
-                new.tls_client_auth_san_email = text("ops@app.example");
+                new.tls_client_auth_san_dns = Some(text("app.example"));
+                new.tls_client_auth_san_email = Some(text("ops@app.example"));
             },
             &[dn],
         );
         check(
             "client_secret_basic",
-            |new| new.tls_client_auth_san_dns = text("app.example"),
+            |new| new.tls_client_auth_san_dns = Some(text("app.example")),
             &[dn],
         );
     }

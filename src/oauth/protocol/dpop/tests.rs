@@ -1,6 +1,5 @@
 //! Every way in which a proof is not good.
 
-use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -97,7 +96,7 @@ fn at(text: &str, nonce_required: bool) -> Result<Proof, ProofError> {
 
 /// The verdict on a good proof with one claim changed; null removes it.
 #[track_caller]
-fn with_claim(name: &str, value: Value, expect: Option<ProofError>) {
+fn with_claim(name: &str, value: &Value, expect: Option<ProofError>) {
     let signer = Signer::p256();
     let mut claims = good();
     let members = claims.as_object_mut().unwrap();
@@ -245,6 +244,10 @@ fn what_is_no_jwt_is_refused() {
     }
     for end in 0..proof.len() {
         assert!(at(&proof[..end], false).is_err(), "{end}");
+        let mut flipped = proof.clone().into_bytes();
+        flipped[end] = if flipped[end] == b'A' { b'B' } else { b'A' };
+        let flipped = String::from_utf8(flipped).unwrap();
+        assert!(at(&flipped, false).is_err(), "{end}");
     }
     let other = signer.jws(&signer.header("ES256"), &json!({"jti": "other"}));
     let spliced = format!(
@@ -261,19 +264,19 @@ fn what_is_no_jwt_is_refused() {
 #[test]
 fn every_claim_is_needed_and_fits_the_request() {
     for name in ["jti", "htm", "htu", "iat"] {
-        with_claim(name, Value::Null, Some(ProofError::Malformed));
-        with_claim(name, json!([1]), Some(ProofError::Malformed));
+        with_claim(name, &Value::Null, Some(ProofError::Malformed));
+        with_claim(name, &json!([1]), Some(ProofError::Malformed));
     }
     for method in ["GET", "post", "", "POST "] {
-        with_claim("htm", json!(method), Some(ProofError::Method));
+        with_claim("htm", &json!(method), Some(ProofError::Method));
     }
-    with_claim("jti", json!(""), Some(ProofError::Id));
-    with_claim("jti", json!("x".repeat(257)), Some(ProofError::Id));
-    with_claim("jti", json!("x".repeat(256)), None);
-    with_claim("ath", Value::Null, Some(ProofError::AccessToken));
-    with_claim("ath", json!(TOKEN), Some(ProofError::AccessToken));
-    with_claim("ath", json!(""), Some(ProofError::AccessToken));
-    with_claim("more", json!({"x": 1}), None);
+    with_claim("jti", &json!(""), Some(ProofError::Id));
+    with_claim("jti", &json!("x".repeat(257)), Some(ProofError::Id));
+    with_claim("jti", &json!("x".repeat(256)), None);
+    with_claim("ath", &Value::Null, Some(ProofError::AccessToken));
+    with_claim("ath", &json!(TOKEN), Some(ProofError::AccessToken));
+    with_claim("ath", &json!(""), Some(ProofError::AccessToken));
+    with_claim("more", &json!({"x": 1}), None);
 }
 
 #[test]
@@ -290,14 +293,14 @@ fn a_proof_is_good_for_a_minute_around_its_time() {
         (3_600, false),
     ] {
         let verdict = (!expect).then_some(ProofError::Time);
-        with_claim("iat", json!(NOW.seconds() + offset), verdict);
+        with_claim("iat", &json!(NOW.seconds() + offset), verdict);
     }
-    with_claim("iat", json!(i64::MAX), Some(ProofError::Time));
-    with_claim("iat", json!(i64::MIN), Some(ProofError::Time));
-    with_claim("exp", json!(NOW.seconds() - 60), Some(ProofError::Time));
-    with_claim("exp", json!(NOW.seconds() + 1), None);
-    with_claim("nbf", json!(NOW.seconds() + 10), None);
-    with_claim("nbf", json!(NOW.seconds() + 61), Some(ProofError::Time));
+    with_claim("iat", &json!(i64::MAX), Some(ProofError::Time));
+    with_claim("iat", &json!(i64::MIN), Some(ProofError::Time));
+    with_claim("exp", &json!(NOW.seconds() - 60), Some(ProofError::Time));
+    with_claim("exp", &json!(NOW.seconds() + 1), None);
+    with_claim("nbf", &json!(NOW.seconds() + 10), None);
+    with_claim("nbf", &json!(NOW.seconds() + 61), Some(ProofError::Time));
 }
 
 #[test]
@@ -329,7 +332,7 @@ fn the_uri_is_compared_as_a_uri() {
         ("token", false),
         ("", false),
     ] {
-        with_claim("htu", json!(uri), (!same).then_some(ProofError::Uri));
+        with_claim("htu", &json!(uri), (!same).then_some(ProofError::Uri));
     }
     assert!(!is_same_uri(
         "https://id.example/a/b",

@@ -24,12 +24,12 @@ impl Key {
 
     fn jwk(&self) -> Value {
         let (x, y) = self.0.public_key().as_ref()[1..].split_at(32);
-        json!({"kty": "EC", "crv": "P-256", "x": base64url(x), "y": base64url(y)})
+        json!({"crv": "P-256", "kty": "EC", "x": base64url(x), "y": base64url(y)})
     }
 
     /// RFC 7638.
     pub fn jkt(&self) -> String {
-        // The members of a map come out in order, as the thumbprint wants them.
+        // The members stand in the order that the thumbprint wants.
         base64url(sha256(self.jwk().to_string().as_bytes()).as_ref())
     }
 
