@@ -253,11 +253,13 @@ mod tests {
     use super::*;
     use crate::base::encoding::base64url;
 
+    #[expect(clippy::unnecessary_wraps, reason = "what the field takes")]
     fn text(text: &str) -> Option<String> {
         Some(text.to_owned())
     }
 
     /// A set with one key of P-256 for encryption.
+    #[expect(clippy::unnecessary_wraps, reason = "what the field takes")]
     fn jwks() -> Option<serde_json::Value> {
         let public = PrivateKey::generate(&ECDH_P256)
             .unwrap()

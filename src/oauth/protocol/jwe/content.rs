@@ -122,6 +122,14 @@ mod tests {
         0x04,
     ];
 
+    fn hex(bytes: &[u8]) -> String {
+        use std::fmt::Write as _;
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
     #[test]
     fn cbc_with_hmac_is_the_example_of_the_rfc() {
         let ascending: Vec<u8> = (0..64).collect();
@@ -137,8 +145,7 @@ mod tests {
         ] {
             let key = &ascending[..enc.key_bytes()];
             let sealed = seal(enc, key, (&IV, AAD.as_bytes()), TEXT.as_bytes()).unwrap();
-            let hex: String = sealed.tag.iter().map(|b| format!("{b:02x}")).collect();
-            assert_eq!(hex, expect, "{enc:?}");
+            assert_eq!(hex(&sealed.tag), expect, "{enc:?}");
             assert_eq!(sealed.ciphertext.len(), TEXT.len() + 16);
         }
     }

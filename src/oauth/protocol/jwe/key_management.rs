@@ -25,7 +25,7 @@ pub(super) struct Protected {
     /// Empty where both sides derive the key.
     pub(super) encrypted_key: Vec<u8>,
     /// Our half of the agreement, for the header.
-    pub(super) ephemeral_key: Option<Value>,
+    pub(super) epk: Option<Value>,
 }
 
 /// Makes a key for one text.
@@ -76,13 +76,13 @@ fn seal_rsa(
     Ok(Protected {
         content_key,
         encrypted_key,
-        ephemeral_key: None,
+        epk: None,
     })
 }
 
 fn agree(encryption: Encryption, curve: Curve, point: &[u8]) -> Result<Protected, Unspecified> {
     let ours = EphemeralPrivateKey::generate(curve.agreement(), &SystemRandom::new())?;
-    let ephemeral_key = public_jwk(curve, ours.compute_public_key()?.as_ref())?;
+    let epk = public_jwk(curve, ours.compute_public_key()?.as_ref())?;
     // Direct agreement derives for the content encryption, else for the wrapping (section 4.6.2).
     let (algorithm_id, bytes, wrapping) = match encryption.alg {
         KeyManagement::EcdhEsA128Kw => (encryption.alg.as_str(), 16, Some(&AES_128)),
@@ -106,7 +106,7 @@ fn agree(encryption: Encryption, curve: Curve, point: &[u8]) -> Result<Protected
     Ok(Protected {
         content_key,
         encrypted_key,
-        ephemeral_key: Some(ephemeral_key),
+        epk: Some(epk),
     })
 }
 

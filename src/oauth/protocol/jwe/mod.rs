@@ -109,7 +109,7 @@ pub fn encrypt(
         }
         Plaintext::Claims(claims) => claims,
     };
-    if let Some(epk) = protected.ephemeral_key {
+    if let Some(epk) = protected.epk {
         set("epk", epk);
     }
     let header = base64url(Value::Object(header).to_string().as_bytes());

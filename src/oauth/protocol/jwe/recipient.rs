@@ -110,22 +110,22 @@ impl Jwk {
             KeyManagement::EcdhEs | KeyManagement::EcdhEsA128Kw | KeyManagement::EcdhEsA256Kw => {
                 let curve = Curve::parse(self.crv.as_deref()?)?;
                 (self.kty == curve.key_type()).then_some(())?;
-                let x = self.coordinate(curve, self.x.as_deref())?;
+                let x = coordinate(curve, self.x.as_deref())?;
                 if curve == Curve::X25519 {
                     return Some(PublicKey::Curve { curve, point: x });
                 }
                 let mut point = vec![UNCOMPRESSED];
                 point.extend(x);
-                point.extend(self.coordinate(curve, self.y.as_deref())?);
+                point.extend(coordinate(curve, self.y.as_deref())?);
                 Some(PublicKey::Curve { curve, point })
             }
         }
     }
+}
 
-    /// A coordinate has the length of the curve's field, with leading zeros (RFC 7518 section 6.2.1.2).
-    fn coordinate(&self, curve: Curve, text: Option<&str>) -> Option<Vec<u8>> {
-        from_base64url(text?).filter(|bytes| bytes.len() == curve.field_bytes())
-    }
+/// A coordinate has the length of the curve's field, with leading zeros (RFC 7518 section 6.2.1.2).
+fn coordinate(curve: Curve, text: Option<&str>) -> Option<Vec<u8>> {
+    from_base64url(text?).filter(|bytes| bytes.len() == curve.field_bytes())
 }
 
 /// A number without leading zeros, as some write them.
