@@ -17,7 +17,7 @@ use super::keys::ALGORITHM;
 use super::paths;
 use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
 use super::protocol::claims::UserClaims;
-use super::protocol::client::{AuthMethod, GrantType};
+use super::protocol::client::{AuthMethod, DeliveryMode, GrantType};
 use super::protocol::pkce;
 use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
 use crate::app::App;
@@ -48,6 +48,9 @@ pub struct Metadata {
     introspection_endpoint: String,
     revocation_endpoint: String,
     end_session_endpoint: String,
+    device_authorization_endpoint: String,
+    backchannel_authentication_endpoint: String,
+    backchannel_token_delivery_modes_supported: &'static [DeliveryMode],
     scopes_supported: [&'static str; 5],
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
@@ -78,6 +81,9 @@ impl Metadata {
             introspection_endpoint: at(paths::INTROSPECT),
             revocation_endpoint: at(paths::REVOKE),
             end_session_endpoint: at(paths::LOGOUT),
+            device_authorization_endpoint: at(paths::DEVICE_AUTHORIZATION),
+            backchannel_authentication_endpoint: at(paths::BACKCHANNEL_AUTHENTICATION),
+            backchannel_token_delivery_modes_supported: DeliveryMode::ALL,
             scopes_supported: [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS, TESSERA_ADMIN],
             response_types_supported: [RESPONSE_TYPE],
             response_modes_supported: [RESPONSE_MODE],

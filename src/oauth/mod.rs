@@ -2,15 +2,17 @@
 //!
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`flow`] carries a request through
 //! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
-//! [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
+//! [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
 
 pub mod api_key;
 pub mod authorize;
+pub mod backchannel;
 pub mod bearer;
 pub mod client;
 pub mod client_auth;
 pub mod code;
 pub mod cors;
+pub mod device;
 pub mod discovery;
 pub mod error;
 pub mod flow;
@@ -64,6 +66,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         ));
     Router::new()
         .route(paths::INTROSPECT, post(introspect::post))
+        .route(paths::DEVICE_AUTHORIZATION, post(device::post))
+        .route(paths::BACKCHANNEL_AUTHENTICATION, post(backchannel::post))
         .merge(of_people)
         .merge(public)
         .merge(of_clients)

@@ -34,6 +34,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "oauth_details",
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
+    (
+        11,
+        "device_and_backchannel",
+        include_str!("../../migrations/0011_device_and_backchannel.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

@@ -45,6 +45,14 @@ pub enum ErrorCode {
     InvalidToken,
     /// The access token lacks a scope.
     InsufficientScope,
+    /// The person has not decided yet (RFC 8628 section 3.5).
+    AuthorizationPending,
+    /// The person has not decided yet, and the client asks too often.
+    SlowDown,
+    /// The person did not decide in time.
+    ExpiredToken,
+    /// The binding message cannot be shown (OpenID Connect CIBA Core 1.0 section 13).
+    InvalidBindingMessage,
 }
 
 impl ErrorCode {
@@ -68,6 +76,10 @@ impl ErrorCode {
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::InvalidBindingMessage => "invalid_binding_message",
         }
     }
 }

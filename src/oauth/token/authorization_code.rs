@@ -81,7 +81,7 @@ pub(super) async fn exchange(
 }
 
 /// The grant, if its tokens are good.
-async fn live_grant(
+pub(super) async fn live_grant(
     tx: &mut Tx,
     id: &GrantId,
     now: Timestamp,
@@ -111,7 +111,8 @@ fn check(code: &Code, params: &Params) -> Result<(), Fault> {
         .map_err(Fault::invalid_grant)
 }
 
-async fn begin_family(
+/// The first refresh token of a grant.
+pub(super) async fn begin_family(
     app: &App,
     tx: &mut Tx,
     grant: &Grant,

@@ -2,12 +2,15 @@
 
 mod access;
 mod authorize;
+pub mod backchannel;
 mod clients;
 mod cors;
+pub mod device;
 mod discovery;
 mod keys;
 mod logout;
 pub mod party;
+mod polled;
 mod races;
 mod refresh;
 mod revocation;

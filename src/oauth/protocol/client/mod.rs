@@ -1,12 +1,14 @@
 //! Clients: what the server knows of an application, in the words of RFC 7591.
 
 mod about;
+mod ciba;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
+pub use self::ciba::{Ciba, DeliveryMode};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -108,6 +110,10 @@ words! {
         RefreshToken = "refresh_token",
         /// The client itself (section 4.4).
         ClientCredentials = "client_credentials",
+        /// A code that a person approved for a device (RFC 8628).
+        DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
+        /// A request that a person approved without a redirect (OpenID Connect CIBA Core 1.0).
+        Ciba = "urn:openid:params:grant-type:ciba",
     }
 }
 
@@ -163,6 +169,9 @@ pub struct ClientMetadata {
     /// What it says about itself to people.
     #[serde(flatten)]
     pub about: About,
+    /// How it asks people without a redirect.
+    #[serde(flatten)]
+    pub ciba: Ciba,
 }
 
 /// A registered application.

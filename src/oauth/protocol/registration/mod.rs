@@ -7,7 +7,7 @@ mod fault;
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
-use super::client::{About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType};
+use super::client::{About, AuthMethod, Ciba, ClientId, ClientMetadata, ClientSettings, GrantType};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -52,6 +52,12 @@ pub struct NewClient {
     pub tos_uri: Option<String>,
     /// Whom an administrator asks.
     pub contacts: Vec<String>,
+    /// `poll` or `ping`: how a client of the grant type ciba learns of decisions. `poll` when absent.
+    pub backchannel_token_delivery_mode: Option<String>,
+    /// Where a `ping` goes.
+    pub backchannel_client_notification_endpoint: Option<String>,
+    /// Only `false` is supported.
+    pub backchannel_user_code_parameter: bool,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -106,6 +112,7 @@ impl NewClient {
             require_pkce: self.require_pkce.unwrap_or(true),
             metadata: ClientMetadata {
                 about: About::check(self, &mut faults),
+                ciba: Ciba::check(self, &mut faults),
             },
         };
         self.check_secret(method, &mut faults);
@@ -166,7 +173,7 @@ impl NewClient {
                 if parsed.is_none() {
                     faults.add(
                         "grant_types",
-                        format!("`{text}` is not supported; use authorization_code, refresh_token or client_credentials"),
+                        format!("`{text}` is not supported; use {}", all_grant_types()),
                     );
                 }
                 parsed
@@ -202,6 +209,11 @@ impl NewClient {
     }
 }
 
+fn all_grant_types() -> String {
+    let names: Vec<&str> = GrantType::ALL.iter().map(|one| one.as_str()).collect();
+    names.join(", ")
+}
+
 fn uris(texts: &[String], field: &'static str, faults: &mut Faults) -> Vec<RedirectUri> {
     if texts.len() > REDIRECT_URIS {
         faults.add(field, format!("must be at most {REDIRECT_URIS} URIs"));
@@ -230,10 +242,22 @@ fn check_together(settings: &ClientSettings, faults: &mut Faults) {
             );
         }
     }
-    if may(GrantType::RefreshToken) && !may(GrantType::AuthorizationCode) {
+    let of_a_person = [
+        GrantType::AuthorizationCode,
+        GrantType::DeviceCode,
+        GrantType::Ciba,
+    ];
+    if may(GrantType::RefreshToken) && !of_a_person.into_iter().any(may) {
         faults.add(
             "grant_types",
-            "refresh_token needs authorization_code beside it",
+            "refresh_token needs authorization_code, or another grant of a person, beside it",
+        );
+    }
+    if may(GrantType::Ciba) && public {
+        // OpenID Connect CIBA Core 1.0 section 4: a client without credentials could ask anybody in another's name.
+        faults.add(
+            "grant_types",
+            "urn:openid:params:grant-type:ciba needs a client that authenticates; set token_endpoint_auth_method",
         );
     }
     if may(GrantType::ClientCredentials) && public {
