@@ -132,9 +132,11 @@ pub async fn decide(
     now: Timestamp,
 ) -> Result<Option<Decided>, StoreError> {
     tx.opt(
-        q("UPDATE backchannel_requests SET state = $2, session_id = $4, auth_time = $5, amr = $6 \
+        q(
+            "UPDATE backchannel_requests SET state = $2, session_id = $4, auth_time = $5, amr = $6 \
            WHERE id = $1 AND state = 'pending' AND user_id = $3 AND expires_at > $7 \
-           RETURNING client_id, scope, sealed_ping")
+           RETURNING client_id, scope, sealed_ping",
+        )
         .bind(id.as_str())
         .bind(decision.state().as_str())
         .bind(decider.user_id.as_str())
@@ -172,11 +174,7 @@ pub async fn poll(
 }
 
 /// Takes an approval for its tokens: the one statement that decides races.
-pub async fn redeem(
-    tx: &mut Tx,
-    id: &str,
-    now: Timestamp,
-) -> Result<Option<Approval>, StoreError> {
+pub async fn redeem(tx: &mut Tx, id: &str, now: Timestamp) -> Result<Option<Approval>, StoreError> {
     tx.opt(
         q("UPDATE backchannel_requests SET state = 'redeemed' \
            WHERE id = $1 AND state = 'approved' AND expires_at > $2 \

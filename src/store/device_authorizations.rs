@@ -176,11 +176,7 @@ pub async fn poll(
 }
 
 /// Takes an approval for its tokens: the one statement that decides races.
-pub async fn redeem(
-    tx: &mut Tx,
-    id: &str,
-    now: Timestamp,
-) -> Result<Option<Approval>, StoreError> {
+pub async fn redeem(tx: &mut Tx, id: &str, now: Timestamp) -> Result<Option<Approval>, StoreError> {
     tx.opt(
         q("UPDATE device_authorizations SET state = 'redeemed' \
            WHERE id = $1 AND state = 'approved' AND expires_at > $2 \

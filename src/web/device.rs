@@ -89,13 +89,24 @@ async fn enter(
     };
     Ok(match (opened, code) {
         (Opened::Found(request), Some(code)) => {
-            let look = Look { request: &request, code: &code, address: address.0, now };
+            let look = Look {
+                request: &request,
+                code: &code,
+                address: address.0,
+                now,
+            };
             decision_page(&app, &headers, &visitor, &look)
         }
         (Opened::Wait(wait), _) => waiting_page(&app, &headers, &visitor, (typed, wait)),
         (Opened::Found(_) | Opened::Unknown, _) => {
             let entry = (typed, Some(UNKNOWN));
-            entry_page(&app, &headers, &visitor, entry, StatusCode::UNPROCESSABLE_ENTITY)
+            entry_page(
+                &app,
+                &headers,
+                &visitor,
+                entry,
+                StatusCode::UNPROCESSABLE_ENTITY,
+            )
         }
     })
 }
@@ -177,7 +188,11 @@ fn entry_page(
             button .button type="submit" { "Continue" }
         }
     };
-    let page = Page { title: "Connect a device", width: Width::Narrow, body };
+    let page = Page {
+        title: "Connect a device",
+        width: Width::Narrow,
+        body,
+    };
     let mut response = respond(status, &page, &Csp::same_origin());
     guard.keep(app, response.headers_mut());
     response

@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::client_auth;
 use super::error::OAuthError;
 use super::form::Form;
-use super::protocol::backchannel::{BackchannelRequest, Hint, parse};
+use super::protocol::backchannel::{Hint, parse};
 use super::protocol::claims::{IdClaims, TokenType};
 use super::protocol::client::{Client, ClientKind, GrantType};
 use super::protocol::error::{ErrorCode, Fault};
@@ -148,8 +148,7 @@ async fn keep(
     now: Timestamp,
 ) -> Result<Reservation, OAuthError> {
     let mut tx = app.db.write().await?;
-    let reservation =
-        throttle::reserve_request(&mut tx, new.user_id.as_ref(), name, now).await?;
+    let reservation = throttle::reserve_request(&mut tx, new.user_id.as_ref(), name, now).await?;
     if reservation == Reservation::Granted {
         backchannel_requests::insert(&mut tx, new).await?;
         let event = Event::PersonAsked {

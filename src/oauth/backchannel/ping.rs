@@ -48,7 +48,8 @@ pub(super) fn seal(
     id: &BackchannelId,
     (auth_req_id, token): (&Secret<String>, &Secret<String>),
 ) -> Result<String, SealError> {
-    let sealed = serde_json::json!({ "auth_req_id": auth_req_id.expose(), "token": token.expose() });
+    let sealed =
+        serde_json::json!({ "auth_req_id": auth_req_id.expose(), "token": token.expose() });
     sealer.seal(place(id), sealed.to_string().as_bytes())
 }
 
@@ -90,7 +91,9 @@ async fn send(
         .header(AUTHORIZATION, format!("Bearer {}", content.token))
         .header(CONTENT_TYPE, "application/json")
         .body(body.to_string().into_bytes())?;
-    let answer = Outbound::new(&app.config.outbound_allowed)?.send(request).await?;
+    let answer = Outbound::new(&app.config.outbound_allowed)?
+        .send(request)
+        .await?;
     if answer.status.is_success() {
         Ok(())
     } else {

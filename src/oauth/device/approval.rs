@@ -102,7 +102,14 @@ pub async fn decide(
         return Ok(false);
     };
     let request = (decided.client_id.as_str(), &decided.scope);
-    record(&mut tx, (GrantType::DeviceCode, decision), request, sign_in, now).await?;
+    record(
+        &mut tx,
+        (GrantType::DeviceCode, decision),
+        request,
+        sign_in,
+        now,
+    )
+    .await?;
     tx.commit().await?;
     Ok(true)
 }

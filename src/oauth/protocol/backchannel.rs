@@ -93,7 +93,9 @@ fn binding_message(params: &Params) -> Result<Option<String>, Fault> {
     if unfit {
         return Err(Fault::new(
             ErrorCode::InvalidBindingMessage,
-            format!("`binding_message` must be at most {BINDING_MESSAGE_CHARS} characters on one line"),
+            format!(
+                "`binding_message` must be at most {BINDING_MESSAGE_CHARS} characters on one line"
+            ),
         ));
     }
     Ok(Some(text.to_owned()))
@@ -106,9 +108,7 @@ fn expires_in(params: &Params) -> Result<Seconds, Fault> {
     };
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<i64>() {
-        Ok(seconds) if digits && seconds > 0 => {
-            Ok(Seconds::new(seconds).min(EXPIRES_IN_LONGEST))
-        }
+        Ok(seconds) if digits && seconds > 0 => Ok(Seconds::new(seconds).min(EXPIRES_IN_LONGEST)),
         Err(_) if digits => Ok(EXPIRES_IN_LONGEST),
         _ => Err(Fault::invalid_request(
             "`requested_expiry` must be a positive number of seconds",
@@ -174,34 +174,62 @@ mod tests {
             ("scope=openid&login_hint=alice", "openid 300"),
             ("scope=openid+more&id_token_hint=x", "openid 300"),
             ("scope=openid&login_hint=a&requested_expiry=60", "openid 60"),
-            ("scope=openid&login_hint=a&requested_expiry=601", "openid 600"),
+            (
+                "scope=openid&login_hint=a&requested_expiry=601",
+                "openid 600",
+            ),
             (
                 "scope=openid&login_hint=a&requested_expiry=99999999999999999999",
                 "openid 600",
             ),
-            ("scope=openid&login_hint=a&requested_expiry=0", "invalid_request"),
-            ("scope=openid&login_hint=a&requested_expiry=-1", "invalid_request"),
-            ("scope=openid&login_hint=a&requested_expiry=%2B5", "invalid_request"),
-            ("scope=openid&login_hint=a&requested_expiry=soon", "invalid_request"),
+            (
+                "scope=openid&login_hint=a&requested_expiry=0",
+                "invalid_request",
+            ),
+            (
+                "scope=openid&login_hint=a&requested_expiry=-1",
+                "invalid_request",
+            ),
+            (
+                "scope=openid&login_hint=a&requested_expiry=%2B5",
+                "invalid_request",
+            ),
+            (
+                "scope=openid&login_hint=a&requested_expiry=soon",
+                "invalid_request",
+            ),
             ("login_hint=alice", "invalid_request"),
             ("scope=profile&login_hint=alice", "invalid_scope"),
             ("scope=other&login_hint=alice", "invalid_scope"),
             ("scope=openid", "invalid_request"),
-            ("scope=openid&login_hint=a&id_token_hint=b", "invalid_request"),
+            (
+                "scope=openid&login_hint=a&id_token_hint=b",
+                "invalid_request",
+            ),
             ("scope=openid&login_hint_token=a", "invalid_request"),
             ("scope=openid&login_hint=a&request=x", "invalid_request"),
-            ("scope=openid&login_hint=a&binding_message=W4SCT", "openid 300"),
-            ("scope=openid&login_hint=a&binding_message=a%0Ab", "invalid_binding_message"),
+            (
+                "scope=openid&login_hint=a&binding_message=W4SCT",
+                "openid 300",
+            ),
+            (
+                "scope=openid&login_hint=a&binding_message=a%0Ab",
+                "invalid_binding_message",
+            ),
         ] {
             check("poll", raw, expect);
         }
-        let long = format!("scope=openid&login_hint=a&binding_message={}", "x".repeat(129));
+        let long = format!(
+            "scope=openid&login_hint=a&binding_message={}",
+            "x".repeat(129)
+        );
         check("poll", &long, "invalid_binding_message");
     }
 
     #[test]
     fn a_client_that_wants_pings_sends_a_token_for_them() {
-        let with = |token: &str| format!("scope=openid&login_hint=a&client_notification_token={token}");
+        let with =
+            |token: &str| format!("scope=openid&login_hint=a&client_notification_token={token}");
         check("ping", &with("8d67dc78-7faa"), "openid 300");
         check("ping", &with(""), "invalid_request");
         check("ping", &with("a%20b"), "invalid_request");

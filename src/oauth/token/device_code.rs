@@ -40,6 +40,8 @@ pub(super) async fn exchange(
     match device_authorizations::redeem(&mut tx, &polled.id, now).await? {
         Some(approval) => polled::issue(app, tx, request, (GrantType::DeviceCode, approval)).await,
         // The row is locked since the poll was noted; were it not, another poll was faster.
-        None => Err(Answer::Spent.fault(PARAMETER).map_or_else(unknown, Into::into)),
+        None => Err(Answer::Spent
+            .fault(PARAMETER)
+            .map_or_else(unknown, Into::into)),
     }
 }

@@ -24,8 +24,8 @@ pub(super) async fn issue(
 ) -> Result<TokenResponse, OAuthError> {
     let grant = grant_of(request, approval);
     let now = request.now;
-    let live =
-        grants::insert(&mut tx, &grant).await? && live_grant(&mut tx, &grant.id, now).await?.is_some();
+    let live = grants::insert(&mut tx, &grant).await?
+        && live_grant(&mut tx, &grant.id, now).await?.is_some();
     if !live {
         tx.commit().await?;
         return Err(OAuthError::invalid_grant(

@@ -28,15 +28,27 @@ async fn a_pending_device_code_is_approved_by_the_session_that_opened_it_only() 
             assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
             // A form token of the right kind, from a request of their own.
             let own = enter(other, &begin(&tv).await.user).await;
-            let csrf = own.hidden_fields().into_iter().find(|(name, _)| name == "csrf");
+            let csrf = own
+                .hidden_fields()
+                .into_iter()
+                .find(|(name, _)| name == "csrf");
             let csrf = csrf.unwrap().1;
-            let stolen = [("csrf", csrf.as_str()), ("request", request.1.as_str()), ("decision", "allow")];
+            let stolen = [
+                ("csrf", csrf.as_str()),
+                ("request", request.1.as_str()),
+                ("decision", "allow"),
+            ];
             let page = other.post("/device/decision", &stolen).await;
             assert_eq!(page.status, StatusCode::BAD_REQUEST, "{}", page.text);
         }
-        let nobody = Browser::new(&t).post("/device/decision", &[("decision", "allow")]).await;
+        let nobody = Browser::new(&t)
+            .post("/device/decision", &[("decision", "allow")])
+            .await;
         assert_eq!(nobody.status, StatusCode::FORBIDDEN);
-        assert_eq!(poll(&tv, &codes.device).await.error(), "authorization_pending");
+        assert_eq!(
+            poll(&tv, &codes.device).await.error(),
+            "authorization_pending"
+        );
         browser.submit(&opened, &[("decision", "allow")]).await;
         poll(&tv, &codes.device).await.tokens();
     }
@@ -57,7 +69,13 @@ async fn user_codes_cannot_be_guessed() {
         let fresh = begin(&tv).await;
         t.clock.advance(Seconds::new(1));
         let mut answers = Vec::new();
-        for guess in [&codes.user, &expired.user, "BBBB-BBBB", "CCCC-CCCC", "DDDD-DDDD"] {
+        for guess in [
+            &codes.user,
+            &expired.user,
+            "BBBB-BBBB",
+            "CCCC-CCCC",
+            "DDDD-DDDD",
+        ] {
             let page = enter(&mut browser, guess).await;
             assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{guess}");
             let csrf = page.hidden_fields()[0].1.clone();
@@ -173,9 +191,12 @@ async fn device_codes_and_auth_req_ids_are_not_each_other() {
     let both = Party::register(&t, "both", |new| {
         at_a_till(new);
         new.grant_types = Some(
-            ["urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:device_code"]
-                .map(str::to_owned)
-                .to_vec(),
+            [
+                "urn:openid:params:grant-type:ciba",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         );
         new.scope = Some("openid profile offline_access".to_owned());
     })
@@ -186,7 +207,10 @@ async fn device_codes_and_auth_req_ids_are_not_each_other() {
     let page = browser.get("/approvals").await;
     browser.submit(&page, &[("decision", "allow")]).await;
     assert_eq!(poll(&both, &auth_req_id).await.error(), "invalid_grant");
-    assert_eq!(poll_ciba(&both, &codes.device).await.error(), "invalid_grant");
+    assert_eq!(
+        poll_ciba(&both, &codes.device).await.error(),
+        "invalid_grant"
+    );
     poll(&both, &codes.device).await.tokens();
     poll_ciba(&both, &auth_req_id).await.tokens();
     drop(t);

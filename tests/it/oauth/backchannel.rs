@@ -66,27 +66,53 @@ async fn a_client_gets_tokens_once_the_person_it_asked_for_allowed_it() {
         let user = alice(&t).await;
         let mut browser = signed_in(&t).await;
         let till = Party::register(&t, "till", at_a_till).await;
-        let form = [("login_hint", "ALICE@example.com"), ("binding_message", "W4SCT <b>"), ("requested_expiry", "120")];
+        let form = [
+            ("login_hint", "ALICE@example.com"),
+            ("binding_message", "W4SCT <b>"),
+            ("requested_expiry", "120"),
+        ];
         let answer = ask(&till, &form).await;
         assert_eq!(answer.header("cache-control"), "no-store");
-        assert_eq!((&answer.json["interval"], &answer.json["expires_in"]), (&5.into(), &120.into()));
+        assert_eq!(
+            (&answer.json["interval"], &answer.json["expires_in"]),
+            (&5.into(), &120.into())
+        );
         let auth_req_id = answer.json["auth_req_id"].as_str().unwrap();
-        assert_eq!(poll(&till, auth_req_id).await.error(), "authorization_pending");
+        assert_eq!(
+            poll(&till, auth_req_id).await.error(),
+            "authorization_pending"
+        );
         assert_eq!(poll(&till, auth_req_id).await.error(), "slow_down");
         let page = browser.get("/approvals").await;
-        for text in ["Allow Corner shop?", "W4SCT &lt;b&gt;", "See your name and username", "less than a minute ago"] {
+        for text in [
+            "Allow Corner shop?",
+            "W4SCT &lt;b&gt;",
+            "See your name and username",
+            "less than a minute ago",
+        ] {
             assert!(page.text.contains(text), "{text}: {}", page.text);
         }
         let done = browser.submit(&page, &[("decision", "allow")]).await;
         assert_eq!(done.location(), "/approvals?done=allowed");
         let empty = browser.get(done.location()).await;
-        assert!(empty.text.contains("No application asks for anything now"), "{}", empty.text);
+        assert!(
+            empty.text.contains("No application asks for anything now"),
+            "{}",
+            empty.text
+        );
         let tokens = poll(&till, auth_req_id).await.tokens();
         let id = claims(tokens.id.as_deref().unwrap());
-        assert_eq!((id["sub"].as_str().unwrap(), id["aud"].as_str().unwrap()), (user.as_str(), "till"));
+        assert_eq!(
+            (id["sub"].as_str().unwrap(), id["aud"].as_str().unwrap()),
+            (user.as_str(), "till")
+        );
         t.clock.advance(Seconds::new(20));
         till.refresh(tokens.refresh()).await.tokens();
-        assert_eq!(poll(&till, auth_req_id).await.error(), "invalid_grant", "once");
+        assert_eq!(
+            poll(&till, auth_req_id).await.error(),
+            "invalid_grant",
+            "once"
+        );
         let mut conn = t.app.db.read().await.unwrap();
         let agreed = consents::scopes(&mut conn, &user, "till").await.unwrap();
         assert!(agreed.contains("profile"), "the approval is the consent");
@@ -95,10 +121,19 @@ async fn a_client_gets_tokens_once_the_person_it_asked_for_allowed_it() {
         let hint = tokens.id.unwrap();
         let answer = ask(&till, &[("id_token_hint", &hint)]).await;
         decide(&mut browser, "allow").await;
-        poll(&till, answer.json["auth_req_id"].as_str().unwrap()).await.tokens();
+        poll(&till, answer.json["auth_req_id"].as_str().unwrap())
+            .await
+            .tokens();
         let other = Party::register(&t, "other", at_a_till).await;
-        for (party, hint) in [(&other, hint.as_str()), (&till, tokens.access.as_str()), (&till, "x")] {
-            assert_eq!(ask(party, &[("id_token_hint", hint)]).await.error(), "invalid_request");
+        for (party, hint) in [
+            (&other, hint.as_str()),
+            (&till, tokens.access.as_str()),
+            (&till, "x"),
+        ] {
+            assert_eq!(
+                ask(party, &[("id_token_hint", hint)]).await.error(),
+                "invalid_request"
+            );
         }
     }
 }
@@ -130,20 +165,28 @@ async fn only_a_registered_client_may_ask_and_only_well_formed_questions() {
     let mut impostor = till.at(&t.url);
     impostor.secret = Some("wrong".to_owned());
     let answer = ask(&impostor, &[hint]).await;
-    assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, "invalid_client"));
+    assert_eq!(
+        (answer.status, answer.error()),
+        (StatusCode::UNAUTHORIZED, "invalid_client")
+    );
     for (form, error) in [
         (vec![], "invalid_request"),
         (vec![hint, ("id_token_hint", "x")], "invalid_request"),
         (vec![("login_hint_token", "x")], "invalid_request"),
         (vec![hint, ("requested_expiry", "-5")], "invalid_request"),
-        (vec![hint, ("binding_message", "a\nb")], "invalid_binding_message"),
+        (
+            vec![hint, ("binding_message", "a\nb")],
+            "invalid_binding_message",
+        ),
         (vec![hint, ("request", "x")], "invalid_request"),
         (vec![hint, hint], "invalid_request"),
         (vec![hint, ("user_code", "ignored")], "ok"),
     ] {
         assert_eq!(ask(&till, &form).await.error(), error, "{form:?}");
     }
-    let unscoped = till.post("/bc-authorize", &[("scope", "profile"), hint]).await;
+    let unscoped = till
+        .post("/bc-authorize", &[("scope", "profile"), hint])
+        .await;
     assert_eq!(unscoped.error(), "invalid_scope");
 }
 
@@ -160,17 +203,42 @@ async fn requests_are_decided_by_the_person_asked_and_redeemed_by_the_client_tha
         // Bob's own form token, from a page with a request of his own.
         ask_for(&till, "bob").await;
         let bobs = bob.get("/approvals").await;
-        assert_eq!(bobs.text.matches("name=\"request\"").count(), 1, "only his own");
-        let csrf = bobs.hidden_fields().into_iter().find(|(name, _)| name == "csrf").unwrap();
-        let stolen = [("csrf", csrf.1.as_str()), ("request", request.1.as_str()), ("decision", "allow")];
+        assert_eq!(
+            bobs.text.matches("name=\"request\"").count(),
+            1,
+            "only his own"
+        );
+        let csrf = bobs
+            .hidden_fields()
+            .into_iter()
+            .find(|(name, _)| name == "csrf")
+            .unwrap();
+        let stolen = [
+            ("csrf", csrf.1.as_str()),
+            ("request", request.1.as_str()),
+            ("decision", "allow"),
+        ];
         let page = bob.post("/approvals", &stolen).await;
         assert_eq!(page.location(), "/approvals?done=ended");
-        let bare = browser.post("/approvals", &[("request", request.1.as_str()), ("decision", "allow")]).await;
+        let bare = browser
+            .post(
+                "/approvals",
+                &[("request", request.1.as_str()), ("decision", "allow")],
+            )
+            .await;
         assert_eq!(bare.status, StatusCode::FORBIDDEN);
-        assert_eq!(poll(&till, &auth_req_id).await.error(), "authorization_pending");
+        assert_eq!(
+            poll(&till, &auth_req_id).await.error(),
+            "authorization_pending"
+        );
         decide(&mut browser, "allow").await;
         assert_eq!(poll(&other, &auth_req_id).await.error(), "invalid_grant");
-        assert_eq!(poll(&till, &auth_req_id[..auth_req_id.len() - 1]).await.error(), "invalid_grant");
+        assert_eq!(
+            poll(&till, &auth_req_id[..auth_req_id.len() - 1])
+                .await
+                .error(),
+            "invalid_grant"
+        );
         assert_eq!(till.refresh(&auth_req_id).await.error(), "invalid_grant");
         poll(&till, &auth_req_id).await.tokens();
     }
@@ -184,7 +252,9 @@ async fn a_sign_in_on_the_way_leads_back_to_the_requests() {
     let page = browser.get("/approvals").await;
     assert_eq!(page.location(), "/login?then=approvals");
     let login = browser.get(page.location()).await;
-    let back = browser.submit(&login, &[("identifier", "alice"), ("password", PASSWORD)]).await;
+    let back = browser
+        .submit(&login, &[("identifier", "alice"), ("password", PASSWORD)])
+        .await;
     assert_eq!(back.location(), "/approvals");
     assert!(browser.get("/approvals").await.text.contains("Corner shop"));
 }
@@ -213,7 +283,11 @@ async fn one_of_many_parallel_polls_gets_the_tokens_and_one_of_two_decisions_cou
         let answers = tasks.join_all().await;
         let won = answers.iter().filter(|a| a.error() == "ok").count();
         assert_eq!(won, 1, "{engine:?}");
-        assert!(answers.iter().all(|a| matches!(a.error(), "ok" | "invalid_grant")));
+        assert!(
+            answers
+                .iter()
+                .all(|a| matches!(a.error(), "ok" | "invalid_grant"))
+        );
         let mut conn = t.app.db.read().await.unwrap();
         let grants: i64 = conn.one(q("SELECT COUNT(*) FROM grants")).await.unwrap();
         assert_eq!(grants, 1);
@@ -252,15 +326,23 @@ async fn a_client_that_wants_it_is_told_that_there_is_a_decision_and_told_again_
             new.backchannel_client_notification_endpoint = Some(endpoint);
         })
         .await;
-        assert_eq!(ask(&till, &[("login_hint", "alice")]).await.error(), "invalid_request");
+        assert_eq!(
+            ask(&till, &[("login_hint", "alice")]).await.error(),
+            "invalid_request"
+        );
         let token = "8d67dc78-7faa-4d41-aabd-67707b374255";
         for decision in ["allow", "deny"] {
-            let form = [("login_hint", "alice"), ("client_notification_token", token)];
+            let form = [
+                ("login_hint", "alice"),
+                ("client_notification_token", token),
+            ];
             let asked = ask(&till, &form).await;
             let auth_req_id = asked.json["auth_req_id"].as_str().unwrap();
             let mut conn = t.app.db.read().await.unwrap();
             let kept: String = conn
-                .one(q("SELECT sealed_ping FROM backchannel_requests ORDER BY id DESC LIMIT 1"))
+                .one(q(
+                    "SELECT sealed_ping FROM backchannel_requests ORDER BY id DESC LIMIT 1",
+                ))
                 .await
                 .unwrap();
             drop(conn);
@@ -273,11 +355,18 @@ async fn a_client_that_wants_it_is_told_that_there_is_a_decision_and_told_again_
             let (head, body) = told.split_once("\r\n\r\n").unwrap();
             let head = head.to_ascii_lowercase();
             assert!(head.starts_with("post /told http/1.1"), "{head}");
-            assert!(head.contains(&format!("authorization: bearer {token}")), "{head}");
+            assert!(
+                head.contains(&format!("authorization: bearer {token}")),
+                "{head}"
+            );
             assert!(head.contains("content-type: application/json"), "{head}");
             let body: Value = serde_json::from_str(body).unwrap();
             assert_eq!(body, serde_json::json!({ "auth_req_id": auth_req_id }));
-            let expect = if decision == "allow" { "ok" } else { "access_denied" };
+            let expect = if decision == "allow" {
+                "ok"
+            } else {
+                "access_denied"
+            };
             assert_eq!(poll(&till, auth_req_id).await.error(), expect);
         }
     }

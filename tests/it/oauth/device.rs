@@ -90,23 +90,43 @@ async fn a_device_gets_tokens_once_a_person_allowed_it() {
         let complete = format!("{page}?user_code={user_code}");
         assert_eq!(answer.json["verification_uri_complete"], complete);
         let device_code = answer.json["device_code"].as_str().unwrap();
-        assert_eq!(poll(&tv, device_code).await.error(), "authorization_pending");
+        assert_eq!(
+            poll(&tv, device_code).await.error(),
+            "authorization_pending"
+        );
         let done = decide(&mut browser, user_code, "allow").await;
         assert_eq!(done.status, StatusCode::OK);
-        assert!(done.text.contains("The device is connected"), "{}", done.text);
+        assert!(
+            done.text.contains("The device is connected"),
+            "{}",
+            done.text
+        );
         t.clock.advance(Seconds::new(5));
         let tokens = poll(&tv, device_code).await.tokens();
         assert_eq!(tokens.scope, "offline_access openid profile");
         let id = claims(tokens.id.as_deref().unwrap());
-        assert_eq!((id["sub"].as_str().unwrap(), id["aud"].as_str().unwrap()), (user.as_str(), "tv"));
+        assert_eq!(
+            (id["sub"].as_str().unwrap(), id["aud"].as_str().unwrap()),
+            (user.as_str(), "tv")
+        );
         assert_eq!(id["amr"][0], "pwd");
-        assert_eq!(tv.userinfo(&tokens.access).await.json["name"], "Alice Liddell");
+        assert_eq!(
+            tv.userinfo(&tokens.access).await.json["name"],
+            "Alice Liddell"
+        );
         t.clock.advance(Seconds::new(20));
         tv.refresh(tokens.refresh()).await.tokens();
-        assert_eq!(poll(&tv, device_code).await.error(), "invalid_grant", "once");
+        assert_eq!(
+            poll(&tv, device_code).await.error(),
+            "invalid_grant",
+            "once"
+        );
         let mut conn = t.app.db.read().await.unwrap();
         let agreed = consents::scopes(&mut conn, &user, "tv").await.unwrap();
-        assert!(agreed.contains("offline_access"), "the approval is the consent");
+        assert!(
+            agreed.contains("offline_access"),
+            "the approval is the consent"
+        );
     }
 }
 
@@ -125,7 +145,11 @@ async fn a_device_that_asks_too_soon_waits_longer_each_time() {
             (19, "authorization_pending"),
         ] {
             t.clock.advance(Seconds::new(seconds));
-            assert_eq!(poll(&tv, &codes.device).await.error(), expect, "{engine:?} {seconds}");
+            assert_eq!(
+                poll(&tv, &codes.device).await.error(),
+                expect,
+                "{engine:?} {seconds}"
+            );
         }
         decide(&mut browser, &codes.user, "allow").await;
         poll(&tv, &codes.device).await.tokens();
@@ -149,7 +173,11 @@ async fn a_device_learns_that_it_was_refused_or_came_too_late() {
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
         t.clock.advance(Seconds::new(3_601));
         let (db, tokens) = (&t.app.db, &t.app.config.tokens);
-        while tessera::oauth::sweep::sweep(db, tokens, t.clock.now()).await.unwrap() > 0 {}
+        while tessera::oauth::sweep::sweep(db, tokens, t.clock.now())
+            .await
+            .unwrap()
+            > 0
+        {}
         assert_eq!(poll(&tv, &late.device).await.error(), "invalid_grant");
     }
 }
@@ -163,19 +191,35 @@ async fn only_a_registered_client_that_authenticates_gets_codes() {
     })
     .await;
     let ask = async |party: &Party, scope: &str| {
-        let answer = party.post("/device_authorization", &[("scope", scope)]).await;
+        let answer = party
+            .post("/device_authorization", &[("scope", scope)])
+            .await;
         (answer.status.as_u16(), answer.error().to_owned())
     };
     let refused = |status: u16, error: &str| (status, error.to_owned());
-    assert_eq!(ask(&web, "openid").await, refused(400, "unauthorized_client"));
+    assert_eq!(
+        ask(&web, "openid").await,
+        refused(400, "unauthorized_client")
+    );
     assert_eq!(ask(&tv, "unheard").await, refused(400, "invalid_scope"));
     assert_eq!(ask(&shop, "openid").await, refused(200, "ok"));
     let mut impostor = shop.at(&t.url);
     impostor.secret = Some("wrong".to_owned());
-    assert_eq!(ask(&impostor, "openid").await, refused(401, "invalid_client"));
+    assert_eq!(
+        ask(&impostor, "openid").await,
+        refused(401, "invalid_client")
+    );
     impostor.secret = None;
-    assert_eq!(ask(&impostor, "openid").await, refused(401, "invalid_client"));
-    let twice = tv.post("/device_authorization", &[("scope", "openid"), ("scope", "openid")]).await;
+    assert_eq!(
+        ask(&impostor, "openid").await,
+        refused(401, "invalid_client")
+    );
+    let twice = tv
+        .post(
+            "/device_authorization",
+            &[("scope", "openid"), ("scope", "openid")],
+        )
+        .await;
     assert_eq!(twice.error(), "invalid_request");
     let without = tv.token(&[("grant_type", DEVICE_CODE)]).await;
     assert_eq!(without.error(), "invalid_request");
@@ -196,7 +240,11 @@ async fn a_device_code_is_worth_nothing_to_another_client_at_another_grant_or_al
         assert_eq!(tv.refresh(code).await.error(), "invalid_grant");
         assert_eq!(poll(&tv, &codes.user).await.error(), "invalid_grant");
         for end in [0, 1, 7, 20, code.len() - 1] {
-            let expect = if end == 0 { "invalid_request" } else { "invalid_grant" };
+            let expect = if end == 0 {
+                "invalid_request"
+            } else {
+                "invalid_grant"
+            };
             assert_eq!(poll(&tv, &code[..end]).await.error(), expect);
         }
         let last = if code.ends_with('A') { "Q" } else { "A" };
@@ -223,7 +271,10 @@ async fn the_page_shows_who_asks_for_what_from_where_before_anything_is_agreed()
     ] {
         assert!(page.text.contains(text), "{text}: {}", page.text);
     }
-    assert_eq!(poll(&tv, &codes.device).await.error(), "authorization_pending");
+    assert_eq!(
+        poll(&tv, &codes.device).await.error(),
+        "authorization_pending"
+    );
     let strange = browser.submit(&page, &[("decision", "maybe")]).await;
     assert_eq!(strange.status, StatusCode::BAD_REQUEST);
     browser.submit(&page, &[("decision", "allow")]).await;
@@ -251,7 +302,11 @@ async fn an_address_that_is_not_the_readers_is_pointed_out() {
     let mut browser = signed_in(&t).await;
     let page = enter(&mut browser, answer.json["user_code"].as_str().unwrap()).await;
     assert!(page.text.contains("203.0.113.7"), "{}", page.text);
-    assert!(page.text.contains("That is another address"), "{}", page.text);
+    assert!(
+        page.text.contains("That is another address"),
+        "{}",
+        page.text
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,19 +314,33 @@ async fn a_sign_in_on_the_way_leads_back_to_the_code_and_agrees_to_nothing() {
     let (t, _, tv) = setup(Engine::Sqlite).await;
     let codes = begin(&tv).await;
     let mut browser = Browser::new(&t);
-    let page = browser.get(&format!("/device?user_code={}", codes.user)).await;
-    assert_eq!(page.location(), format!("/login?then=device&user_code={}", codes.user));
+    let page = browser
+        .get(&format!("/device?user_code={}", codes.user))
+        .await;
+    assert_eq!(
+        page.location(),
+        format!("/login?then=device&user_code={}", codes.user)
+    );
     let login = browser.get(page.location()).await;
     let back = browser
         .submit(&login, &[("identifier", "alice"), ("password", PASSWORD)])
         .await;
     assert_eq!(back.location(), format!("/device?user_code={}", codes.user));
     let page = browser.get(back.location()).await;
-    assert!(page.text.contains(&format!("value=\"{}\"", codes.user)), "{}", page.text);
-    assert!(!page.text.contains("Living room"), "the link alone opens nothing");
+    assert!(
+        page.text.contains(&format!("value=\"{}\"", codes.user)),
+        "{}",
+        page.text
+    );
+    assert!(
+        !page.text.contains("Living room"),
+        "the link alone opens nothing"
+    );
     let page = browser.submit(&page, &[("user_code", &codes.user)]).await;
     assert!(page.text.contains("Living room"));
-    let evil = browser.get("/login?then=https://evil.example/&user_code=x").await;
+    let evil = browser
+        .get("/login?then=https://evil.example/&user_code=x")
+        .await;
     assert_eq!(evil.location(), "/");
 }
 
@@ -283,15 +352,31 @@ async fn a_form_of_the_page_needs_its_token_and_a_sign_in() {
     let fields: BTreeMap<String, String> = page.hidden_fields().into_iter().collect();
     let request = fields["request"].as_str();
     for path in ["/device", "/device/decision"] {
-        let bare = browser.post(path, &[("user_code", &codes.user), ("request", request), ("decision", "allow")]).await;
+        let bare = browser
+            .post(
+                path,
+                &[
+                    ("user_code", &codes.user),
+                    ("request", request),
+                    ("decision", "allow"),
+                ],
+            )
+            .await;
         assert_eq!(bare.status, StatusCode::FORBIDDEN, "{path}");
     }
     // The token of the one form is none of the other's.
     let entry = browser.get("/device").await.hidden_fields();
-    let crossed = [("csrf", entry[0].1.as_str()), ("request", request), ("decision", "allow")];
+    let crossed = [
+        ("csrf", entry[0].1.as_str()),
+        ("request", request),
+        ("decision", "allow"),
+    ];
     let crossed = browser.post("/device/decision", &crossed).await;
     assert_eq!(crossed.status, StatusCode::FORBIDDEN);
-    assert_eq!(poll(&tv, &codes.device).await.error(), "authorization_pending");
+    assert_eq!(
+        poll(&tv, &codes.device).await.error(),
+        "authorization_pending"
+    );
     drop(t);
 }
 
@@ -339,7 +424,11 @@ async fn one_of_many_parallel_polls_gets_the_tokens_and_one_of_two_decisions_cou
             let answers = tasks.join_all().await;
             let won = answers.iter().filter(|a| a.error() == "ok").count();
             assert_eq!(won, 1, "{engine:?} round {round}");
-            assert!(answers.iter().all(|a| matches!(a.error(), "ok" | "invalid_grant")));
+            assert!(
+                answers
+                    .iter()
+                    .all(|a| matches!(a.error(), "ok" | "invalid_grant"))
+            );
             assert!(tv.is_live(&answers).await, "the tokens stay good");
         }
         let mut conn = t.app.db.read().await.unwrap();
@@ -356,7 +445,10 @@ async fn one_of_many_parallel_polls_gets_the_tokens_and_one_of_two_decisions_cou
 impl Party {
     /// Whether the access token among the answers works.
     async fn is_live(&self, answers: &[Answer]) -> bool {
-        let won = answers.iter().find(|answer| answer.error() == "ok").unwrap();
+        let won = answers
+            .iter()
+            .find(|answer| answer.error() == "ok")
+            .unwrap();
         self.userinfo(&won.tokens().access).await.status == StatusCode::OK
     }
 }

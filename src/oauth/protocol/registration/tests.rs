@@ -129,7 +129,10 @@ fn grants_away_from_the_client_need_no_redirect_uri_but_what_they_live_by() {
     };
     check(&of(&[device, "refresh_token"]), &[]);
     check(&of(&[ciba, "refresh_token"]), &[]);
-    check(&of(&["client_credentials", "refresh_token"]), &["grant_types"]);
+    check(
+        &of(&["client_credentials", "refresh_token"]),
+        &["grant_types"],
+    );
     let public = Some("none".to_owned());
     check(
         &NewClient {
@@ -158,7 +161,10 @@ fn a_client_that_is_pinged_says_where() {
     check(&told("poll", None), &[]);
     check(&told("ping", Some("https://app.example/ping")), &[]);
     check(&told("ping", None), &[field]);
-    check(&told("ping", Some("http://app.example/ping")), &[field, field]);
+    check(
+        &told("ping", Some("http://app.example/ping")),
+        &[field, field],
+    );
     check(&told("push", None), &["backchannel_token_delivery_mode"]);
     let with_user_codes = NewClient {
         backchannel_user_code_parameter: true,
