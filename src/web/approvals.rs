@@ -58,6 +58,7 @@ async fn show(
         width: Width::Narrow,
         body: html! {
             h1 { "Requests to you" }
+            p .lead { @if waiting.is_empty() { "No application asks for anything now." } @else { "Allow only what you began yourself, just now." } }
             (said(query.done.as_deref()))
             (person(&visitor.user))
             (list(&app, &guard, &visitor, (&waiting, now)))
@@ -118,11 +119,6 @@ fn list(
     (waiting, now): (&[Waiting], Timestamp),
 ) -> Markup {
     html! {
-        @if waiting.is_empty() {
-            p { "No application asks for anything now." }
-        } @else {
-            p .lead { "Allow only what you began yourself, just now." }
-        }
         @for request in waiting {
             (card(app, guard, visitor, (request, now)))
         }

@@ -48,9 +48,9 @@ pub(super) fn seal(
     id: &BackchannelId,
     (auth_req_id, token): (&Secret<String>, &Secret<String>),
 ) -> Result<String, SealError> {
-    let sealed =
+    let content =
         serde_json::json!({ "auth_req_id": auth_req_id.expose(), "token": token.expose() });
-    sealer.seal(place(id), sealed.to_string().as_bytes())
+    sealer.seal(place(id), content.to_string().as_bytes())
 }
 
 /// Tells the client in the background, after the decision was committed.
