@@ -10,7 +10,10 @@ use crate::base::time::Clock;
 use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
+use crate::oauth::client_ca::{ClientCa, ClientCaError};
 use crate::oauth::keys::{Keys, KeysError};
+use crate::oauth::remote_keys::RemoteKeys;
+use crate::outbound::{Outbound, OutboundError};
 use crate::policy::{Policy, PolicyError, PolicyLimits};
 use crate::store::seal::{MasterKey, SealError, Sealer};
 use crate::store::{Db, SchemaError, StoreError, migrate};
@@ -38,6 +41,12 @@ pub struct App {
     pub policy: Policy,
     /// Signs tokens, verifies them, publishes the keys.
     pub keys: Keys,
+    /// The client for everything that is fetched.
+    pub outbound: Outbound,
+    /// The keys that clients publish.
+    pub remote_keys: RemoteKeys,
+    /// Whose client certificates prove a name.
+    pub client_ca: Option<ClientCa>,
     /// Hashes and verifies passwords, a bounded number at a time.
     pub hasher: Hasher,
     /// What this process counts.
@@ -67,6 +76,12 @@ pub enum OpenError {
     /// The password hasher could not be made.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The client for outbound calls could not be made.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    /// The authorities of client certificates could not be read.
+    #[error(transparent)]
+    ClientCa(#[from] ClientCaError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -91,6 +106,9 @@ impl App {
         };
         let policy = Policy::open(db.clone(), &sealer, limits, clock.now()).await?;
         let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
+        let outbound = Outbound::new(&config.outbound_allowed)?;
+        let authorities = config.client_certificates.authorities.as_deref();
+        let client_ca = authorities.map(ClientCa::load).transpose()?;
         let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
@@ -100,6 +118,9 @@ impl App {
             sealer,
             policy,
             keys,
+            remote_keys: RemoteKeys::new(outbound.clone()),
+            outbound,
+            client_ca,
             hasher,
             metrics,
             stopping: CancellationToken::new(),

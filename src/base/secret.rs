@@ -127,6 +127,11 @@ pub fn sha256(bytes: &[u8]) -> digest::Digest {
     digest::digest(&digest::SHA256, bytes)
 }
 
+/// SHA-512 of `bytes`.
+pub fn sha512(bytes: &[u8]) -> digest::Digest {
+    digest::digest(&digest::SHA512, bytes)
+}
+
 /// Whether two byte strings are equal, in time that depends on their lengths only.
 pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()

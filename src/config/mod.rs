@@ -38,6 +38,8 @@ pub struct Config {
     pub master_key_file: PathBuf,
     /// Certificate and key, when the server itself speaks TLS.
     pub tls: Option<Tls>,
+    /// Certificates of clients.
+    pub client_certificates: ClientCertificates,
     /// A setup file applied at start.
     pub apply: Option<PathBuf>,
     /// Networks whose `X-Forwarded-*` headers are believed. Nobody by default.
@@ -50,6 +52,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// Signing key rotation.
     pub keys: KeyRotation,
+    /// Proofs of possession.
+    pub dpop: Dpop,
     /// Browser sessions.
     pub sessions: Sessions,
     /// Sign-in throttling.
@@ -73,6 +77,24 @@ pub struct Tls {
     pub cert: PathBuf,
     /// Private key.
     pub key: PathBuf,
+}
+
+/// Where certificates of clients come from, and whose count (RFC 8705).
+#[derive(Clone, Debug, Default)]
+pub struct ClientCertificates {
+    /// Whether the server itself asks for one in the TLS handshake.
+    pub asked: bool,
+    /// The header in which a trusted proxy hands one on.
+    pub header: Option<http::HeaderName>,
+    /// The authorities whose certificates prove a name.
+    pub authorities: Option<PathBuf>,
+}
+
+impl ClientCertificates {
+    /// Whether any request can have one.
+    pub const fn possible(&self) -> bool {
+        self.asked || self.header.is_some()
+    }
 }
 
 /// The log's level and form.
@@ -134,6 +156,13 @@ pub struct KeyRotation {
     pub rsa_bits: u32,
 }
 
+/// What is asked of DPoP proofs (RFC 9449).
+#[derive(Clone, Copy, Debug)]
+pub struct Dpop {
+    /// Whether a proof must have a nonce of this server's.
+    pub require_nonce: bool,
+}
+
 /// Lifetimes of browser sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct Sessions {
@@ -184,6 +213,7 @@ impl Default for Config {
             master_key_file: data_dir.join("master.key"),
             data_dir,
             tls: None,
+            client_certificates: ClientCertificates::default(),
             apply: None,
             trusted_proxies: Vec::new(),
             outbound_allowed: Vec::new(),
@@ -208,6 +238,9 @@ impl Default for Config {
                 rotate_after_seconds: Seconds::new(90 * 86_400),
                 publish_ahead_seconds: Seconds::new(86_400),
                 rsa_bits: 2048,
+            },
+            dpop: Dpop {
+                require_nonce: false,
             },
             sessions: Sessions {
                 idle_seconds: Seconds::new(3_600),

@@ -43,6 +43,7 @@ pub async fn issue(
         redirect_uri_sent: request.redirect_uri_sent,
         code_challenge: request.code_challenge.clone(),
         nonce: request.nonce.clone(),
+        dpop_jkt: request.dpop_jkt.clone(),
     };
     let hash = TokenHash::of(secret.expose());
     authorization_codes::insert(tx, &hash, &code, now, now.plus(ttl)).await?;

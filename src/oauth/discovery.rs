@@ -13,14 +13,17 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use url::Url;
 
-use super::keys::ALGORITHM;
 use super::paths;
 use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
 use super::protocol::claims::UserClaims;
-use super::protocol::client::{AuthMethod, DeliveryMode, GrantType};
+use super::protocol::client::{AssertionAlg, AuthMethod, DeliveryMode, GrantType};
+use super::protocol::dpop::ProofAlgorithm;
+use super::protocol::jwe::{ContentEncryption, KeyManagement};
 use super::protocol::pkce;
 use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
+use super::protocol::signing::SigningAlgorithm;
 use crate::app::App;
+use crate::config::{ClientCertificates, Config};
 use crate::http::Problem;
 
 /// Documents change with the configuration only, keys are published a day ahead.
@@ -57,23 +60,39 @@ pub struct Metadata {
     grant_types_supported: &'static [GrantType],
     prompt_values_supported: &'static [Prompt],
     subject_types_supported: [&'static str; 1],
-    id_token_signing_alg_values_supported: [&'static str; 1],
-    token_endpoint_auth_methods_supported: &'static [AuthMethod],
-    revocation_endpoint_auth_methods_supported: &'static [AuthMethod],
+    id_token_signing_alg_values_supported: &'static [SigningAlgorithm],
+    id_token_encryption_alg_values_supported: &'static [KeyManagement],
+    id_token_encryption_enc_values_supported: &'static [ContentEncryption],
+    userinfo_signing_alg_values_supported: &'static [SigningAlgorithm],
+    userinfo_encryption_alg_values_supported: &'static [KeyManagement],
+    userinfo_encryption_enc_values_supported: &'static [ContentEncryption],
+    introspection_signing_alg_values_supported: &'static [SigningAlgorithm],
+    introspection_encryption_alg_values_supported: &'static [KeyManagement],
+    introspection_encryption_enc_values_supported: &'static [ContentEncryption],
+    token_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    token_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
+    revocation_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    revocation_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     introspection_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    introspection_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_client_certificate_bound_access_tokens: bool,
     code_challenge_methods_supported: [&'static str; 1],
     claims_supported: Vec<&'static str>,
+    dpop_signing_alg_values_supported: &'static [ProofAlgorithm],
     authorization_response_iss_parameter_supported: bool,
     // The default of OpenID Connect Discovery would be true.
     request_uri_parameter_supported: bool,
 }
 
 impl Metadata {
-    /// The metadata of an issuer.
-    pub fn of(issuer: &str) -> Self {
+    /// The metadata of a server with this configuration.
+    pub fn of(config: &Config) -> Self {
+        let issuer = &config.issuer;
+        let methods = methods(&config.client_certificates);
         let at = |path: &str| format!("{issuer}{path}");
         Self {
-            issuer: issuer.to_owned(),
+            issuer: issuer.clone(),
             authorization_endpoint: at(paths::AUTHORIZE),
             token_endpoint: at(paths::TOKEN),
             userinfo_endpoint: at(paths::USERINFO),
@@ -90,29 +109,52 @@ impl Metadata {
             grant_types_supported: GrantType::ALL,
             prompt_values_supported: Prompt::ALL,
             subject_types_supported: ["public"],
-            id_token_signing_alg_values_supported: [ALGORITHM],
-            token_endpoint_auth_methods_supported: AuthMethod::ALL,
-            revocation_endpoint_auth_methods_supported: AuthMethod::ALL,
-            introspection_endpoint_auth_methods_supported: AuthMethod::ALL
+            id_token_signing_alg_values_supported: SigningAlgorithm::ALL,
+            id_token_encryption_alg_values_supported: KeyManagement::ALL,
+            id_token_encryption_enc_values_supported: ContentEncryption::ALL,
+            userinfo_signing_alg_values_supported: SigningAlgorithm::ALL,
+            userinfo_encryption_alg_values_supported: KeyManagement::ALL,
+            userinfo_encryption_enc_values_supported: ContentEncryption::ALL,
+            introspection_signing_alg_values_supported: SigningAlgorithm::ALL,
+            introspection_encryption_alg_values_supported: KeyManagement::ALL,
+            introspection_encryption_enc_values_supported: ContentEncryption::ALL,
+            introspection_endpoint_auth_methods_supported: methods
                 .iter()
                 .copied()
                 .filter(|method| *method != AuthMethod::None)
                 .collect(),
+            revocation_endpoint_auth_methods_supported: methods.clone(),
+            token_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            revocation_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            introspection_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            tls_client_certificate_bound_access_tokens: config.client_certificates.possible(),
             code_challenge_methods_supported: [pkce::METHOD],
             claims_supported: UserClaims::NAMES.into_iter().chain(TOKEN_CLAIMS).collect(),
+            dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
             authorization_response_iss_parameter_supported: true,
             request_uri_parameter_supported: false,
         }
     }
 }
 
+/// The methods that work here: certificates need somewhere to come from, and names in them an authority.
+fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
+    let works = |method: &AuthMethod| match method {
+        AuthMethod::TlsClientAuth => certificates.possible() && certificates.authorities.is_some(),
+        AuthMethod::SelfSignedTlsClientAuth => certificates.possible(),
+        AuthMethod::ClientSecretBasic
+        | AuthMethod::ClientSecretPost
+        | AuthMethod::ClientSecretJwt
+        | AuthMethod::PrivateKeyJwt
+        | AuthMethod::None => true,
+    };
+    AuthMethod::ALL.iter().copied().filter(works).collect()
+}
+
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    (
-        [(CACHE_CONTROL, CACHE)],
-        Json(Metadata::of(&app.config.issuer)),
-    )
-        .into_response()
+    ([(CACHE_CONTROL, CACHE)], Json(Metadata::of(&app.config))).into_response()
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

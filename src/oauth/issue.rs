@@ -1,14 +1,16 @@
 //! Minting: access tokens, ID tokens, and the token response (RFC 6749 section 5.1).
 //!
-//! A token costs one RSA signature and nothing else; it is made after the commit that permits it, never while a transaction is open.
+//! A token costs one signature and nothing else, unless its client wants it encrypted, too; it is made after the commit that permits it,
+//! never while a transaction is open.
 
 use serde::Serialize;
 
 use super::error::OAuthError;
-use super::protocol::claims::{AccessClaims, IdClaims, TokenType, at_hash, new_jti};
-use super::protocol::client::ClientId;
+use super::protocol::claims::{AccessClaims, IdClaims, TokenType, new_jti};
+use super::protocol::client::{Client, ClientId};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::scope::{OPENID, ScopeSet};
+use super::sealed;
 use crate::app::App;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
@@ -31,6 +33,8 @@ pub struct TokenResponse {
 /// What a person's grant entitles to, this time.
 #[derive(Debug)]
 pub struct Entitlement<'a> {
+    /// The client, whose algorithms sign and encrypt the ID token.
+    pub client: &'a Client,
     /// The grant.
     pub grant: &'a Grant,
     /// The scopes of this access token: those of the grant or fewer.
@@ -44,12 +48,13 @@ pub struct Entitlement<'a> {
 }
 
 /// Tokens in a person's name.
-pub fn for_person(
+pub async fn for_person(
     app: &App,
     entitlement: Entitlement<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let Entitlement {
+        client,
         grant,
         scope,
         nonce,
@@ -66,6 +71,7 @@ pub fn for_person(
     };
     let access_token = app.keys.sign(TokenType::AccessToken, &claims)?;
     let id_token = if claims.scope.contains(OPENID) {
+        let protection = client.settings.metadata.tokens.id_token();
         let claims = IdClaims {
             iss: app.config.issuer.clone(),
             sub: claims.sub.clone(),
@@ -75,10 +81,11 @@ pub fn for_person(
             auth_time: grant.auth_time.seconds(),
             nonce,
             sid: grant.session_id.clone(),
-            at_hash: at_hash(&access_token),
+            at_hash: protection.signing.left_half_hash(&access_token),
             amr: grant.amr.clone(),
         };
-        Some(app.keys.sign(TokenType::IdToken, &claims)?)
+        let signed = (TokenType::IdToken, &claims);
+        Some(sealed::jwt(app, (client, protection), signed, now).await?)
     } else {
         None
     };

@@ -1,19 +1,23 @@
 //! OAuth 2 and OpenID Connect.
 //!
-//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`flow`] carries a request through
-//! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`flow`] carries a request through
+//! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
 //! [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
 
 pub mod api_key;
+pub mod assertion;
 pub mod authorize;
 pub mod backchannel;
 pub mod bearer;
 pub mod client;
 pub mod client_auth;
+pub mod client_ca;
+pub mod client_secret;
 pub mod code;
 pub mod cors;
 pub mod device;
 pub mod discovery;
+pub mod dpop;
 pub mod error;
 pub mod flow;
 pub mod form;
@@ -21,10 +25,13 @@ pub mod introspect;
 pub mod issue;
 pub mod keys;
 pub mod logout;
+pub mod mtls;
 pub mod paths;
 pub mod protocol;
+pub mod remote_keys;
 pub mod respond;
 pub mod revoke;
+pub mod sealed;
 pub mod sweep;
 pub mod token;
 pub mod userinfo;

@@ -22,6 +22,14 @@ pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
 pub const DEVICE: &str = "/device";
 /// Where clients ask for a person by name (OpenID Connect CIBA Core 1.0 section 7).
 pub const BACKCHANNEL_AUTHENTICATION: &str = "/bc-authorize";
+/// Where clients authenticate: an assertion may name any of them as its audience.
+pub const OF_CLIENTS: &[&str] = &[
+    TOKEN,
+    INTROSPECT,
+    REVOKE,
+    DEVICE_AUTHORIZATION,
+    BACKCHANNEL_AUTHENTICATION,
+];
 /// OpenID Connect Discovery 1.0 section 4.
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 /// RFC 8414 section 3.

@@ -1,11 +1,11 @@
-//! Removes rows that have served: expired flows, codes, requests that were polled for, revocations, and grants whose last token is gone. In bounded batches, so that
+//! Removes rows that have served: expired flows, codes, requests that were polled for, revocations, used assertions and proofs, replaced secrets, and grants whose last token is gone. In bounded batches, so that
 //! a sweep never holds up a sign-in; called by a background worker.
 
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
-    Db, StoreError, authorization_codes, authorization_flows, backchannel_requests,
-    device_authorizations, grants, revoked_access_tokens,
+    Db, StoreError, authorization_codes, authorization_flows, backchannel_requests, clients,
+    device_authorizations, dpop_proofs, grants, revoked_access_tokens, used_jtis,
 };
 
 /// Rows that one transaction deletes at most.
@@ -28,6 +28,9 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     let ended_before = now.minus(POLLED_KEPT_SECONDS);
     rows += device_authorizations::delete_expired(&mut tx, ended_before, BATCH).await?;
     rows += backchannel_requests::delete_expired(&mut tx, ended_before, BATCH).await?;
+    rows += used_jtis::delete_expired(&mut tx, now, BATCH).await?;
+    rows += clients::forget_former_secrets(&mut tx, now, BATCH).await?;
+    rows += dpop_proofs::delete_expired(&mut tx, now, BATCH).await?;
     tx.commit().await?;
     let mut tx = db.write().await?;
     let expired_before = now.minus(CODES_KEPT_SECONDS);

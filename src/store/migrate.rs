@@ -35,6 +35,17 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
     (
+        6,
+        "wanted_signing_algorithms",
+        include_str!("../../migrations/0006_wanted_signing_algorithms.sql"),
+    ),
+    (
+        7,
+        "client_authentication",
+        include_str!("../../migrations/0007_client_authentication.sql"),
+    ),
+    (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
+    (
         11,
         "device_and_backchannel",
         include_str!("../../migrations/0011_device_and_backchannel.sql"),

@@ -22,6 +22,7 @@ pub mod backchannel_requests;
 pub mod clients;
 pub mod consents;
 pub mod device_authorizations;
+pub mod dpop_proofs;
 pub mod events;
 pub mod grants;
 pub mod meta;
@@ -38,6 +39,7 @@ pub mod sessions;
 pub mod setup_links;
 pub mod sign_in_attempts;
 pub mod signing_keys;
+pub mod used_jtis;
 pub mod users;
 
 pub use db::{Conn, Db, DbOptions, Tx};

@@ -17,8 +17,8 @@ impl Audience {
     pub fn of(mut list: Vec<String>) -> Self {
         match (list.len(), list.pop()) {
             (1, Some(only)) => Self::One(only),
-            (_, end) => {
-                list.extend(end);
+            (_, rest) => {
+                list.extend(rest);
                 Self::Several(list)
             }
         }

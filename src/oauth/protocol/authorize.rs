@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::client::{AuthMethod, Client, ClientId, GrantType, words};
+use super::dpop::{self, Thumbprint};
 use super::error::{ErrorCode, Fault, quoted};
 use super::params::Params;
 use super::pkce::CodeChallenge;
@@ -59,6 +60,9 @@ pub struct AuthorizeRequest {
     pub login_hint: Option<String>,
     /// Whom the client expects: an ID token, not verified yet.
     pub id_token_hint: Option<String>,
+    /// The key that the code will be bound to (RFC 9449 section 10).
+    #[serde(default)]
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 /// A request that is not in order.
@@ -157,6 +161,7 @@ pub fn parse(params: &Params, client: &Client) -> Result<AuthorizeRequest, Autho
         max_age: max_age(params).map_err(back)?,
         login_hint: params.get("login_hint").map(str::to_owned),
         id_token_hint: params.get("id_token_hint").map(str::to_owned),
+        dpop_jkt: dpop::code_key(params, None).map_err(back)?,
     })
 }
 
@@ -323,6 +328,8 @@ mod tests {
             client_id: checked.client_id.unwrap(),
             settings: checked.settings,
             secret_mac: None,
+            sealed_secret: None,
+            former_secret: None,
             state: ClientState::Active,
             created_at: Timestamp::from_ms(0),
             updated_at: Timestamp::from_ms(0),

@@ -154,6 +154,7 @@ mod tests {
             max_age: case.max_age,
             login_hint: None,
             id_token_hint: None,
+            dpop_jkt: None,
         };
         let progress = Progress {
             started_at: at(0),

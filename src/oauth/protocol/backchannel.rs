@@ -152,6 +152,8 @@ mod tests {
             client_id: ClientId::parse("till").unwrap(),
             settings: new.check().unwrap().settings,
             secret_mac: None,
+            sealed_secret: None,
+            former_secret: None,
             state: ClientState::Active,
             created_at: Timestamp::from_ms(0),
             updated_at: Timestamp::from_ms(0),

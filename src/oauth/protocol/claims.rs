@@ -7,7 +7,7 @@ use super::confirmation::Confirmation;
 use super::scope::{EMAIL, PROFILE, ScopeSet};
 use crate::base::encoding::base64url;
 use crate::base::id::{GrantId, SessionId};
-use crate::base::secret::{random, sha256};
+use crate::base::secret::random;
 use crate::base::time::Timestamp;
 
 /// What a JWT of ours is, by its header's `typ`: no kind passes for another (RFC 8725 section 3.11).
@@ -17,6 +17,10 @@ pub enum TokenType {
     AccessToken,
     /// An ID token.
     IdToken,
+    /// An answer of the userinfo endpoint. It lacks what every ID token has, so that it is never taken for one.
+    UserInfo,
+    /// An answer of the introspection endpoint (RFC 9701 section 5).
+    Introspection,
 }
 
 impl TokenType {
@@ -24,7 +28,8 @@ impl TokenType {
     pub const fn typ(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
+            Self::IdToken | Self::UserInfo => "JWT",
+            Self::Introspection => "token-introspection+jwt",
         }
     }
 }
@@ -109,11 +114,29 @@ pub struct IdClaims {
     pub amr: Vec<String>,
 }
 
-/// `at_hash`: the left half of the access token's SHA-256 (OpenID Connect Core 1.0 section 3.1.3.6).
-pub fn at_hash(access_token: &str) -> String {
-    let digest = sha256(access_token.as_bytes());
-    let (half, _) = digest.as_ref().split_at(16);
-    base64url(half)
+/// A person's claims as a JWT (OpenID Connect Core 1.0 section 5.3.2). It does not expire: it is an answer, not a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserInfoJwt<T> {
+    /// The issuer.
+    pub iss: String,
+    /// The client.
+    pub aud: String,
+    /// The claims.
+    #[serde(flatten)]
+    pub claims: T,
+}
+
+/// An introspection answer as a JWT (RFC 9701 section 5). The answer stands apart, so that it is never taken for the token it tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IntrospectionJwt<T> {
+    /// The issuer.
+    pub iss: String,
+    /// Who asked.
+    pub aud: String,
+    /// When, in seconds.
+    pub iat: i64,
+    /// The answer.
+    pub token_introspection: T,
 }
 
 /// What the server knows about a person.
@@ -182,15 +205,6 @@ impl UserClaims {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn at_hash_is_the_example_of_the_specification() {
-        // OpenID Connect Core 1.0 appendix A.3.
-        assert_eq!(
-            at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
-            "77QmUPtjPfzWtF2AnpK9RQ"
-        );
-    }
 
     #[test]
     fn claims_follow_the_scopes() {

@@ -1,7 +1,7 @@
 //! The OAuth error codes and the fault that carries one: the only place that spells them.
 //!
 //! RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1, RFC 7591 section 3.2.2,
-//! OpenID Connect Core 1.0 section 3.1.2.6. Does not decide how a fault travels: `oauth::respond` does.
+//! OpenID Connect Core 1.0 section 3.1.2.6, RFC 9449 section 12.2. Does not decide how a fault travels: `oauth::respond` does.
 
 use std::fmt;
 
@@ -53,6 +53,10 @@ pub enum ErrorCode {
     ExpiredToken,
     /// The binding message cannot be shown (OpenID Connect CIBA Core 1.0 section 13).
     InvalidBindingMessage,
+    /// The proof of possession is missing or not good (RFC 9449 section 5).
+    InvalidDpopProof,
+    /// The proof of possession needs a nonce of ours (RFC 9449 section 8).
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -80,6 +84,8 @@ impl ErrorCode {
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
             Self::InvalidBindingMessage => "invalid_binding_message",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }

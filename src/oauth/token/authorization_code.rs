@@ -13,9 +13,9 @@ use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, Entitlement, TokenResponse};
-use crate::oauth::protocol::client::GrantType;
+use crate::oauth::protocol::client::{AuthMethod, GrantType};
+use crate::oauth::protocol::dpop::Thumbprint;
 use crate::oauth::protocol::error::Fault;
-use crate::oauth::protocol::params::Params;
 use crate::oauth::protocol::pkce;
 use crate::oauth::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
 use crate::store::authorization_codes::{self, Code};
@@ -51,15 +51,16 @@ pub(super) async fn exchange(
         revoke_if_replayed(tx, &hash, client_id, now).await?;
         return Err(invalid());
     };
-    if let Err(fault) = check(&code, params) {
+    if let Err(fault) = check(&code, request) {
         tx.commit().await?;
         return Err(fault.into());
     }
-    let Some(grant) = live_grant(&mut tx, &code.grant_id, now).await? else {
+    let Some(mut grant) = live_grant(&mut tx, &code.grant_id, now).await? else {
         tx.commit().await?;
         return Err(invalid());
     };
     let refresh_token = if client.may_use(GrantType::RefreshToken) {
+        bind_family(&mut tx, &mut grant, request).await?;
         Some(begin_family(app, &mut tx, &grant, now).await?)
     } else {
         None
@@ -71,13 +72,14 @@ pub(super) async fn exchange(
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
     let entitlement = Entitlement {
+        client,
         scope: grant.scope.intersection(&client.settings.scope),
         grant: &grant,
         nonce: code.nonce,
         refresh_token,
         confirmation: request.confirmation.clone(),
     };
-    issue::for_person(app, entitlement, now)
+    issue::for_person(app, entitlement, now).await
 }
 
 /// The grant, if its tokens are good.
@@ -92,8 +94,16 @@ pub(super) async fn live_grant(
         .map(|found| found.grant))
 }
 
-/// RFC 6749 section 4.1.3 and RFC 7636 section 4.6.
-fn check(code: &Code, params: &Params) -> Result<(), Fault> {
+/// RFC 6749 section 4.1.3, RFC 7636 section 4.6 and RFC 9449 section 10.
+fn check(code: &Code, request: &TokenRequest<'_>) -> Result<(), Fault> {
+    let params = request.params;
+    let proved = request.confirmation.as_ref();
+    let proved = proved.and_then(|proved| proved.jkt.as_deref());
+    if code.dpop_jkt.is_some() && code.dpop_jkt.as_ref().map(Thumbprint::as_str) != proved {
+        return Err(Fault::invalid_grant(
+            "the code is bound to a key by `dpop_jkt`; send a DPoP proof made with it",
+        ));
+    }
     match params.get("redirect_uri") {
         None if code.redirect_uri_sent => {
             return Err(Fault::invalid_grant(
@@ -109,6 +119,24 @@ fn check(code: &Code, params: &Params) -> Result<(), Fault> {
     }
     pkce::verify(code.code_challenge.as_ref(), params.get("code_verifier"))
         .map_err(Fault::invalid_grant)
+}
+
+/// A public client's refresh tokens belong to the key that it proved: nothing else keeps them from a thief (RFC 9449 section 5). A confidential
+/// client authenticates, and may take another key.
+async fn bind_family(
+    tx: &mut Tx,
+    grant: &mut Grant,
+    request: &TokenRequest<'_>,
+) -> Result<(), OAuthError> {
+    let is_public = request.client.settings.token_endpoint_auth_method == AuthMethod::None;
+    if is_public && request.confirmation.is_some() {
+        grant
+            .details
+            .refresh_bound_to
+            .clone_from(&request.confirmation);
+        grants::set_details(tx, grant).await?;
+    }
+    Ok(())
 }
 
 /// The first refresh token of a grant.

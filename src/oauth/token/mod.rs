@@ -15,9 +15,11 @@ use http::HeaderMap;
 
 use super::client_auth;
 use super::cors::allow_origins_of;
+use super::dpop;
 use super::error::OAuthError;
 use super::form::Form;
 use super::issue::TokenResponse;
+use super::mtls;
 use super::protocol::client::{Client, GrantType};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault, quoted};
@@ -34,13 +36,18 @@ pub async fn post(
 ) -> Result<Response, OAuthError> {
     params.check_unrepeated()?;
     let client = client_auth::authenticate(&app, &headers, &params).await?;
-    let request = TokenRequest {
-        client: &client,
-        params: &params,
-        confirmation: None,
-        now: app.clock.now(),
+    let now = app.clock.now();
+    let answer = async {
+        let proved = dpop::confirmation(&app, &headers, &client, now).await?;
+        let request = TokenRequest {
+            client: &client,
+            params: &params,
+            confirmation: mtls::confirmation(&client, proved)?,
+            now,
+        };
+        exchange(&app, &request).await
     };
-    let mut response = match exchange(&app, &request).await {
+    let mut response = match answer.await {
         Ok(tokens) => no_store(&tokens),
         Err(error) => axum::response::IntoResponse::into_response(error),
     };

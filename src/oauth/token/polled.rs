@@ -45,13 +45,14 @@ pub(super) async fn issue(
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
     let entitlement = Entitlement {
+        client: request.client,
         scope: grant.scope.clone(),
         grant: &grant,
         nonce: None,
         refresh_token,
         confirmation: request.confirmation.clone(),
     };
-    issue::for_person(app, entitlement, now)
+    issue::for_person(app, entitlement, now).await
 }
 
 fn grant_of(request: &TokenRequest<'_>, approval: Approval) -> Grant {

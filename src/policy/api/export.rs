@@ -11,7 +11,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 
-use super::access::let_in_store;
+use super::access::{let_in_store, still_let_in_store};
 use super::body;
 use super::error::ApiError;
 use super::stream::{self, Gone, Parts};
@@ -113,7 +113,8 @@ impl Reader {
         let now = self.app.clock.now();
         if now >= self.asked_at.plus(RECHECK_SECONDS) {
             let permission = StorePermission::Read;
-            let let_in = let_in_store(&self.app, &self.headers, &self.store, permission).await;
+            let let_in =
+                still_let_in_store(&self.app, &self.headers, &self.store, permission).await;
             self.asked_at = let_in.map_err(|_| Gone)?;
         }
         Ok(())

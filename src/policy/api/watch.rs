@@ -15,7 +15,7 @@ use futures_util::Stream;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::access::let_in_store;
+use super::access::still_let_in_store;
 use super::error::ApiError;
 use super::tuples::shown_change;
 use crate::app::App;
@@ -104,7 +104,7 @@ impl Watch {
         let app = Arc::clone(&self.app);
         let now = app.clock.now();
         if now >= self.asked_at.plus(RECHECK_SECONDS) {
-            let_in_store(&app, &self.headers, &self.store, StorePermission::Read)
+            still_let_in_store(&app, &self.headers, &self.store, StorePermission::Read)
                 .await
                 .ok()?;
             self.asked_at = now;

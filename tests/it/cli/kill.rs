@@ -284,6 +284,7 @@ async fn arrange(app: &App) -> Vec<String> {
             redirect_uri_sent: true,
             code_challenge: None,
             nonce: None,
+            dpop_jkt: None,
         };
         let secret: Secret<String> = TokenKind::AuthorizationCode.generate();
         let hash = TokenHash::of(secret.expose());

@@ -102,6 +102,11 @@ const ROUTES: &[(&str, &str, Door)] = &[
         Door::Permission,
     ),
     (
+        "DELETE",
+        "/admin/api/clients/{client_id}/former-secret",
+        Door::Permission,
+    ),
+    (
         "GET",
         "/admin/api/role-assignments/{subject}",
         Door::Permission,

@@ -3,10 +3,13 @@
 mod access;
 mod authorize;
 pub mod backchannel;
+pub mod client_auth;
 mod clients;
 mod cors;
 pub mod device;
 mod discovery;
+pub mod dpop;
+mod jose;
 mod keys;
 mod logout;
 pub mod party;

@@ -202,7 +202,15 @@ impl Party {
 
     /// Posts a form with the client's own authentication.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let request = self.http.post(format!("{}{path}", self.url));
+        self.post_with(path, form, &[]).await
+    }
+
+    /// The same, with DPoP proofs beside it.
+    pub async fn post_with(&self, path: &str, form: &[(&str, &str)], proofs: &[&str]) -> Answer {
+        let mut request = self.http.post(format!("{}{path}", self.url));
+        for proof in proofs {
+            request = request.header("dpop", *proof);
+        }
         if let Some(secret) = &self.secret {
             Answer::of(request.basic_auth(&self.client_id, Some(secret)).form(form)).await
         } else {

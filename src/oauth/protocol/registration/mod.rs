@@ -7,7 +7,10 @@ mod fault;
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
-use super::client::{About, AuthMethod, Ciba, ClientId, ClientMetadata, ClientSettings, GrantType};
+use super::client::{
+    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType, Sender,
+    TokenFormats,
+};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -58,6 +61,44 @@ pub struct NewClient {
     pub backchannel_client_notification_endpoint: Option<String>,
     /// Only `false` is supported.
     pub backchannel_user_code_parameter: bool,
+    /// The client's public keys, a JWK set.
+    pub jwks: Option<serde_json::Value>,
+    /// Where it publishes them.
+    pub jwks_uri: Option<String>,
+    /// The one algorithm of its assertions.
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// The subject of its certificate, as RFC 4514 writes it.
+    pub tls_client_auth_subject_dn: Option<String>,
+    /// A host name in its certificate.
+    pub tls_client_auth_san_dns: Option<String>,
+    /// A URI in its certificate.
+    pub tls_client_auth_san_uri: Option<String>,
+    /// An address in its certificate.
+    pub tls_client_auth_san_ip: Option<String>,
+    /// An e-mail address in its certificate.
+    pub tls_client_auth_san_email: Option<String>,
+    /// Whether its access tokens are bound to the certificate it shows.
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Whether a token request without a DPoP proof is refused.
+    pub dpop_bound_access_tokens: bool,
+    /// What signs its ID tokens; `RS256` when absent.
+    pub id_token_signed_response_alg: Option<String>,
+    /// How the key of an encrypted ID token reaches it; not encrypted when absent.
+    pub id_token_encrypted_response_alg: Option<String>,
+    /// What encrypts its ID tokens; `A128CBC-HS256` when absent.
+    pub id_token_encrypted_response_enc: Option<String>,
+    /// What signs its userinfo answers; plain JSON when absent.
+    pub userinfo_signed_response_alg: Option<String>,
+    /// How the key of an encrypted userinfo answer reaches it.
+    pub userinfo_encrypted_response_alg: Option<String>,
+    /// What encrypts its userinfo answers; `A128CBC-HS256` when absent.
+    pub userinfo_encrypted_response_enc: Option<String>,
+    /// What signs its introspection answers where it asks for a JWT; `RS256` when absent.
+    pub introspection_signed_response_alg: Option<String>,
+    /// How the key of an encrypted introspection answer reaches it.
+    pub introspection_encrypted_response_alg: Option<String>,
+    /// What encrypts its introspection answers; `A128CBC-HS256` when absent.
+    pub introspection_encrypted_response_enc: Option<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -110,10 +151,7 @@ impl NewClient {
                 .unwrap_or_default(),
             skip_consent: self.skip_consent,
             require_pkce: self.require_pkce.unwrap_or(true),
-            metadata: ClientMetadata {
-                about: About::check(self, &mut faults),
-                ciba: Ciba::check(self, &mut faults),
-            },
+            metadata: self.metadata(&mut faults),
         };
         self.check_secret(method, &mut faults);
         check_together(&settings, &mut faults);
@@ -128,6 +166,19 @@ impl NewClient {
                 .clone()
                 .map(crate::base::secret::Secret::new),
         })
+    }
+
+    fn metadata(&self, faults: &mut Faults) -> ClientMetadata {
+        let about = About::check(self, faults);
+        let keys = ClientKeys::check(self, faults);
+        let tokens = TokenFormats::check(self, &keys, faults);
+        ClientMetadata {
+            about,
+            ciba: Ciba::check(self, faults),
+            keys,
+            sender: Sender::check(self, faults),
+            tokens,
+        }
     }
 
     fn name(&self, faults: &mut Faults) -> String {
@@ -155,7 +206,7 @@ impl NewClient {
             Some(text) => AuthMethod::parse(text).unwrap_or_else(|| {
                 faults.add(
                     "token_endpoint_auth_method",
-                    format!("`{text}` is not supported; use client_secret_basic, client_secret_post or none"),
+                    format!("`{text}` is not supported; use {}", methods()),
                 );
                 AuthMethod::None
             }),
@@ -191,10 +242,13 @@ impl NewClient {
         let Some(secret) = &self.client_secret else {
             return;
         };
-        if method == AuthMethod::None {
+        if !method.has_secret() {
             faults.add(
                 "client_secret",
-                "a client whose token_endpoint_auth_method is none has no secret; remove one of the two",
+                format!(
+                    "a client whose token_endpoint_auth_method is {} has no secret; remove one of the two",
+                    method.as_str()
+                ),
             );
         }
         let graphic = secret.bytes().all(|byte| byte.is_ascii_graphic());
@@ -227,6 +281,12 @@ fn uris(texts: &[String], field: &'static str, faults: &mut Faults) -> Vec<Redir
         }
     }
     uris
+}
+
+/// The methods, as a message lists them.
+fn methods() -> String {
+    let words: Vec<&str> = AuthMethod::ALL.iter().map(|one| one.as_str()).collect();
+    words.join(", ")
 }
 
 /// Rules between fields.

@@ -37,7 +37,7 @@ fn every_fault_is_named_at_once() {
     check(&web(), &[]);
     let mut client = web();
     client.client_id = Some("a b".to_owned());
-    client.token_endpoint_auth_method = Some("private_key_jwt".to_owned());
+    client.token_endpoint_auth_method = Some("password".to_owned());
     client.grant_types = Some(vec!["password".to_owned()]);
     client.redirect_uris = vec![
         "javascript:alert(1)".to_owned(),
