@@ -45,6 +45,8 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 pub enum TokenKind {
     /// An authorization code.
     AuthorizationCode,
+    /// A pushed authorization request's name.
+    PushedRequest,
     /// A refresh token.
     RefreshToken,
     /// A client secret.
@@ -70,6 +72,7 @@ impl TokenKind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "tsr_ac_",
+            Self::PushedRequest => "tsr_pr_",
             Self::RefreshToken => "tsr_rt_",
             Self::ClientSecret => "tsr_cs_",
             Self::ApiKey => "tsr_ak_",

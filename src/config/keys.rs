@@ -275,6 +275,16 @@ pub static KEYS: &[Key] = &[
         "Lost answers in a row that one refresh family may recover (N).",
     ),
     key(
+        "requests.pushed_ttl_seconds",
+        Kind::Seconds(|d| &mut d.config.requests.pushed_ttl_seconds, 5, 599),
+        "How long a pushed authorization request may wait to be used (RFC 9126).",
+    ),
+    key(
+        "requests.require_pushed",
+        Kind::Switch(|d| &mut d.config.requests.require_pushed),
+        "Every client must push its authorization requests; without it, those clients that are registered so.",
+    ),
+    key(
         "keys.rotate_after_seconds",
         Kind::Seconds(
             |d| &mut d.config.keys.rotate_after_seconds,

@@ -50,6 +50,8 @@ pub struct Config {
     pub log: Log,
     /// Token lifetimes and refresh windows.
     pub tokens: Tokens,
+    /// Rules for authorization requests.
+    pub requests: Requests,
     /// Signing key rotation.
     pub keys: KeyRotation,
     /// Proofs of possession.
@@ -130,6 +132,15 @@ pub struct Tokens {
     pub flow_ttl_seconds: Seconds,
     /// The windows of ARCHITECTURE's refresh table.
     pub refresh: RefreshWindows,
+}
+
+/// Rules for authorization requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Requests {
+    /// How long a pushed request may wait to be used (FAPI 2.0 Security Profile section 5.3.2.2: less than 600 s).
+    pub pushed_ttl_seconds: Seconds,
+    /// Whether every client must push its requests.
+    pub require_pushed: bool,
 }
 
 /// The windows W1, W2 and the count N of the refresh table.
@@ -233,6 +244,10 @@ impl Default for Config {
                     recovery_browser_seconds: Seconds::new(600),
                     max_recoveries: 6,
                 },
+            },
+            requests: Requests {
+                pushed_ttl_seconds: Seconds::new(90),
+                require_pushed: false,
             },
             keys: KeyRotation {
                 rotate_after_seconds: Seconds::new(90 * 86_400),

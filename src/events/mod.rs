@@ -77,6 +77,15 @@ pub enum Event {
         /// Who agreed.
         user_id: UserId,
     },
+    /// An ID token was issued at the authorization endpoint, without a code.
+    IdTokenIssued {
+        /// The grant it belongs to.
+        grant_id: GrantId,
+        /// For which client.
+        client_id: String,
+        /// Who agreed.
+        user_id: UserId,
+    },
     /// A code was redeemed for the first time.
     CodeRedeemed {
         /// Its grant.
@@ -175,6 +184,7 @@ impl Event {
             Self::ApiKeyChanged { .. } => "api_key.changed",
             Self::ConsentGranted { .. } => "consent.granted",
             Self::CodeIssued { .. } => "code.issued",
+            Self::IdTokenIssued { .. } => "id_token.issued",
             Self::CodeRedeemed { .. } => "code.redeemed",
             Self::CodeReplayed { .. } => "code.replayed",
             Self::PersonAsked { .. } => "request.asked",

@@ -14,12 +14,15 @@ use serde::Serialize;
 use url::Url;
 
 use super::paths;
-use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
+use super::protocol::acr::Acr;
+use super::protocol::authorize::Prompt;
 use super::protocol::claims::UserClaims;
 use super::protocol::client::{AssertionAlg, AuthMethod, DeliveryMode, GrantType};
 use super::protocol::dpop::ProofAlgorithm;
 use super::protocol::jwe::{ContentEncryption, KeyManagement};
 use super::protocol::pkce;
+use super::protocol::request_object::RequestAlg;
+use super::protocol::response::{ResponseMode, ResponseType};
 use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
 use super::protocol::signing::SigningAlgorithm;
 use crate::app::App;
@@ -29,7 +32,8 @@ use crate::http::Problem;
 /// Documents change with the configuration only, keys are published a day ahead.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Claims of an ID token besides those of the person.
-const TOKEN_CLAIMS: [&str; 8] = [
+const TOKEN_CLAIMS: [&str; 9] = [
+    "acr",
     "iss",
     "aud",
     "exp",
@@ -45,6 +49,8 @@ const TOKEN_CLAIMS: [&str; 8] = [
 pub struct Metadata {
     issuer: String,
     authorization_endpoint: String,
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     token_endpoint: String,
     userinfo_endpoint: String,
     jwks_uri: String,
@@ -54,9 +60,10 @@ pub struct Metadata {
     device_authorization_endpoint: String,
     backchannel_authentication_endpoint: String,
     backchannel_token_delivery_modes_supported: &'static [DeliveryMode],
+    backchannel_authentication_request_signing_alg_values_supported: &'static [RequestAlg],
     scopes_supported: [&'static str; 5],
-    response_types_supported: [&'static str; 1],
-    response_modes_supported: [&'static str; 1],
+    response_types_supported: &'static [ResponseType],
+    response_modes_supported: &'static [ResponseMode],
     grant_types_supported: &'static [GrantType],
     prompt_values_supported: &'static [Prompt],
     subject_types_supported: [&'static str; 1],
@@ -81,8 +88,15 @@ pub struct Metadata {
     claims_supported: Vec<&'static str>,
     dpop_signing_alg_values_supported: &'static [ProofAlgorithm],
     authorization_response_iss_parameter_supported: bool,
-    // The default of OpenID Connect Discovery would be true.
+    authorization_signing_alg_values_supported: &'static [SigningAlgorithm],
+    authorization_encryption_alg_values_supported: &'static [KeyManagement],
+    authorization_encryption_enc_values_supported: &'static [ContentEncryption],
+    acr_values_supported: &'static [Acr],
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
+    require_request_uri_registration: bool,
+    request_object_signing_alg_values_supported: &'static [RequestAlg],
 }
 
 impl Metadata {
@@ -94,6 +108,8 @@ impl Metadata {
         Self {
             issuer: issuer.clone(),
             authorization_endpoint: at(paths::AUTHORIZE),
+            pushed_authorization_request_endpoint: at(paths::PAR),
+            require_pushed_authorization_requests: config.requests.require_pushed,
             token_endpoint: at(paths::TOKEN),
             userinfo_endpoint: at(paths::USERINFO),
             jwks_uri: at(paths::JWKS),
@@ -103,9 +119,10 @@ impl Metadata {
             device_authorization_endpoint: at(paths::DEVICE_AUTHORIZATION),
             backchannel_authentication_endpoint: at(paths::BACKCHANNEL_AUTHENTICATION),
             backchannel_token_delivery_modes_supported: DeliveryMode::ALL,
+            backchannel_authentication_request_signing_alg_values_supported: RequestAlg::ALL,
             scopes_supported: [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS, TESSERA_ADMIN],
-            response_types_supported: [RESPONSE_TYPE],
-            response_modes_supported: [RESPONSE_MODE],
+            response_types_supported: ResponseType::ALL,
+            response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
             prompt_values_supported: Prompt::ALL,
             subject_types_supported: ["public"],
@@ -133,7 +150,15 @@ impl Metadata {
             claims_supported: UserClaims::NAMES.into_iter().chain(TOKEN_CLAIMS).collect(),
             dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
             authorization_response_iss_parameter_supported: true,
-            request_uri_parameter_supported: false,
+            authorization_signing_alg_values_supported: SigningAlgorithm::ALL,
+            authorization_encryption_alg_values_supported: KeyManagement::ALL,
+            authorization_encryption_enc_values_supported: ContentEncryption::ALL,
+            acr_values_supported: Acr::ALL,
+            claims_parameter_supported: true,
+            request_parameter_supported: true,
+            request_uri_parameter_supported: true,
+            require_request_uri_registration: true,
+            request_object_signing_alg_values_supported: RequestAlg::ALL,
         }
     }
 }

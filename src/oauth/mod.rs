@@ -1,9 +1,10 @@
 //! OAuth 2 and OpenID Connect.
 //!
-//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`flow`] carries a request through
-//! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
-//! [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
+//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
+//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! [`par`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
 
+pub mod answer;
 pub mod api_key;
 pub mod assertion;
 pub mod authorize;
@@ -21,14 +22,18 @@ pub mod dpop;
 pub mod error;
 pub mod flow;
 pub mod form;
+pub mod front;
+pub mod incoming;
 pub mod introspect;
 pub mod issue;
 pub mod keys;
 pub mod logout;
 pub mod mtls;
+pub mod par;
 pub mod paths;
 pub mod protocol;
 pub mod remote_keys;
+pub mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
@@ -54,6 +59,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .method_not_allowed_fallback(cors::method_not_allowed)
         .layer(middleware::from_fn(cors::any_origin));
     let of_clients = Router::new()
+        .route(paths::PAR, post(par::post))
         .route(paths::TOKEN, post(token::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::USERINFO, get(userinfo::get).post(userinfo::post))

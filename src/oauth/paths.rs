@@ -4,6 +4,8 @@
 pub const AUTHORIZE: &str = "/authorize";
 /// Where our pages send the browser on.
 pub const CONTINUE: &str = "/authorize/continue";
+/// The pushed authorization request endpoint (RFC 9126).
+pub const PAR: &str = "/par";
 /// The token endpoint.
 pub const TOKEN: &str = "/token";
 /// The userinfo endpoint.

@@ -151,6 +151,10 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::ExpiredToken
         | ErrorCode::InvalidBindingMessage
         | ErrorCode::InvalidDpopProof
-        | ErrorCode::UseDpopNonce => StatusCode::BAD_REQUEST,
+        | ErrorCode::UseDpopNonce
+        | ErrorCode::InvalidRequestObject
+        | ErrorCode::InvalidRequestUri
+        | ErrorCode::InvalidTarget
+        | ErrorCode::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
     }
 }

@@ -5,7 +5,7 @@ use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
     Db, StoreError, authorization_codes, authorization_flows, backchannel_requests, clients,
-    device_authorizations, dpop_proofs, grants, revoked_access_tokens, used_jtis,
+    device_authorizations, dpop_proofs, grants, pushed_requests, revoked_access_tokens, used_jtis,
 };
 
 /// Rows that one transaction deletes at most.
@@ -24,6 +24,7 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     let mut rows = 0;
     let mut tx = db.write().await?;
     rows += authorization_flows::delete_expired(&mut tx, now, BATCH).await?;
+    rows += pushed_requests::delete_expired(&mut tx, now, BATCH).await?;
     rows += revoked_access_tokens::delete_expired(&mut tx, now, BATCH).await?;
     let ended_before = now.minus(POLLED_KEPT_SECONDS);
     rows += device_authorizations::delete_expired(&mut tx, ended_before, BATCH).await?;

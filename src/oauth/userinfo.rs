@@ -1,6 +1,9 @@
 //! `GET|POST /userinfo` (OpenID Connect Core 1.0 section 5.3): a person's claims, as far as the token's scopes go.
 //!
 //! The answer is JSON, or a JWT where the client registered for one that is signed or encrypted (section 5.3.2).
+//! A token is good here when its audience includes the issuer: one that was narrowed to another service cannot be used by that service here
+//! (RFC 8707). Claims that the authorization request named (OpenID Connect Core 1.0 section 5.5) come beside those of the scopes.
+//!
 //! The token comes in the header, or in a form body (RFC 6750 section 2.2); never in the URL, where logs would keep it.
 
 use std::sync::Arc;
@@ -9,12 +12,15 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use serde_json::{Map, Value};
 
 use super::bearer::{self, BearerError, Presented, Scheme, Verified};
 use super::cors::allow_origins_of;
 use super::error::OAuthError;
 use super::form::Form;
-use super::protocol::claims::{Person, TokenType, UserClaims, UserInfoJwt};
+use super::issue;
+use super::protocol::claims::{TokenType, UserInfoJwt};
+use super::protocol::claims_request::claims_of;
 use super::protocol::client::{Client, ClientId, UserInfoFormat};
 use super::protocol::scope::OPENID;
 use super::respond::{jwt_no_store, no_store};
@@ -78,22 +84,16 @@ async fn answer(
         .await
         .map_err(OAuthError::Store)?
         .ok_or(BearerError::Invalid)?;
-    let person = Person {
-        name: user.name,
-        username: user.username,
-        email: user.email,
-        email_verified: user.email_verified,
-        updated_at: user.updated_at.seconds(),
-    };
-    let client = match ClientId::parse(&claims.client_id) {
-        Ok(client_id) => clients::find(&mut conn, &client_id)
-            .await
-            .map_err(OAuthError::Store)?,
-        Err(_) => None,
-    };
-    let client = client.ok_or(BearerError::Invalid)?;
+    let client_id = ClientId::parse(&claims.client_id).map_err(|_| BearerError::Invalid)?;
+    let client = clients::find(&mut conn, &client_id)
+        .await
+        .map_err(OAuthError::Store)?
+        .ok_or(BearerError::Invalid)?;
+    let scopes = (&claims.scope, &client.settings.scope);
+    let place = &grant.details.claims.userinfo;
+    let person = issue::person(user);
+    let claims = claims_of((&claims.sub, &person), scopes, place);
     drop(conn);
-    let claims = UserClaims::of(claims.sub, person, &claims.scope);
     let mut response = format(app, &client, claims, now).await?;
     allow_origins_of(&mut response, &client);
     Ok(response)
@@ -103,7 +103,7 @@ async fn answer(
 async fn format(
     app: &App,
     client: &Client,
-    claims: UserClaims,
+    claims: Map<String, Value>,
     now: Timestamp,
 ) -> Result<Response, OAuthError> {
     let named = |claims| UserInfoJwt {

@@ -46,6 +46,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
     (
+        9,
+        "pushed_requests",
+        include_str!("../../migrations/0009_pushed_requests.sql"),
+    ),
+    (
         11,
         "device_and_backchannel",
         include_str!("../../migrations/0011_device_and_backchannel.sql"),

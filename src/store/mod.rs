@@ -32,6 +32,7 @@ pub mod policy_models;
 pub mod policy_stores;
 pub mod policy_tuples;
 pub mod polled;
+pub mod pushed_requests;
 pub mod refresh_families;
 pub mod revoked_access_tokens;
 pub mod seal;

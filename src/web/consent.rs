@@ -19,6 +19,7 @@ use super::parts::person;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::http::Problem;
+use crate::oauth::answer;
 use crate::oauth::flow::{Flow, deny, grant_consent};
 use crate::oauth::protocol::client::About;
 
@@ -70,7 +71,10 @@ async fn submit(
                 .map_err(flow::problem)?;
             flow::next(&app, Some(&flow))
         }
-        "deny" => deny(&app, &flow).await.map_err(flow::problem)?,
+        "deny" => {
+            let redirect = deny(&app, &flow).await.map_err(flow::problem)?;
+            return Ok(answer::send(&app, flow.client(), &redirect, app.clock.now()).await);
+        }
         _ => {
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -103,6 +107,9 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
         (person(&visitor.user))
         h2 #asks { "It will be able to" }
         (scope_list(&flow.scopes, "asks"))
+        @if !flow.resources.is_empty() {
+            p .small { "At: " @for resource in &flow.resources { code { (resource) } " " } }
+        }
         form method="post" action=(flow::path(app, "/consent", Some(flow))) {
             (guard.field(app, Form::Consent, Some(&visitor.sign_in)))
             div .pair {

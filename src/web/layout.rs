@@ -53,6 +53,7 @@ pub enum Width {
 #[derive(Clone, Debug, Default)]
 pub struct Csp {
     form_target: Option<String>,
+    script: Option<String>,
 }
 
 impl Csp {
@@ -65,7 +66,15 @@ impl Csp {
     pub fn redirecting_to(uri: &str) -> Self {
         Self {
             form_target: form_action_source(uri),
+            ..Self::default()
         }
+    }
+
+    /// The page runs one more inline script: the one whose source this is.
+    #[must_use]
+    pub fn with_script(mut self, source: &str) -> Self {
+        self.script = Some(source.to_owned());
+        self
     }
 
     fn header(&self) -> String {
@@ -73,8 +82,12 @@ impl Csp {
             .form_target
             .as_ref()
             .map_or_else(String::new, |target| format!(" {target}"));
+        let script = self
+            .script
+            .as_ref()
+            .map_or_else(String::new, |source| format!(" {source}"));
         format!(
-            "default-src 'none'; style-src {}; script-src {}; img-src data:; form-action 'self'{target}; \
+            "default-src 'none'; style-src {}; script-src {}{script}; img-src data:; form-action 'self'{target}; \
              frame-ancestors 'none'; base-uri 'none'",
             *STYLE_SOURCE, *SCRIPT_SOURCE,
         )
@@ -161,7 +174,7 @@ fn mark() -> Markup {
 }
 
 /// The hash source of an inline element's text.
-fn source_of(text: &str) -> String {
+pub(super) fn source_of(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(sha256(text.as_bytes())))
 }
 

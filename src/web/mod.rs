@@ -22,6 +22,7 @@ mod device;
 pub mod error_page;
 pub mod flow;
 pub mod form;
+pub mod form_post;
 mod home;
 pub mod layout;
 pub mod links;

@@ -1,5 +1,6 @@
 //! `POST /bc-authorize` (OpenID Connect CIBA Core 1.0 section 7): a client asks a person to agree, wherever the person is. The
-//! person decides at `/approvals` ([`approval`]); the client polls, and is told when to in the mode ping ([`ping`]).
+//! person decides at `/approvals` ([`approval`]); the client polls, and is told when to in the mode ping ([`ping`]). A request may be signed
+//! ([`signed`]).
 //!
 //! A name that nobody has is asked like any other and answered alike: the request waits for nobody and expires. The error
 //! `unknown_user_id` of section 13 would tell every client who has an account here (SECURITY row 39). Requests to one person
@@ -7,6 +8,7 @@
 
 pub mod approval;
 mod ping;
+mod signed;
 
 use std::sync::Arc;
 
@@ -78,7 +80,8 @@ async fn ask(
         )
         .into());
     }
-    let request = parse(params, client)?;
+    let inner = signed::open(app, params, client, now).await?;
+    let request = parse(inner.as_ref().unwrap_or(params), client)?;
     let (user_id, name) = person(app, client, &request.hint, now).await?;
     let auth_req_id = TokenKind::AuthReqId.generate();
     let id = BackchannelId::new(now);

@@ -45,13 +45,6 @@ pub struct BackchannelRequest {
 
 /// Reads a request.
 pub fn parse(params: &Params, client: &Client) -> Result<BackchannelRequest, Fault> {
-    for name in ["request", "request_uri"] {
-        if params.get(name).is_some() {
-            return Err(Fault::invalid_request(format!(
-                "`{name}` is not supported here; send the parameters themselves"
-            )));
-        }
-    }
     params.require("scope")?;
     let scope = authorize::scope(params, client)?;
     if !scope.contains(OPENID) {
@@ -209,7 +202,6 @@ mod tests {
                 "invalid_request",
             ),
             ("scope=openid&login_hint_token=a", "invalid_request"),
-            ("scope=openid&login_hint=a&request=x", "invalid_request"),
             (
                 "scope=openid&login_hint=a&binding_message=W4SCT",
                 "openid 300",

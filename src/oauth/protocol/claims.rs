@@ -1,6 +1,7 @@
 //! The claims of what we sign: access tokens (RFC 9068) and ID tokens (OpenID Connect Core 1.0 section 2); and a person's own claims.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::audience::Audience;
 use super::confirmation::Confirmation;
@@ -21,6 +22,8 @@ pub enum TokenType {
     UserInfo,
     /// An answer of the introspection endpoint (RFC 9701 section 5).
     Introspection,
+    /// A signed authorization response (JARM section 2.1).
+    AuthorizationResponse,
 }
 
 impl TokenType {
@@ -30,6 +33,7 @@ impl TokenType {
             Self::AccessToken => "at+jwt",
             Self::IdToken | Self::UserInfo => "JWT",
             Self::Introspection => "token-introspection+jwt",
+            Self::AuthorizationResponse => "oauth-authz-resp+jwt",
         }
     }
 }
@@ -108,10 +112,23 @@ pub struct IdClaims {
     /// The sign-in.
     pub sid: SessionId,
     /// Hash of the access token beside it.
-    pub at_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
+    /// Hash of the code beside it (OpenID Connect Core 1.0 section 3.3.2.11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    /// Hash of the state beside it (FAPI 1.0 Part 2 section 5.2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s_hash: Option<String>,
+    /// How strongly the person was authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// How the person signed in (RFC 8176).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The person's own claims, where the request asked for them here.
+    #[serde(flatten)]
+    pub person: Map<String, Value>,
 }
 
 /// A person's claims as a JWT (OpenID Connect Core 1.0 section 5.3.2). It does not expire: it is an answer, not a credential.
@@ -186,6 +203,14 @@ impl UserClaims {
         "email",
         "email_verified",
     ];
+
+    /// As members of a JSON object.
+    pub fn into_members(self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) | Err(_) => Map::new(),
+        }
+    }
 
     /// The claims of `person` that `scope` allows.
     pub fn of(sub: String, person: Person, scope: &ScopeSet) -> Self {

@@ -41,6 +41,14 @@ pub enum ErrorCode {
     RequestUriNotSupported,
     /// The `registration` parameter is not supported.
     RegistrationNotSupported,
+    /// The request object cannot be used (RFC 9101 section 7).
+    InvalidRequestObject,
+    /// What the `request_uri` names cannot be used.
+    InvalidRequestUri,
+    /// The resource is unknown or not allowed (RFC 8707 section 2).
+    InvalidTarget,
+    /// The person cannot be authenticated as the request insists (OpenID Connect Core Unmet Authentication Requirements 1.0).
+    UnmetAuthenticationRequirements,
     /// The access token is missing, malformed, expired or revoked.
     InvalidToken,
     /// The access token lacks a scope.
@@ -78,6 +86,10 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidTarget => "invalid_target",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::AuthorizationPending => "authorization_pending",

@@ -1,5 +1,6 @@
 //! The rules of OAuth 2 and OpenID Connect, each a pure function of values: no I/O, no clock.
 
+pub mod acr;
 pub mod api_key;
 pub mod audience;
 pub mod authorize;
@@ -7,6 +8,7 @@ pub mod authorize_step;
 pub mod backchannel;
 pub mod certificate;
 pub mod claims;
+pub mod claims_request;
 pub mod client;
 pub mod client_assertion;
 
@@ -25,6 +27,9 @@ pub mod redirect_uri;
 pub mod refresh;
 pub mod refresh_token;
 pub mod registration;
+pub mod request_object;
+pub mod resource;
+pub mod response;
 pub mod scope;
 pub mod signing;
 pub mod user_code;

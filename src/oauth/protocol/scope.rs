@@ -84,6 +84,12 @@ impl ScopeSet {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
+    /// The scopes that either set has.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+
     /// The set without one scope.
     #[must_use]
     pub fn without(mut self, scope: &str) -> Self {

@@ -5,7 +5,7 @@
 //! verifier or redirect URI from its client, because that is a guess (or an injected code), and there is no second guess. A code that its client
 //! presents again revokes everything that came from it (RFC 9700 section 4.5): the revocation is committed before the error is answered.
 
-use super::TokenRequest;
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
@@ -18,6 +18,7 @@ use crate::oauth::protocol::dpop::Thumbprint;
 use crate::oauth::protocol::error::Fault;
 use crate::oauth::protocol::pkce;
 use crate::oauth::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
+use crate::oauth::protocol::resource;
 use crate::store::authorization_codes::{self, Code};
 use crate::store::grants::{self, Grant, Standing};
 use crate::store::{Tx, refresh_families};
@@ -59,6 +60,17 @@ pub(super) async fn exchange(
         tx.commit().await?;
         return Err(invalid());
     };
+    let audience = match resource::narrowed(
+        params,
+        &grant.details.resources,
+        allowed_resources(app, client),
+    ) {
+        Ok(audience) => audience,
+        Err(fault) => {
+            tx.commit().await?;
+            return Err(fault.into());
+        }
+    };
     let refresh_token = if client.may_use(GrantType::RefreshToken) {
         bind_family(&mut tx, &mut grant, request).await?;
         Some(begin_family(app, &mut tx, &grant, now).await?)
@@ -72,14 +84,14 @@ pub(super) async fn exchange(
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
     let entitlement = Entitlement {
-        client,
         scope: grant.scope.intersection(&client.settings.scope),
         grant: &grant,
+        audience,
         nonce: code.nonce,
         refresh_token,
         confirmation: request.confirmation.clone(),
     };
-    issue::for_person(app, entitlement, now).await
+    issue::for_person(app, client, entitlement, now).await
 }
 
 /// The grant, if its tokens are good.

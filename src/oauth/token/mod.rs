@@ -24,6 +24,7 @@ use super::protocol::client::{Client, GrantType};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault, quoted};
 use super::protocol::params::Params;
+use super::protocol::resource::Allowed;
 use super::respond::no_store;
 use crate::app::App;
 use crate::base::time::Timestamp;
@@ -62,6 +63,14 @@ struct TokenRequest<'a> {
     /// The key that the client proved to hold, for tokens to be bound to.
     confirmation: Option<Confirmation>,
     now: Timestamp,
+}
+
+/// The resources that a client may name.
+fn allowed_resources<'a>(app: &'a App, client: &'a Client) -> Allowed<'a> {
+    Allowed {
+        registered: &client.settings.metadata.requests.resources,
+        issuer: &app.config.issuer,
+    }
 }
 
 async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {

@@ -1,7 +1,7 @@
 //! Tokens for a request that a person approved elsewhere: what the device grant and CIBA have in common.
 
-use super::TokenRequest;
 use super::authorization_code::{begin_family, live_grant};
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::events::{self, Event};
@@ -10,6 +10,7 @@ use crate::oauth::issue::{self, Entitlement, TokenResponse};
 use crate::oauth::protocol::client::{AuthMethod, GrantType};
 use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::polling::Approval;
+use crate::oauth::protocol::resource;
 use crate::store::Tx;
 use crate::store::grants::{self, Grant};
 
@@ -22,6 +23,9 @@ pub(super) async fn issue(
     request: &TokenRequest<'_>,
     (grant_type, approval): (GrantType, Approval),
 ) -> Result<TokenResponse, OAuthError> {
+    // A fault leaves the approval: nothing is committed yet.
+    let allowed = allowed_resources(app, request.client);
+    let audience = resource::narrowed(request.params, &[], allowed)?;
     let grant = grant_of(request, approval);
     let now = request.now;
     let live = grants::insert(&mut tx, &grant).await?
@@ -45,14 +49,14 @@ pub(super) async fn issue(
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
     let entitlement = Entitlement {
-        client: request.client,
+        audience,
         scope: grant.scope.clone(),
         grant: &grant,
         nonce: None,
         refresh_token,
         confirmation: request.confirmation.clone(),
     };
-    issue::for_person(app, entitlement, now).await
+    issue::for_person(app, request.client, entitlement, now).await
 }
 
 fn grant_of(request: &TokenRequest<'_>, approval: Approval) -> Grant {
@@ -69,6 +73,7 @@ fn grant_of(request: &TokenRequest<'_>, approval: Approval) -> Grant {
         amr: approval.amr,
         details: GrantDetails {
             refresh_bound_to: request.confirmation.clone().filter(|_| public),
+            ..GrantDetails::default()
         },
         created_at: request.now,
     }

@@ -6,7 +6,7 @@
 
 use aws_lc_rs::hmac;
 
-use super::TokenRequest;
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::Secret;
@@ -19,6 +19,7 @@ use crate::oauth::protocol::error::quoted;
 use crate::oauth::protocol::params::Params;
 use crate::oauth::protocol::refresh::{Decision, Presented, Windows, decide};
 use crate::oauth::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
+use crate::oauth::protocol::resource;
 use crate::oauth::protocol::scope::ScopeSet;
 use crate::store::grants::{self, Grant, Standing};
 use crate::store::refresh_families::{self, FamilyRow, NewHead};
@@ -55,6 +56,11 @@ pub(super) async fn exchange(
     let mut tx = app.db.write().await?;
     let grant = usable_grant(&mut tx, &token, request).await?;
     let scope = narrowed(&grant.scope.intersection(&client.settings.scope), params)?;
+    let audience = resource::narrowed(
+        params,
+        &grant.details.resources,
+        allowed_resources(app, client),
+    )?;
     let presentation = Presentation {
         token: &token,
         tag_key: &tag_key,
@@ -75,14 +81,14 @@ pub(super) async fn exchange(
             Outcome::Answer(refresh_token) => {
                 tx.commit().await?;
                 let entitlement = Entitlement {
-                    client,
                     grant: &grant,
                     scope,
+                    audience,
                     nonce: None,
                     refresh_token: Some(refresh_token),
                     confirmation: request.confirmation.clone(),
                 };
-                return issue::for_person(app, entitlement, now).await;
+                return issue::for_person(app, client, entitlement, now).await;
             }
         }
     }

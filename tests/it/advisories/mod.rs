@@ -3,6 +3,7 @@
 mod algorithms;
 mod approvals;
 mod authorization;
+mod authorization_requests;
 mod client_assertions;
 mod redirect_uris;
 mod tokens;

@@ -2,5 +2,6 @@
 
 pub mod browser;
 pub mod database;
+pub mod jws;
 pub mod keys;
 pub mod server;

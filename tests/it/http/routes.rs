@@ -72,6 +72,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("POST", "/bc-authorize", Door::Client),
     ("POST", "/device_authorization", Door::Client),
     ("POST", "/introspect", Door::Client),
+    ("POST", "/par", Door::Client),
     ("POST", "/revoke", Door::Client),
     ("POST", "/token", Door::Client),
     // Holders of an access token.

@@ -10,6 +10,7 @@ use tessera::oauth::client::NewClient;
 use tessera::store::{consents, q};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::client_auth::Signer;
 use super::device::bob;
 use super::party::{Answer, Party, claims, signed_in};
 use crate::harness::browser::{Browser, Page};
@@ -292,6 +293,80 @@ async fn one_of_many_parallel_polls_gets_the_tokens_and_one_of_two_decisions_cou
         let grants: i64 = conn.one(q("SELECT COUNT(*) FROM grants")).await.unwrap();
         assert_eq!(grants, 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_client_that_signs_only_what_it_signed_counts() {
+    let (t, mut browser, plain) = setup(Engine::Sqlite).await;
+    let (signer, stranger) = (Signer::p256(), Signer::p256());
+    let bank = Party::register(&t, "bank", |new| {
+        at_a_till(new);
+        new.jwks = Some(serde_json::json!({ "keys": [signer.jwk("k")] }));
+        new.backchannel_authentication_request_signing_alg = Some("ES256".to_owned());
+    })
+    .await;
+    let now = t.clock.now().seconds();
+    let good = serde_json::json!({
+        "iss": "bank", "aud": t.url, "iat": now, "nbf": now, "exp": now + 300, "jti": "1",
+        "scope": "openid", "login_hint": "alice", "requested_expiry": 60,
+    });
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let without = |name: &str| {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    };
+    let mut refused: Vec<String> = [
+        "iss",
+        "aud",
+        "iat",
+        "nbf",
+        "exp",
+        "jti",
+        "scope",
+        "login_hint",
+    ]
+    .iter()
+    .map(|name| signer.jwt(&without(name)))
+    .collect();
+    refused.extend([
+        signer.jwt(&with("iss", "till".into())),
+        signer.jwt(&with("aud", "https://other.example".into())),
+        signer.jwt(&with("exp", (now - 1).into())),
+        signer.jwt(&with("exp", (now + 3_601).into())),
+        signer.jwt(&with("nbf", (now + 60).into())),
+        signer.jwt(&with("id_token_hint", "x".into())),
+        stranger.jwt(&good),
+        "x".to_owned(),
+    ]);
+    for object in &refused {
+        let answer = bank.post("/bc-authorize", &[("request", object)]).await;
+        assert_eq!(answer.error(), "invalid_request", "{answer:?}");
+    }
+    assert_eq!(
+        ask(&bank, &[("login_hint", "alice")]).await.error(),
+        "invalid_request"
+    );
+    let object = signer.jwt(&good);
+    assert_eq!(
+        plain
+            .post("/bc-authorize", &[("request", &object)])
+            .await
+            .error(),
+        "invalid_request"
+    );
+    // What stands beside the signed request is ignored.
+    let answer = ask(&bank, &[("request", &object), ("login_hint", "bob")]).await;
+    assert_eq!(answer.json["expires_in"], 60, "{answer:?}");
+    decide(&mut browser, "allow").await;
+    let tokens = poll(&bank, answer.json["auth_req_id"].as_str().unwrap())
+        .await
+        .tokens();
+    assert_eq!(tokens.scope, "openid");
 }
 
 /// Reads one request from a connection and answers it with a status line.

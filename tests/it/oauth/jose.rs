@@ -241,3 +241,75 @@ async fn a_registered_algorithm_is_published_before_it_is_used() {
     members.sort();
     assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
 }
+
+/// A site of the client that publishes this key set.
+async fn site(jwks: Value) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let text = jwks.to_string();
+    let handler = async move || text.clone();
+    let router = axum::Router::new().route("/jwks", axum::routing::get(handler));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (url, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_the_client_publishes_is_encrypted_to() {
+    let (private, change) = encrypts_all(true);
+    let mut new = NewClient::default();
+    change(&mut new);
+    let (url, server) = site(new.jwks.take().unwrap()).await;
+    let (t, mut browser, party) = setup_with(
+        Engine::Sqlite,
+        |config| config.outbound_allowed = vec!["127.0.0.1/32".parse().unwrap()],
+        |client| {
+            client.jwks_uri = Some(url);
+            client.id_token_signed_response_alg = new.id_token_signed_response_alg;
+            client.id_token_encrypted_response_alg = new.id_token_encrypted_response_alg;
+            client.id_token_encrypted_response_enc = new.id_token_encrypted_response_enc;
+        },
+    )
+    .await;
+    let jwe = party.tokens(&mut browser, &[]).await.id.unwrap();
+    let id = verified(&t, &decrypted(&jwe, &private), SigningAlgorithm::Es256).await;
+    assert_eq!(id["aud"], "web");
+    server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_the_authorization_endpoint_is_signed_and_encrypted_as_registered() {
+    let (private, change) = encrypts_all(true);
+    let (t, mut browser, party) = setup_with(
+        Engine::Sqlite,
+        |_| {},
+        |new| {
+            change(new);
+            new.response_types = vec!["code".to_owned(), "code id_token".to_owned()];
+            new.authorization_signed_response_alg = Some("EdDSA".to_owned());
+            new.authorization_encrypted_response_alg = Some("ECDH-ES".to_owned());
+            new.authorization_encrypted_response_enc = Some("A256GCM".to_owned());
+        },
+    )
+    .await;
+    let parameters = |location: &str| -> std::collections::BTreeMap<String, String> {
+        let text = location.split_once(['?', '#']).unwrap().1;
+        let pairs = url::form_urlencoded::parse(text.as_bytes());
+        pairs.into_owned().collect()
+    };
+    let path = party.authorize_path(&[("response_mode", "jwt")]);
+    let page = browser.get(&path).await;
+    let jwe = parameters(page.location())["response"].clone();
+    let said = verified(&t, &decrypted(&jwe, &private), SigningAlgorithm::EdDsa).await;
+    assert_eq!(said["aud"], "web");
+    let code = said["code"].as_str().unwrap();
+    assert_eq!(party.redeem(code).await.error(), "ok");
+
+    // The hybrid answer's ID token, and its hash of the code, are the registered algorithm's, too.
+    let changes = [("response_type", "code id_token"), ("nonce", "n")];
+    let page = browser.get(&party.authorize_path(&changes)).await;
+    let answered = parameters(page.location());
+    let jwt = decrypted(&answered["id_token"], &private);
+    let id = verified(&t, &jwt, SigningAlgorithm::Es256).await;
+    let hash = SigningAlgorithm::Es256.left_half_hash(&answered["code"]);
+    assert_eq!(id["c_hash"], hash.as_str());
+}

@@ -276,15 +276,16 @@ impl Tokens {
     }
 }
 
-/// The parameters that the server sent back to the client with a redirect.
+/// The parameters that the server sent back to the client with a redirect, in the query or in the fragment.
 pub fn answered(page: &Page) -> BTreeMap<String, String> {
     let location = page.location();
-    if page.status != StatusCode::SEE_OTHER || !location.starts_with("https://app.example/cb?") {
+    let parameters = ["https://app.example/cb?", "https://app.example/cb#"]
+        .iter()
+        .find_map(|target| location.strip_prefix(target));
+    let Some(parameters) = parameters.filter(|_| page.status == StatusCode::SEE_OTHER) else {
         return BTreeMap::new();
-    }
-    url::Url::parse(location)
-        .unwrap()
-        .query_pairs()
+    };
+    url::form_urlencoded::parse(parameters.as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect()
 }

@@ -65,6 +65,7 @@ fn grant(user: &UserId, scopes: &str) -> Grant {
                 jkt: Some("thumbprint".to_owned()),
                 x5t_s256: None,
             }),
+            ..GrantDetails::default()
         },
         created_at: START,
     }
@@ -312,13 +313,8 @@ fn flow(user: Option<UserId>) -> FlowRow {
             redirect_uri_sent: true,
             state: Some("s".to_owned()),
             scope: scope("openid"),
-            nonce: None,
-            code_challenge: None,
-            prompt: std::collections::BTreeSet::new(),
             max_age: Some(1),
-            login_hint: None,
-            id_token_hint: None,
-            dpop_jkt: None,
+            ..AuthorizeRequest::default()
         },
         hinted_subject: Some("usr".to_owned()),
         consented_by: user,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words;
 use crate::oauth::protocol::registration::{Faults, NewClient};
+use crate::oauth::protocol::request_object::RequestAlg;
 use crate::oauth::protocol::web_uri::WebUri;
 
 words! {
@@ -27,6 +28,9 @@ pub struct Ciba {
     /// Where the server says that there is a decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_client_notification_endpoint: Option<WebUri>,
+    /// What signs its requests; a client without it does not sign (section 7.1.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_authentication_request_signing_alg: Option<RequestAlg>,
 }
 
 impl Ciba {
@@ -64,6 +68,7 @@ impl Ciba {
         Self {
             backchannel_token_delivery_mode: mode,
             backchannel_client_notification_endpoint: endpoint,
+            backchannel_authentication_request_signing_alg: signing_alg(new, faults),
         }
     }
 
@@ -74,4 +79,18 @@ impl Ciba {
             Some(DeliveryMode::Poll) | None => None,
         }
     }
+}
+
+fn signing_alg(new: &NewClient, faults: &mut Faults) -> Option<RequestAlg> {
+    let text = new
+        .backchannel_authentication_request_signing_alg
+        .as_deref()?;
+    let alg = RequestAlg::parse(text);
+    if alg.is_none() {
+        faults.add(
+            "backchannel_authentication_request_signing_alg",
+            format!("`{text}` is not supported; use RS256, PS256, ES256 or EdDSA"),
+        );
+    }
+    alg
 }

@@ -3,6 +3,7 @@
 mod about;
 mod ciba;
 mod keys;
+mod requests;
 mod sender;
 mod tokens;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use self::about::About;
 pub use self::ciba::{Ciba, DeliveryMode};
 pub use self::keys::{AssertionAlg, ClientKeys};
+pub use self::requests::Requests;
 pub use self::sender::Sender;
 pub use self::tokens::{Protection, TokenFormats, UserInfoFormat};
 use super::redirect_uri::RedirectUri;
@@ -211,6 +213,9 @@ pub struct ClientMetadata {
     /// How it asks people without a redirect.
     #[serde(flatten)]
     pub ciba: Ciba,
+    /// What its authorization requests may and must be.
+    #[serde(flatten)]
+    pub requests: Requests,
     /// What it proves with who it is.
     #[serde(flatten)]
     pub keys: ClientKeys,

@@ -1,4 +1,4 @@
-//! How what a client is told is signed and encrypted (OpenID Connect Dynamic Client Registration 1.0 section 2, RFC 9701 section 6).
+//! How what a client is told is signed and encrypted (OpenID Connect Dynamic Client Registration 1.0 section 2, RFC 9701 section 6, JARM section 3).
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,15 @@ pub struct TokenFormats {
     /// What encrypts introspection answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introspection_encrypted_response_enc: Option<ContentEncryption>,
+    /// What signs authorization answers in the modes of JARM; RS256 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<SigningAlgorithm>,
+    /// How the key of an encrypted authorization answer reaches the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_encrypted_response_alg: Option<KeyManagement>,
+    /// What encrypts authorization answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_encrypted_response_enc: Option<ContentEncryption>,
 }
 
 /// How one answer is protected.
@@ -103,12 +112,26 @@ impl TokenFormats {
         }
     }
 
+    /// How authorization answers are protected in the modes of JARM.
+    pub fn authorization(&self) -> Protection {
+        Protection {
+            signing: self
+                .authorization_signed_response_alg
+                .unwrap_or(SigningAlgorithm::DEFAULT),
+            encryption: encryption(
+                self.authorization_encrypted_response_alg,
+                self.authorization_encrypted_response_enc,
+            ),
+        }
+    }
+
     /// The algorithms that must have keys for this client.
     pub fn signing_algorithms(&self) -> Vec<SigningAlgorithm> {
         [
             self.id_token_signed_response_alg,
             self.userinfo_signed_response_alg,
             self.introspection_signed_response_alg,
+            self.authorization_signed_response_alg,
         ]
         .into_iter()
         .flatten()
@@ -139,6 +162,9 @@ impl TokenFormats {
             introspection_signed_response_alg: signing,
             introspection_encrypted_response_alg: alg,
             introspection_encrypted_response_enc: enc,
+            authorization_signed_response_alg: signing,
+            authorization_encrypted_response_alg: alg,
+            authorization_encrypted_response_enc: enc,
         };
         formats.check_together(keys, faults);
         formats
@@ -161,6 +187,11 @@ impl TokenFormats {
                 "introspection_encrypted_response_enc",
                 self.introspection_encrypted_response_alg,
                 self.introspection_encrypted_response_enc,
+            ),
+            (
+                "authorization_encrypted_response_enc",
+                self.authorization_encrypted_response_alg,
+                self.authorization_encrypted_response_enc,
             ),
         ] {
             let Some(encryption) = encryption(alg, enc) else {
@@ -265,6 +296,7 @@ mod tests {
         };
         assert_eq!(formats.id_token(), rs256);
         assert_eq!(formats.introspection(), rs256);
+        assert_eq!(formats.authorization(), rs256);
         assert_eq!(formats.userinfo(), UserInfoFormat::Plain);
         assert_eq!(serde_json::to_string(&formats).unwrap(), "{}");
     }

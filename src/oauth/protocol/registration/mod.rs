@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType, Sender,
-    TokenFormats,
+    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
+    Requests, Sender, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -59,6 +59,8 @@ pub struct NewClient {
     pub backchannel_token_delivery_mode: Option<String>,
     /// Where a `ping` goes.
     pub backchannel_client_notification_endpoint: Option<String>,
+    /// What signs its backchannel requests; they are not signed when absent.
+    pub backchannel_authentication_request_signing_alg: Option<String>,
     /// Only `false` is supported.
     pub backchannel_user_code_parameter: bool,
     /// The client's public keys, a JWK set.
@@ -99,6 +101,34 @@ pub struct NewClient {
     pub introspection_encrypted_response_alg: Option<String>,
     /// What encrypts its introspection answers; `A128CBC-HS256` when absent.
     pub introspection_encrypted_response_enc: Option<String>,
+    /// What signs its authorization answers in the modes of JARM; `RS256` when absent.
+    pub authorization_signed_response_alg: Option<String>,
+    /// How the key of an encrypted authorization answer reaches it.
+    pub authorization_encrypted_response_alg: Option<String>,
+    /// What encrypts its authorization answers; `A128CBC-HS256` when absent.
+    pub authorization_encrypted_response_enc: Option<String>,
+    /// What it may ask the authorization endpoint for; `code` when absent.
+    pub response_types: Vec<String>,
+    /// How its answers may travel; every way when absent.
+    pub response_modes: Vec<String>,
+    /// What its request objects are signed with.
+    pub request_object_signing_alg: Option<String>,
+    /// Where its request objects may be fetched from.
+    pub request_uris: Vec<String>,
+    /// Whether a request without a signed object is refused.
+    pub require_signed_request_object: bool,
+    /// Whether a request that was not pushed is refused.
+    pub require_pushed_authorization_requests: bool,
+    /// `max_age` of a request that names none, in seconds.
+    pub default_max_age: Option<u32>,
+    /// Whether ID tokens must say when the person signed in.
+    pub require_auth_time: bool,
+    /// `acr_values` of a request that names none.
+    pub default_acr_values: Vec<String>,
+    /// Where a sign-in may be begun from outside.
+    pub initiate_login_uri: Option<String>,
+    /// The services that its tokens may be for.
+    pub resources: Vec<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -170,11 +200,13 @@ impl NewClient {
 
     fn metadata(&self, faults: &mut Faults) -> ClientMetadata {
         let about = About::check(self, faults);
+        let requests = Requests::check(self, faults);
         let keys = ClientKeys::check(self, faults);
         let tokens = TokenFormats::check(self, &keys, faults);
         ClientMetadata {
             about,
             ciba: Ciba::check(self, faults),
+            requests,
             keys,
             sender: Sender::check(self, faults),
             tokens,

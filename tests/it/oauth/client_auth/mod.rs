@@ -4,7 +4,6 @@ mod assertions;
 pub mod certificates;
 mod published_keys;
 mod replay;
-mod rotation;
 mod signer;
 mod store;
 

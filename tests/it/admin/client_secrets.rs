@@ -5,14 +5,14 @@ use serde_json::json;
 use tessera::base::time::Seconds;
 use tessera::oauth::protocol::client::ClientId;
 use tessera::oauth::sweep;
+use tessera::policy::system::Role;
 use tessera::store::clients;
 
-use super::super::party::Party;
-use super::{Signer, claims, own_token, sharing};
-use crate::admin::{Operator, refused};
-use crate::harness::database::engines;
+use super::{Operator, refused};
+use crate::harness::database::{Engine, engines};
 use crate::harness::server::{TestApp, client as http_client};
-use tessera::policy::system::Role;
+use crate::oauth::client_auth::{Signer, claims, own_token, sharing, signing};
+use crate::oauth::party::Party;
 
 async fn works(t: &TestApp, id: &str, secret: &str) -> bool {
     let form = [("grant_type", "client_credentials")];
@@ -88,10 +88,10 @@ async fn the_old_secret_can_be_ended_and_never_two_are_old() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_overlap_has_bounds_and_a_secret_to_overlap() {
-    let t = TestApp::start(crate::harness::database::Engine::Sqlite).await;
+    let t = TestApp::start(Engine::Sqlite).await;
     let admin = Operator::with(&t, "boss", &[Role::Admin]).await;
     Party::register(&t, "shop", |_| {}).await;
-    super::signing(&t, "keys", &Signer::p256()).await;
+    signing(&t, "keys", &Signer::p256()).await;
     for (body, says) in [
         (json!({ "overlap_seconds": -1 }), "`overlap_seconds`"),
         (json!({ "overlap_seconds": 2_592_001 }), "`overlap_seconds`"),
