@@ -61,6 +61,10 @@ pub enum TokenKind {
     FlowBinding,
     /// A hidden form field against cross-site request forgery.
     Csrf,
+    /// A device code (RFC 8628).
+    DeviceCode,
+    /// An `auth_req_id` (OpenID Connect CIBA Core 1.0).
+    AuthReqId,
 }
 
 impl TokenKind {
@@ -76,6 +80,8 @@ impl TokenKind {
             Self::SetupLink => "tsr_su_",
             Self::FlowBinding => "tsr_fb_",
             Self::Csrf => "tsr_cf_",
+            Self::DeviceCode => "tsr_dc_",
+            Self::AuthReqId => "tsr_br_",
         }
     }
 

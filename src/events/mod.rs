@@ -100,6 +100,33 @@ pub enum Event {
         /// By which client.
         client_id: String,
     },
+    /// A client asked a person to agree, without a browser (OpenID Connect CIBA Core 1.0 section 7).
+    PersonAsked {
+        /// Who, when its hint names somebody.
+        user_id: Option<UserId>,
+        /// Which client.
+        client_id: String,
+    },
+    /// A person decided on a request that a client polls for.
+    RequestDecided {
+        /// Who.
+        user_id: UserId,
+        /// Whose request.
+        client_id: String,
+        /// The grant type.
+        grant_type: &'static str,
+        /// `approved` or `denied`.
+        decision: &'static str,
+    },
+    /// A client got the tokens of a request that it polled for.
+    RequestRedeemed {
+        /// The grant that came of it.
+        grant_id: GrantId,
+        /// Which client.
+        client_id: String,
+        /// The grant type.
+        grant_type: &'static str,
+    },
     /// A refresh family moved to its next head.
     RefreshRotated {
         /// The family.
@@ -160,6 +187,9 @@ impl Event {
             Self::IdTokenIssued { .. } => "id_token.issued",
             Self::CodeRedeemed { .. } => "code.redeemed",
             Self::CodeReplayed { .. } => "code.replayed",
+            Self::PersonAsked { .. } => "request.asked",
+            Self::RequestDecided { .. } => "request.decided",
+            Self::RequestRedeemed { .. } => "request.redeemed",
             Self::RefreshRotated { .. } => "refresh.rotated",
             Self::RefreshRecovered { .. } => "refresh.recovered",
             Self::RefreshReplayed { .. } => "refresh.replayed",

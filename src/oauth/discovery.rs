@@ -17,7 +17,7 @@ use super::paths;
 use super::protocol::acr::Acr;
 use super::protocol::authorize::Prompt;
 use super::protocol::claims::UserClaims;
-use super::protocol::client::{AssertionAlg, AuthMethod, GrantType};
+use super::protocol::client::{AssertionAlg, AuthMethod, DeliveryMode, GrantType};
 use super::protocol::dpop::ProofAlgorithm;
 use super::protocol::jwe::{ContentEncryption, KeyManagement};
 use super::protocol::pkce;
@@ -63,6 +63,10 @@ pub struct Metadata {
     introspection_endpoint: String,
     revocation_endpoint: String,
     end_session_endpoint: String,
+    device_authorization_endpoint: String,
+    backchannel_authentication_endpoint: String,
+    backchannel_token_delivery_modes_supported: &'static [DeliveryMode],
+    backchannel_authentication_request_signing_alg_values_supported: &'static [RequestAlg],
     scopes_supported: [&'static str; 7],
     response_types_supported: &'static [ResponseType],
     response_modes_supported: &'static [ResponseMode],
@@ -118,6 +122,10 @@ impl Metadata {
             introspection_endpoint: at(paths::INTROSPECT),
             revocation_endpoint: at(paths::REVOKE),
             end_session_endpoint: at(paths::LOGOUT),
+            device_authorization_endpoint: at(paths::DEVICE_AUTHORIZATION),
+            backchannel_authentication_endpoint: at(paths::BACKCHANNEL_AUTHENTICATION),
+            backchannel_token_delivery_modes_supported: DeliveryMode::ALL,
+            backchannel_authentication_request_signing_alg_values_supported: RequestAlg::ALL,
             scopes_supported: [
                 OPENID,
                 PROFILE,

@@ -2,12 +2,13 @@
 //!
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
 //! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
-//! [`par`], [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
+//! [`par`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`], [`discovery`].
 
 pub mod answer;
 pub mod api_key;
 pub mod assertion;
 pub mod authorize;
+pub mod backchannel;
 pub mod bearer;
 pub mod client;
 pub mod client_auth;
@@ -15,6 +16,7 @@ pub mod client_ca;
 pub mod client_secret;
 pub mod code;
 pub mod cors;
+pub mod device;
 pub mod discovery;
 pub mod dpop;
 pub mod error;
@@ -77,6 +79,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         ));
     Router::new()
         .route(paths::INTROSPECT, post(introspect::post))
+        .route(paths::DEVICE_AUTHORIZATION, post(device::post))
+        .route(paths::BACKCHANNEL_AUTHENTICATION, post(backchannel::post))
         .merge(of_people)
         .merge(public)
         .merge(of_clients)

@@ -18,8 +18,20 @@ pub const INTROSPECT: &str = "/introspect";
 pub const REVOKE: &str = "/revoke";
 /// The end-session endpoint.
 pub const LOGOUT: &str = "/logout";
+/// Where devices ask for codes (RFC 8628 section 3.1).
+pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+/// The page where people enter a device's code.
+pub const DEVICE: &str = "/device";
+/// Where clients ask for a person by name (OpenID Connect CIBA Core 1.0 section 7).
+pub const BACKCHANNEL_AUTHENTICATION: &str = "/bc-authorize";
 /// Where clients authenticate: an assertion may name any of them as its audience.
-pub const OF_CLIENTS: &[&str] = &[TOKEN, INTROSPECT, REVOKE];
+pub const OF_CLIENTS: &[&str] = &[
+    TOKEN,
+    INTROSPECT,
+    REVOKE,
+    DEVICE_AUTHORIZATION,
+    BACKCHANNEL_AUTHENTICATION,
+];
 /// OpenID Connect Discovery 1.0 section 4.
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 /// RFC 8414 section 3.

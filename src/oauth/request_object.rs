@@ -39,13 +39,8 @@ pub async fn open(
         (Some(object), None) => object.to_owned(),
         (None, Some(uri)) => fetch(app, client, uri).await?,
     };
-    if !client.settings.metadata.keys.has_set() {
-        return Err(Fault::new(
-            ErrorCode::RequestNotSupported,
-            "this client has no keys to verify a request object with; register `jwks` or `jwks_uri` or send plain parameters",
-        ));
-    }
-    let claims = verify(app, &object, client, now).await?;
+    let registered = client.settings.metadata.requests.request_object_signing_alg;
+    let claims = verify(app, &object, (client, registered), now).await?;
     let expected = Expected {
         client_id: client.client_id.as_str(),
         issuer: &app.config.issuer,
@@ -59,12 +54,19 @@ pub async fn open(
 }
 
 /// The claims, if a key of the client made the signature.
-async fn verify(
+pub(super) async fn verify(
     app: &App,
     object: &str,
-    client: &Client,
+    (client, registered): (&Client, Option<RequestAlg>),
     now: Timestamp,
 ) -> Result<Map<String, Value>, Fault> {
+    let published = &client.settings.metadata.keys;
+    if !published.has_set() {
+        return Err(Fault::new(
+            ErrorCode::RequestNotSupported,
+            "this client has no keys to verify a request object with; register `jwks` or `jwks_uri` or send plain parameters",
+        ));
+    }
     let header = jsonwebtoken::decode_header(object).map_err(|_| {
         invalid("the request object is not a JWT signed with a supported algorithm (unsigned and encrypted ones are not)")
     })?;
@@ -73,7 +75,6 @@ async fn verify(
             "the request object's header must have `typ` oauth-authz-req+jwt and no `crit`",
         ));
     }
-    let registered = client.settings.metadata.requests.request_object_signing_alg;
     let alg = RequestAlg::ALL
         .iter()
         .copied()
@@ -87,8 +88,7 @@ async fn verify(
     validation.validate_exp = false;
     validation.validate_aud = false;
     let kid = header.kid.as_deref();
-    let registered = &client.settings.metadata.keys;
-    let keys = app.remote_keys.of(registered, kid, now).await;
+    let keys = app.remote_keys.of(published, kid, now).await;
     let keys = keys.ok_or_else(|| {
         invalid("the keys of the client could not be fetched; see the server's log")
     })?;

@@ -146,6 +146,10 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::RequestNotSupported
         | ErrorCode::RequestUriNotSupported
         | ErrorCode::RegistrationNotSupported
+        | ErrorCode::AuthorizationPending
+        | ErrorCode::SlowDown
+        | ErrorCode::ExpiredToken
+        | ErrorCode::InvalidBindingMessage
         | ErrorCode::InvalidDpopProof
         | ErrorCode::UseDpopNonce
         | ErrorCode::InvalidRequestObject

@@ -51,6 +51,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0009_pushed_requests.sql"),
     ),
     (
+        11,
+        "device_and_backchannel",
+        include_str!("../../migrations/0011_device_and_backchannel.sql"),
+    ),
+    (
         12,
         "user_profiles",
         include_str!("../../migrations/0012_user_profiles.sql"),

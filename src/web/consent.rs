@@ -106,11 +106,7 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
         p .lead { "It wants to use your account." }
         (person(&visitor.user))
         h2 #asks { "It will be able to" }
-        ul .scopes aria-labelledby="asks" {
-            @for scope in in_order(&flow.scopes) {
-                li { (tick()) span { (meaning(scope)) } }
-            }
-        }
+        (scope_list(&flow.scopes, "asks"))
         @if !flow.resources.is_empty() {
             p .small { "At: " @for resource in &flow.resources { code { (resource) } " " } }
         }
@@ -128,8 +124,19 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
     }
 }
 
+/// The scopes in words; `heading` is the id of what stands above them.
+pub(super) fn scope_list(scopes: &[String], heading: &str) -> Markup {
+    html! {
+        ul .scopes aria-labelledby=(heading) {
+            @for scope in in_order(scopes) {
+                li { (tick()) span { (meaning(scope)) } }
+            }
+        }
+    }
+}
+
 /// What the client says about itself, for who wants to read it first. Another tab, so that this page stays.
-fn more(about: &About) -> Markup {
+pub(super) fn more(about: &About) -> Markup {
     let links = [
         ("About the application", &about.client_uri),
         ("Privacy", &about.policy_uri),

@@ -14,9 +14,11 @@ use crate::http::Problem;
 
 mod application;
 mod application_settings;
+mod approvals;
 mod consent;
 pub mod cookies;
 pub mod csrf;
+mod device;
 pub mod error_page;
 pub mod flow;
 pub mod form;
@@ -37,6 +39,8 @@ pub fn router() -> Router<Arc<App>> {
         .merge(consent::router())
         .merge(application::router())
         .merge(setup::router())
+        .merge(device::router())
+        .merge(approvals::router())
         .layer(DefaultBodyLimit::max(FORM_BODY_BYTES))
 }
 

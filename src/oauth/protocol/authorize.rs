@@ -339,7 +339,7 @@ fn check_id_token(
 
 /// Scopes beyond the client's are left out, as OpenID Connect Core 1.0 section 3.1.2.1 wants of unknown ones; nothing left is a
 /// fault. Without the parameter the client gets what it is registered for, save what it must ask for: offline access.
-fn scope(params: &Params, client: &Client) -> Result<ScopeSet, Fault> {
+pub(crate) fn scope(params: &Params, client: &Client) -> Result<ScopeSet, Fault> {
     let registered = &client.settings.scope;
     let Some(text) = params.get("scope") else {
         return Ok(registered.clone().without(OFFLINE_ACCESS));

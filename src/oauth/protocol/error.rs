@@ -53,6 +53,14 @@ pub enum ErrorCode {
     InvalidToken,
     /// The access token lacks a scope.
     InsufficientScope,
+    /// The person has not decided yet (RFC 8628 section 3.5).
+    AuthorizationPending,
+    /// The person has not decided yet, and the client asks too often.
+    SlowDown,
+    /// The person did not decide in time.
+    ExpiredToken,
+    /// The binding message cannot be shown (OpenID Connect CIBA Core 1.0 section 13).
+    InvalidBindingMessage,
     /// The proof of possession is missing or not good (RFC 9449 section 5).
     InvalidDpopProof,
     /// The proof of possession needs a nonce of ours (RFC 9449 section 8).
@@ -84,6 +92,10 @@ impl ErrorCode {
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::InvalidBindingMessage => "invalid_binding_message",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
         }

@@ -95,7 +95,7 @@ pub(super) async fn exchange(
 }
 
 /// The grant, if its tokens are good.
-async fn live_grant(
+pub(super) async fn live_grant(
     tx: &mut Tx,
     id: &GrantId,
     now: Timestamp,
@@ -151,7 +151,8 @@ async fn bind_family(
     Ok(())
 }
 
-async fn begin_family(
+/// The first refresh token of a grant.
+pub(super) async fn begin_family(
     app: &App,
     tx: &mut Tx,
     grant: &Grant,

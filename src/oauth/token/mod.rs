@@ -1,7 +1,10 @@
 //! `POST /token`: authenticate the client, match the grant (RFC 6749 section 3.2). One file a grant.
 
 mod authorization_code;
+mod ciba;
 mod client_credentials;
+mod device_code;
+mod polled;
 mod refresh_token;
 
 use std::sync::Arc;
@@ -89,6 +92,8 @@ async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse
         GrantType::AuthorizationCode => authorization_code::exchange(app, request).await,
         GrantType::RefreshToken => refresh_token::exchange(app, request).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, request),
+        GrantType::DeviceCode => device_code::exchange(app, request).await,
+        GrantType::Ciba => ciba::exchange(app, request).await,
     }?;
     app.metrics.count_token(grant_type.as_str());
     Ok(tokens)

@@ -2,8 +2,8 @@
 //
 // Environment (in brackets what tests/clients/setup.toml sets up):
 //   TESSERA_URL            the issuer, such as http://127.0.0.1:8080
-//   TESSERA_CLIENT_ID      a confidential client with client_secret_basic and the grants authorization_code, refresh_token and
-//                          client_credentials, scope `openid profile email offline_access` [web]
+//   TESSERA_CLIENT_ID      a confidential client with client_secret_basic and the grants authorization_code, refresh_token,
+//                          client_credentials, device_code and ciba, scope `openid profile email offline_access` [web]
 //   TESSERA_CLIENT_SECRET  its secret
 //   TESSERA_REDIRECT_URI   one of its redirect URIs [http://127.0.0.1:9000/cb]
 //   TESSERA_USERNAME, TESSERA_PASSWORD   who signs in [alice]
@@ -233,6 +233,39 @@ if (session) {
     await refused(signIn(browser, { prompt: "none" }), "login_required");
   });
 }
+
+await check("the device grant: a person enters the code, openid-client polls", async () => {
+  const begun = await client.initiateDeviceAuthorization(config, { scope: "openid profile offline_access" });
+  const polled = client.pollDeviceAuthorizationGrant(config, begun);
+  const typed = { ...person, user_code: begun.user_code.toLowerCase() };
+  const { text } = await new Browser().walk(begun.verification_uri_complete, typed);
+  equal(text.includes("The device is connected"), true, "the page");
+  const tokens = await polled;
+  equal(tokens.claims().aud, clientId, "aud");
+  const info = await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+  equal(info.preferred_username, person.identifier, "preferred_username");
+  equal(typeof tokens.refresh_token, "string", "a refresh token");
+});
+
+await check("a device that is refused learns it", async () => {
+  const begun = await client.initiateDeviceAuthorization(config, { scope: "openid" });
+  const typed = { ...person, user_code: begun.user_code, decision: "deny" };
+  await new Browser().walk(begun.verification_uri, typed);
+  await refused(client.pollDeviceAuthorizationGrant(config, begun), "access_denied");
+});
+
+await check("CIBA: a person allows what the client asked by name, openid-client polls", async () => {
+  const begun = await client.initiateBackchannelAuthentication(config, {
+    scope: "openid profile offline_access",
+    login_hint: person.identifier,
+    binding_message: "W4SCT",
+  });
+  const polled = client.pollBackchannelAuthenticationGrant(config, begun);
+  const { text } = await new Browser().walk(`${issuer}/approvals`, person);
+  equal(text.includes("The application goes on by itself"), true, "the page");
+  const tokens = await polled;
+  equal(tokens.claims().aud, clientId, "aud");
+});
 
 await check("the client gets a token as itself", async () => {
   const own = await client.clientCredentialsGrant(config);

@@ -56,6 +56,8 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("POST", "/authorize", Door::Public),
     ("GET", "/authorize/continue", Door::Public),
     ("GET", "/consent", Door::Public),
+    ("GET", "/approvals", Door::Public),
+    ("GET", "/device", Door::Public),
     ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
     // OpenID Connect RP-Initiated Logout 1.0 section 2: both methods ask, neither ends a session without an answer.
@@ -67,6 +69,8 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/setup/application", Door::Public),
     ("GET", "/setup/{link}", Door::Public),
     // Clients.
+    ("POST", "/bc-authorize", Door::Client),
+    ("POST", "/device_authorization", Door::Client),
     ("POST", "/introspect", Door::Client),
     ("POST", "/par", Door::Client),
     ("POST", "/revoke", Door::Client),
@@ -214,7 +218,10 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("POST", "/stores/{store}/what-if", Door::Permission),
     ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
+    ("POST", "/approvals", Door::Form),
     ("POST", "/consent", Door::Form),
+    ("POST", "/device", Door::Form),
+    ("POST", "/device/decision", Door::Form),
     ("POST", "/login", Door::Form),
     ("POST", "/setup/application", Door::Form),
     ("POST", "/setup/{link}", Door::Form),

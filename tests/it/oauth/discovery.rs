@@ -33,7 +33,7 @@ async fn every_advertised_endpoint_answers() {
             endpoints += 1;
         }
     }
-    assert_eq!(endpoints, 8);
+    assert_eq!(endpoints, 10);
     let oauth = get(&format!("{}/.well-known/oauth-authorization-server", t.url)).await;
     assert_eq!(oauth.json, document);
 }
@@ -52,6 +52,10 @@ async fn every_advertised_word_works() {
         let answer = party.token(&[("grant_type", &grant_type)]).await;
         assert_ne!(answer.error(), "unsupported_grant_type");
     }
+    assert_eq!(
+        words("backchannel_token_delivery_modes_supported"),
+        ["poll", "ping"]
+    );
     for prompt in words("prompt_values_supported") {
         let page = browser
             .get(&party.authorize_path(&[("prompt", &prompt)]))

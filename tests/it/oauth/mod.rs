@@ -2,10 +2,12 @@
 
 mod access;
 mod authorize;
+pub mod backchannel;
 mod claims;
 pub mod client_auth;
 mod clients;
 mod cors;
+pub mod device;
 mod discovery;
 pub mod dpop;
 mod jose;
@@ -13,6 +15,7 @@ mod keys;
 mod logout;
 pub mod par;
 pub mod party;
+mod polled;
 mod races;
 mod refresh;
 pub mod request_objects;

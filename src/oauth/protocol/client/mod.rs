@@ -1,6 +1,7 @@
 //! Clients: what the server knows of an application, in the words of RFC 7591.
 
 mod about;
+mod ciba;
 mod keys;
 mod requests;
 mod sender;
@@ -11,6 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
+pub use self::ciba::{Ciba, DeliveryMode};
 pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::requests::Requests;
 pub use self::sender::Sender;
@@ -116,6 +118,10 @@ words! {
         RefreshToken = "refresh_token",
         /// The client itself (section 4.4).
         ClientCredentials = "client_credentials",
+        /// A code that a person approved for a device (RFC 8628).
+        DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
+        /// A request that a person approved without a redirect (OpenID Connect CIBA Core 1.0).
+        Ciba = "urn:openid:params:grant-type:ciba",
     }
 }
 
@@ -204,6 +210,9 @@ pub struct ClientMetadata {
     /// What it says about itself to people.
     #[serde(flatten)]
     pub about: About,
+    /// How it asks people without a redirect.
+    #[serde(flatten)]
+    pub ciba: Ciba,
     /// What its authorization requests may and must be.
     #[serde(flatten)]
     pub requests: Requests,

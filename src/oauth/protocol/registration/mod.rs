@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType, Requests,
-    Sender, TokenFormats,
+    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
+    Requests, Sender, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -59,6 +59,14 @@ pub struct NewClient {
     pub tos_uri: Option<String>,
     /// Whom an administrator asks.
     pub contacts: Vec<String>,
+    /// `poll` or `ping`: how a client of the grant type ciba learns of decisions. `poll` when absent.
+    pub backchannel_token_delivery_mode: Option<String>,
+    /// Where a `ping` goes.
+    pub backchannel_client_notification_endpoint: Option<String>,
+    /// What signs its backchannel requests; they are not signed when absent.
+    pub backchannel_authentication_request_signing_alg: Option<String>,
+    /// Only `false` is supported.
+    pub backchannel_user_code_parameter: bool,
     /// The client's public keys, a JWK set.
     pub jwks: Option<serde_json::Value>,
     /// Where it publishes them.
@@ -201,6 +209,7 @@ impl NewClient {
         let tokens = TokenFormats::check(self, &keys, faults);
         ClientMetadata {
             about,
+            ciba: Ciba::check(self, faults),
             requests,
             keys,
             sender: Sender::check(self, faults),
@@ -251,7 +260,7 @@ impl NewClient {
                 if parsed.is_none() {
                     faults.add(
                         "grant_types",
-                        format!("`{text}` is not supported; use authorization_code, refresh_token or client_credentials"),
+                        format!("`{text}` is not supported; use {}", all_grant_types()),
                     );
                 }
                 parsed
@@ -290,6 +299,11 @@ impl NewClient {
     }
 }
 
+fn all_grant_types() -> String {
+    let names: Vec<&str> = GrantType::ALL.iter().map(|one| one.as_str()).collect();
+    names.join(", ")
+}
+
 fn uris(texts: &[String], field: &'static str, faults: &mut Faults) -> Vec<RedirectUri> {
     if texts.len() > REDIRECT_URIS {
         faults.add(field, format!("must be at most {REDIRECT_URIS} URIs"));
@@ -324,10 +338,22 @@ fn check_together(settings: &ClientSettings, faults: &mut Faults) {
             );
         }
     }
-    if may(GrantType::RefreshToken) && !may(GrantType::AuthorizationCode) {
+    let of_a_person = [
+        GrantType::AuthorizationCode,
+        GrantType::DeviceCode,
+        GrantType::Ciba,
+    ];
+    if may(GrantType::RefreshToken) && !of_a_person.into_iter().any(may) {
         faults.add(
             "grant_types",
-            "refresh_token needs authorization_code beside it",
+            "refresh_token needs authorization_code, or another grant of a person, beside it",
+        );
+    }
+    if may(GrantType::Ciba) && public {
+        // OpenID Connect CIBA Core 1.0 section 4: a client without credentials could ask anybody in another's name.
+        faults.add(
+            "grant_types",
+            "urn:openid:params:grant-type:ciba needs a client that authenticates; set token_endpoint_auth_method",
         );
     }
     if may(GrantType::ClientCredentials) && public {

@@ -117,3 +117,58 @@ fn what_a_client_says_about_itself_is_held_to_web_addresses() {
     client.contacts = vec!["a".to_owned(); 11];
     check(&client, &["contacts", "client_uri", "tos_uri"]);
 }
+
+#[test]
+fn grants_away_from_the_client_need_no_redirect_uri_but_what_they_live_by() {
+    let ciba = "urn:openid:params:grant-type:ciba";
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let of = |grant_types: &[&str]| NewClient {
+        client_id: Some("tv".to_owned()),
+        grant_types: Some(grant_types.iter().map(ToString::to_string).collect()),
+        ..NewClient::default()
+    };
+    check(&of(&[device, "refresh_token"]), &[]);
+    check(&of(&[ciba, "refresh_token"]), &[]);
+    check(
+        &of(&["client_credentials", "refresh_token"]),
+        &["grant_types"],
+    );
+    let public = Some("none".to_owned());
+    check(
+        &NewClient {
+            token_endpoint_auth_method: public.clone(),
+            ..of(&[device])
+        },
+        &[],
+    );
+    check(
+        &NewClient {
+            token_endpoint_auth_method: public,
+            ..of(&[ciba])
+        },
+        &["grant_types"],
+    );
+}
+
+#[test]
+fn a_client_that_is_pinged_says_where() {
+    let told = |mode: &str, endpoint: Option<&str>| NewClient {
+        backchannel_token_delivery_mode: Some(mode.to_owned()),
+        backchannel_client_notification_endpoint: endpoint.map(str::to_owned),
+        ..web()
+    };
+    let field = "backchannel_client_notification_endpoint";
+    check(&told("poll", None), &[]);
+    check(&told("ping", Some("https://app.example/ping")), &[]);
+    check(&told("ping", None), &[field]);
+    check(
+        &told("ping", Some("http://app.example/ping")),
+        &[field, field],
+    );
+    check(&told("push", None), &["backchannel_token_delivery_mode"]);
+    let with_user_codes = NewClient {
+        backchannel_user_code_parameter: true,
+        ..web()
+    };
+    check(&with_user_codes, &["backchannel_user_code_parameter"]);
+}
