@@ -90,7 +90,6 @@ fn claims(app: &App) -> AccessClaims {
         sid: None,
         cnf: None,
         auth_time: Some(now.seconds()),
-        cnf: None,
     }
 }
 
