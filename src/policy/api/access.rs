@@ -6,6 +6,7 @@
 //! | the same again | [`still_let_in_store`] |
 //! | writing tuples in it | [`let_in_to_write`] |
 //! | writing many, while a long request lasts | [`WriteGate`] |
+//! | reading, while a long answer lasts | [`ReadGate`] |
 //! | all stores | [`let_in`] |
 
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ use crate::base::time::{Seconds, Timestamp};
 use crate::oauth::bearer::{BearerError, Caller, authenticate, authenticate_again};
 use crate::policy::system::{self, Permission, StorePermission};
 
-/// How often who writes for long is asked again.
+/// How often who reads or writes for long is asked again.
 const RECHECK_SECONDS: Seconds = Seconds::new(15);
 const WRITE: StorePermission = StorePermission::WriteTuples;
 
@@ -183,6 +184,49 @@ impl WriteGate {
     async fn writes_all(&self, now: Timestamp) -> Result<bool, ApiError> {
         let (policy, subject) = (&self.app.policy, self.caller.subject.as_str());
         Ok(system::allows_store(policy, subject, &self.store, WRITE, now).await?)
+    }
+}
+
+/// Who reads for long: a right that was taken while the answer lasts ends it.
+pub(super) struct ReadGate {
+    app: Arc<App>,
+    headers: HeaderMap,
+    store: String,
+    asked_at: Timestamp,
+}
+
+impl ReadGate {
+    /// Of a reader who was let in at `now`.
+    pub(super) const fn of(
+        app: Arc<App>,
+        headers: HeaderMap,
+        store: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            app,
+            headers,
+            store,
+            asked_at: now,
+        }
+    }
+
+    pub(super) const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    pub(super) fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// Asks again, if that is due.
+    pub(super) async fn ask_again(&mut self) -> Result<(), ApiError> {
+        if self.app.clock.now() >= self.asked_at.plus(RECHECK_SECONDS) {
+            let read = StorePermission::Read;
+            self.asked_at =
+                still_let_in_store(&self.app, &self.headers, &self.store, read).await?;
+        }
+        Ok(())
     }
 }
 
