@@ -81,13 +81,14 @@ fn claims(app: &App) -> AccessClaims {
     AccessClaims {
         iss: app.config.issuer.clone(),
         sub: "usr_01arz3ndektsv4rrffq69g5fav".to_owned(),
-        aud: app.config.issuer.clone(),
+        aud: app.config.issuer.clone().into(),
         client_id: "web".to_owned(),
         iat: now.seconds(),
         exp: now.seconds() + 300,
         jti: new_jti(None),
         scope: ScopeSet::parse("openid profile email").unwrap(),
         sid: None,
+        cnf: None,
         auth_time: Some(now.seconds()),
     }
 }

@@ -54,6 +54,7 @@ fn decide_on_the_previous_token(bencher: divan::Bencher<'_, '_>) {
         grace: Seconds::new(10),
         recovery: Seconds::new(600),
         max_recoveries: 6,
+        rotates: true,
     };
     let now = NOW.plus(Seconds::new(60));
     bencher.bench(|| decide(black_box(&family), black_box(&presented), windows, now));

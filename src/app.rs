@@ -10,7 +10,9 @@ use crate::base::time::Clock;
 use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
+use crate::oauth::client_ca::{ClientCa, ClientCaError};
 use crate::oauth::keys::{Keys, KeysError};
+use crate::oauth::remote_keys::RemoteKeys;
 use crate::outbound::{Outbound, OutboundError};
 use crate::policy::{Policy, PolicyError, PolicyLimits};
 use crate::store::seal::{MasterKey, SealError, Sealer};
@@ -39,10 +41,14 @@ pub struct App {
     pub policy: Policy,
     /// Signs tokens, verifies them, publishes the keys.
     pub keys: Keys,
+    /// The client for everything that is fetched.
+    pub outbound: Outbound,
+    /// The keys that clients publish.
+    pub remote_keys: RemoteKeys,
+    /// Whose client certificates prove a name.
+    pub client_ca: Option<ClientCa>,
     /// Hashes and verifies passwords, a bounded number at a time.
     pub hasher: Hasher,
-    /// Calls other servers, guarded.
-    pub outbound: Outbound,
     /// What this process counts.
     pub metrics: Metrics,
     /// Cancelled when the server begins to stop: streams end.
@@ -70,12 +76,15 @@ pub enum OpenError {
     /// The password hasher could not be made.
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
     /// The client for outbound calls could not be made.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    /// The authorities of client certificates could not be read.
+    #[error(transparent)]
+    ClientCa(#[from] ClientCaError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Tessera's own permission store could not be made.
     #[error("opening the permission stores failed: {0}")]
     Policy(#[from] PolicyError),
@@ -97,8 +106,10 @@ impl App {
         };
         let policy = Policy::open(db.clone(), &sealer, limits, clock.now()).await?;
         let keys = Keys::open(&db, &sealer, &config, clock.now()).await?;
-        let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let outbound = Outbound::new(&config.outbound_allowed)?;
+        let authorities = config.client_certificates.authorities.as_deref();
+        let client_ca = authorities.map(ClientCa::load).transpose()?;
+        let hasher = Hasher::new(&config.sign_in, &sealer)?;
         let metrics = Metrics::new(db.engine());
         Ok(Arc::new(Self {
             config,
@@ -107,8 +118,10 @@ impl App {
             sealer,
             policy,
             keys,
-            hasher,
+            remote_keys: RemoteKeys::new(outbound.clone()),
             outbound,
+            client_ca,
+            hasher,
             metrics,
             stopping: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(WATCHERS)),

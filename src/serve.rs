@@ -1,5 +1,6 @@
 //! The server: router assembly, middleware order, background workers, graceful shutdown.
 
+mod any_certificate;
 mod data_dir;
 mod master_key;
 pub mod outbox;
@@ -18,7 +19,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
-use crate::http::{Problem, headers, observe, path, problem, query, timeout};
+use crate::http::{Problem, client_certificate, headers, observe, path, problem, query, timeout};
 use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
 
@@ -48,6 +49,14 @@ fn bound(routes: Router<Arc<App>>) -> Router<Arc<App>> {
 /// The middleware that every request passes; the last layer is the outermost.
 fn guard(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            client_certificate::know,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            oauth::dpop::note_target,
+        ))
         .layer(middleware::from_fn(timeout::bound))
         .layer(middleware::from_fn(query::refuse_keys))
         .layer(middleware::from_fn(path::refuse_ambiguous))

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::guard::{Admin, Guarded, Inside};
-use super::json::{Body, Page, PageQuery, Params};
+use super::json::{Body, OptionalBody, Page, PageQuery, Params};
 use crate::app::App;
+use crate::base::time::Seconds;
 use crate::http::Problem;
 use crate::oauth::client::{self, ClientError, NewClient, Registered};
 use crate::oauth::protocol::client::{Client, ClientId, ClientSettings, ClientState};
@@ -32,6 +33,11 @@ pub(super) fn routes(guarded: Guarded) -> Guarded {
             "/admin/api/clients/{client_id}/secret",
             Permission::ManageClients,
             rotate_secret,
+        )
+        .delete(
+            "/admin/api/clients/{client_id}/former-secret",
+            Permission::ManageClients,
+            end_former_secret,
         )
         .post(
             "/admin/api/clients/{client_id}/disable",
@@ -54,6 +60,9 @@ struct ClientJson {
     state: &'static str,
     created_at: String,
     updated_at: String,
+    /// Until when the secret before the present one is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former_secret_expires_at: Option<String>,
     /// Shown once, when the server made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
@@ -67,6 +76,9 @@ impl From<Client> for ClientJson {
             state: client.state.as_str(),
             created_at: client.created_at.rfc3339(),
             updated_at: client.updated_at.rfc3339(),
+            former_secret_expires_at: client
+                .former_secret
+                .map(|former| former.expires_at.rfc3339()),
             client_secret: None,
         }
     }
@@ -89,7 +101,12 @@ impl From<Registered> for ClientJson {
 struct Replacement(NewClient);
 
 /// Members of [`ClientJson`] that no request changes.
-const READ_ONLY: [&str; 3] = ["state", "created_at", "updated_at"];
+const READ_ONLY: [&str; 4] = [
+    "state",
+    "created_at",
+    "updated_at",
+    "former_secret_expires_at",
+];
 
 impl<'de> Deserialize<'de> for Replacement {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -169,7 +186,34 @@ async fn replace(
     Ok(Json(Registered { client, ..updated }.into()))
 }
 
+/// What a rotation takes; the body may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Rotation {
+    /// How long the old secret stays good, in seconds; 0 when absent: it ends at once.
+    overlap_seconds: i64,
+}
+
 async fn rotate_secret(
+    State(app): State<Arc<App>>,
+    admin: Inside,
+    Path(id): Path<String>,
+    OptionalBody(rotation): OptionalBody<Rotation>,
+) -> Result<Json<ClientJson>, Problem> {
+    let id = parse_id(&id)?;
+    require_power_over(&app, &admin, &id).await?;
+    let wanted = (&id, Seconds::new(rotation.overlap_seconds));
+    let mut tx = app.db.write().await?;
+    let secret = client::rotate_secret(&mut tx, &app.sealer, wanted, admin.now).await?;
+    let rotated = client::get(&mut tx, &id).await?;
+    tx.commit().await?;
+    Ok(Json(ClientJson {
+        client_secret: Some(secret.expose().clone()),
+        ..rotated.into()
+    }))
+}
+
+async fn end_former_secret(
     State(app): State<Arc<App>>,
     admin: Inside,
     Path(id): Path<String>,
@@ -177,13 +221,10 @@ async fn rotate_secret(
     let id = parse_id(&id)?;
     require_power_over(&app, &admin, &id).await?;
     let mut tx = app.db.write().await?;
-    let secret = client::rotate_secret(&mut tx, &app.sealer, &id, admin.now).await?;
-    let rotated = client::get(&mut tx, &id).await?;
+    client::end_former_secret(&mut tx, &id, admin.now).await?;
+    let ended = client::get(&mut tx, &id).await?;
     tx.commit().await?;
-    Ok(Json(ClientJson {
-        client_secret: Some(secret.expose().clone()),
-        ..rotated.into()
-    }))
+    Ok(Json(ended.into()))
 }
 
 async fn disable(
@@ -245,9 +286,12 @@ fn parse_id(text: &str) -> Result<ClientId, Problem> {
 impl From<ClientError> for Problem {
     fn from(error: ClientError) -> Self {
         let status = match error {
-            ClientError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            ClientError::Taken(_) | ClientError::Public(_) => StatusCode::CONFLICT,
+            ClientError::Invalid(_) | ClientError::Overlap => StatusCode::UNPROCESSABLE_ENTITY,
+            ClientError::Taken(_) | ClientError::Public(_) | ClientError::NoSecret(_) => {
+                StatusCode::CONFLICT
+            }
             ClientError::NotFound(_) => StatusCode::NOT_FOUND,
+            ClientError::Seal(_) => return Self::internal(&error),
             ClientError::Store(error) => return error.into(),
         };
         Self::new(status, error.to_string())

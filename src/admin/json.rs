@@ -1,6 +1,6 @@
 //! JSON bodies of the admin API: what is wrong with one is said in a problem, never in framework words.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use http::StatusCode;
 use http::request::Parts;
@@ -35,6 +35,25 @@ where
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+    }
+}
+
+/// A JSON body that may be left out: an empty one stands for the default.
+pub struct OptionalBody<T>(pub T);
+
+impl<S, T> FromRequest<S> for OptionalBody<T>
+where
+    S: Send + Sync,
+    T: Default + for<'de> Deserialize<'de>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        let Body(value) = Body::from_request(request, state).await?;
+        Ok(Self(value))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::identity::account::{self, AccountError};
 use crate::identity::hasher::HashError;
 use crate::identity::identifier::{Email, Username};
 use crate::identity::password::{Password, PasswordHash};
+use crate::identity::profile::Profile;
 use crate::identity::user::{DisplayName, NewUser, User, UserChange};
 use crate::policy::system::Permission;
 use crate::store::users;
@@ -52,6 +53,8 @@ struct UserJson {
     email: Option<String>,
     email_verified: bool,
     name: Option<String>,
+    /// Standard claims beside these, by their names.
+    profile: Profile,
     state: &'static str,
     created_at: String,
     updated_at: String,
@@ -65,6 +68,7 @@ impl From<User> for UserJson {
             email: user.email,
             email_verified: user.email_verified,
             name: user.name,
+            profile: user.profile,
             state: user.state.as_str(),
             created_at: user.created_at.rfc3339(),
             updated_at: user.updated_at.rfc3339(),
@@ -80,6 +84,8 @@ struct CreateUser {
     #[serde(default)]
     email_verified: bool,
     name: Option<String>,
+    #[serde(default)]
+    profile: Profile,
     password: Option<String>,
 }
 
@@ -92,6 +98,8 @@ struct ChangeUser {
     email_verified: Option<bool>,
     #[serde(default)]
     name: Patch<String>,
+    /// As a whole: a claim that is left out is removed.
+    profile: Option<Profile>,
 }
 
 #[derive(Deserialize)]
@@ -121,6 +129,7 @@ async fn create(
         email: parse(body.email.as_deref(), "email", Email::parse)?,
         email_verified: body.email_verified,
         name: parse(body.name.as_deref(), "name", DisplayName::parse)?,
+        profile: checked(body.profile.clone())?,
         password: match &body.password {
             Some(text) => {
                 let context = [Some(body.username.as_str()), body.email.as_deref()];
@@ -165,6 +174,7 @@ async fn change(
     let user = found(users::find(&mut tx, &id).await?, &id)?;
     let mut change = UserChange {
         username: parse(body.username.as_deref(), "username", Username::parse)?,
+        profile: body.profile.clone().map(checked).transpose()?,
         ..UserChange::default()
     };
     match &body.name {
@@ -176,6 +186,13 @@ async fn change(
     let user = account::update(&mut tx, &id, &change, admin.now).await?;
     tx.commit().await?;
     Ok(Json(user.into()))
+}
+
+fn checked(profile: Profile) -> Result<Profile, Problem> {
+    profile
+        .check()
+        .map_err(|error| unusable("profile", &error))?;
+    Ok(profile)
 }
 
 /// A new address is unverified unless the body says otherwise; `email_verified` alone speaks of the address there is.

@@ -103,6 +103,14 @@ id!(
     ApiKeyId, "key", "an API key's id"
 );
 id!(
+    /// One request of a device for an authorization. Not its device code.
+    DeviceId, "dev", "a device request's id"
+);
+id!(
+    /// One authentication request that a client made without a browser. Not its `auth_req_id`.
+    BackchannelId, "bcr", "a backchannel request's id"
+);
+id!(
     /// One recorded event.
     EventId, "evt", "an event id"
 );

@@ -45,6 +45,8 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 pub enum TokenKind {
     /// An authorization code.
     AuthorizationCode,
+    /// A pushed authorization request's name.
+    PushedRequest,
     /// A refresh token.
     RefreshToken,
     /// A client secret.
@@ -59,6 +61,10 @@ pub enum TokenKind {
     FlowBinding,
     /// A hidden form field against cross-site request forgery.
     Csrf,
+    /// A device code (RFC 8628).
+    DeviceCode,
+    /// An `auth_req_id` (OpenID Connect CIBA Core 1.0).
+    AuthReqId,
 }
 
 impl TokenKind {
@@ -66,6 +72,7 @@ impl TokenKind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "tsr_ac_",
+            Self::PushedRequest => "tsr_pr_",
             Self::RefreshToken => "tsr_rt_",
             Self::ClientSecret => "tsr_cs_",
             Self::ApiKey => "tsr_ak_",
@@ -73,6 +80,8 @@ impl TokenKind {
             Self::SetupLink => "tsr_su_",
             Self::FlowBinding => "tsr_fb_",
             Self::Csrf => "tsr_cf_",
+            Self::DeviceCode => "tsr_dc_",
+            Self::AuthReqId => "tsr_br_",
         }
     }
 
@@ -119,6 +128,11 @@ impl TokenHash {
 /// SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> digest::Digest {
     digest::digest(&digest::SHA256, bytes)
+}
+
+/// SHA-512 of `bytes`.
+pub fn sha512(bytes: &[u8]) -> digest::Digest {
+    digest::digest(&digest::SHA512, bytes)
 }
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.

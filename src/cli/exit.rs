@@ -160,6 +160,7 @@ const fn open_exit(error: &OpenError) -> Exit {
         | OpenError::Seal(SealError::Altered(_))
         | OpenError::Hash(_)
         | OpenError::Outbound(_) => Exit::Other,
+        OpenError::ClientCa(_) => Exit::Configuration,
         OpenError::Policy(error) => policy_exit(error),
         OpenError::Keys(error) => keys_exit(error),
         OpenError::Schema(SchemaError::Store(error))
@@ -173,9 +174,10 @@ const fn keys_exit(error: &KeysError) -> Exit {
         KeysError::Store(error) | KeysError::Seal(SealError::Store(error)) => store_exit(error),
         KeysError::Seal(SealError::WrongMasterKey) => Exit::MasterKey,
         KeysError::Seal(SealError::Altered(_))
-        | KeysError::Rsa
-        | KeysError::NoActiveKey
+        | KeysError::Key
+        | KeysError::NoActiveKey(_)
         | KeysError::Sign(_)
+        | KeysError::Encrypt(_)
         | KeysError::Provider => Exit::Other,
     }
 }

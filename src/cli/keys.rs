@@ -15,9 +15,9 @@ use crate::store::seal::MasterKey;
 pub(super) enum Command {
     /// List the keys that sign tokens, oldest first
     List,
-    /// Publish the next signing key; it signs once every verifier can know it
+    /// Publish the next signing key of every algorithm in use; it signs once every verifier can know it
     Rotate {
-        /// Sign with a new key at once: the old one leaked
+        /// Sign with new keys at once: an old one leaked
         #[arg(long)]
         now: bool,
     },
@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> Result<(), Fa
     print::out(&table(&keys?))
 }
 
-/// One line a key: its state, its id, and what comes next.
+/// One line a key: its state, its algorithm, its id, and what comes next.
 fn table(keys: &[KeyInfo]) -> String {
     let mut text = String::new();
     for key in keys {
@@ -55,7 +55,13 @@ fn table(keys: &[KeyInfo]) -> String {
             (_, None) => format!("signs since {}", key.activates_at.rfc3339()),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:<9} {}  {next}", key.state, key.kid);
+        let _ = writeln!(
+            text,
+            "{:<9} {:<5} {}  {next}",
+            key.state,
+            key.algorithm.as_str(),
+            key.kid
+        );
     }
     text
 }

@@ -61,6 +61,7 @@ fn is_loopback(host: &Host<&str>) -> bool {
 pub(super) fn finish(draft: &mut Draft, is_given: impl Fn(&str) -> bool) -> Vec<Fault> {
     let mut faults = Vec::new();
     tls(draft, &mut faults);
+    client_certificates(draft, &mut faults);
     listen(draft, &mut faults);
     database(draft, &mut faults);
     refresh(draft, &is_given, &mut faults);
@@ -90,6 +91,43 @@ fn tls(draft: &mut Draft, faults: &mut Vec<Fault>) {
             None
         }
     };
+}
+
+fn client_certificates(draft: &mut Draft, faults: &mut Vec<Fault>) {
+    let speaks_tls = draft.tls_cert.is_some() || draft.tls_key.is_some();
+    if draft.config.client_certificates.asked && !speaks_tls {
+        faults.push((
+            "tls.client_certificates",
+            "needs tls.cert and tls.key: only a server that speaks TLS itself can ask; behind a proxy give tls.client_certificate_header"
+                .to_owned(),
+        ));
+    }
+    if let Some(name) = &draft.client_certificate_header {
+        if draft.config.trusted_proxies.is_empty() {
+            faults.push((
+                "tls.client_certificate_header",
+                "is believed from proxies only; name them in trusted_proxies".to_owned(),
+            ));
+        }
+        match http::HeaderName::from_bytes(name.as_bytes()) {
+            Ok(name) => draft.config.client_certificates.header = Some(name),
+            Err(_) => faults.push((
+                "tls.client_certificate_header",
+                format!("`{name}` is no name of a header; write one such as Client-Cert"),
+            )),
+        }
+    }
+    let certificates = &draft.config.client_certificates;
+    if certificates.authorities.is_some()
+        && !certificates.asked
+        && draft.client_certificate_header.is_none()
+    {
+        faults.push((
+            "tls.client_ca",
+            "has nothing to judge; give tls.client_certificates or tls.client_certificate_header beside it"
+                .to_owned(),
+        ));
+    }
 }
 
 fn listen(draft: &mut Draft, faults: &mut Vec<Fault>) {
@@ -335,6 +373,29 @@ mod tests {
         assert!(
             matches!(found.config.database, DbOptions::Sqlite { path } if path.to_str() == Some("/var/lib/tessera/tessera.db"))
         );
+    }
+
+    #[test]
+    fn certificates_of_clients_come_from_somewhere() {
+        let (_, faults) = draft(|d| d.config.client_certificates.asked = true);
+        assert_eq!(faults, ["tls.client_certificates"]);
+        let (_, faults) = draft(|d| d.config.client_certificates.authorities = Some("ca".into()));
+        assert_eq!(faults, ["tls.client_ca"]);
+        let header = |name: &str, proxies: &[&str]| {
+            draft(|d| {
+                d.client_certificate_header = Some(name.to_owned());
+                d.config.client_certificates.authorities = Some("ca".into());
+                d.config.trusted_proxies = proxies.iter().map(|one| one.parse().unwrap()).collect();
+            })
+        };
+        let (found, faults) = header("Client-Cert", &["10.0.0.0/8"]);
+        assert_eq!(faults, [""; 0]);
+        let name = found.config.client_certificates.header.unwrap();
+        assert_eq!(name.as_str(), "client-cert");
+        let (_, faults) = header("Client-Cert", &[]);
+        assert_eq!(faults, ["tls.client_certificate_header"]);
+        let (_, faults) = header("Client Cert", &["10.0.0.0/8"]);
+        assert_eq!(faults, ["tls.client_certificate_header"]);
     }
 
     #[test]

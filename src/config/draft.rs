@@ -25,6 +25,8 @@ pub(super) struct Draft {
     pub tls_cert: Option<PathBuf>,
     /// `tls.key`.
     pub tls_key: Option<PathBuf>,
+    /// `tls.client_certificate_header`.
+    pub client_certificate_header: Option<String>,
     /// `tokens.refresh.strict`.
     pub strict: bool,
 }

@@ -184,6 +184,21 @@ pub static KEYS: &[Key] = &[
         "tls-key",
     ),
     key(
+        "tls.client_certificates",
+        Kind::Switch(|d| &mut d.config.client_certificates.asked),
+        "Asks TLS clients for a certificate, which stays optional: for applications that prove themselves with one, or whose tokens are bound to one. Browsers that have certificates will ask which to send.",
+    ),
+    key(
+        "tls.client_ca",
+        Kind::OptionalPath(|d| &mut d.config.client_certificates.authorities),
+        "PEM file with the authorities whose client certificates prove a name (tls_client_auth). Without it that method is off; registered keys (self_signed_tls_client_auth) need none.",
+    ),
+    key(
+        "tls.client_certificate_header",
+        Kind::OptionalText(|d| &mut d.client_certificate_header),
+        "Header in which a proxy of trusted_proxies hands on the client's certificate: Client-Cert as RFC 9440 writes it, or another that holds URL-encoded PEM. Ignored from everybody else; the proxy must remove it from what clients send.",
+    ),
+    key(
         "log.filter",
         Kind::LogFilter(|d| &mut d.config.log.filter),
         "What is logged: error, warn, info, debug, trace, or a filter by module such as tessera=debug.",
@@ -260,6 +275,16 @@ pub static KEYS: &[Key] = &[
         "Lost answers in a row that one refresh family may recover (N).",
     ),
     key(
+        "requests.pushed_ttl_seconds",
+        Kind::Seconds(|d| &mut d.config.requests.pushed_ttl_seconds, 5, 599),
+        "How long a pushed authorization request may wait to be used (RFC 9126).",
+    ),
+    key(
+        "requests.require_pushed",
+        Kind::Switch(|d| &mut d.config.requests.require_pushed),
+        "Every client must push its authorization requests; without it, those clients that are registered so.",
+    ),
+    key(
         "keys.rotate_after_seconds",
         Kind::Seconds(
             |d| &mut d.config.keys.rotate_after_seconds,
@@ -277,6 +302,11 @@ pub static KEYS: &[Key] = &[
         "keys.rsa_bits",
         Kind::OneOf(|d| &mut d.config.keys.rsa_bits, &[2_048, 3_072, 4_096]),
         "Size of new RSA keys; larger ones sign slower.",
+    ),
+    key(
+        "dpop.require_nonce",
+        Kind::Switch(|d| &mut d.config.dpop.require_nonce),
+        "Whether a DPoP proof must have a nonce of this server's, so that none can be made ahead of time. It costs clients a second request now and then; without it every proof still works once, for a minute.",
     ),
     key(
         "sessions.idle_seconds",

@@ -38,6 +38,8 @@ pub struct Config {
     pub master_key_file: PathBuf,
     /// Certificate and key, when the server itself speaks TLS.
     pub tls: Option<Tls>,
+    /// Certificates of clients.
+    pub client_certificates: ClientCertificates,
     /// A setup file applied at start.
     pub apply: Option<PathBuf>,
     /// Networks whose `X-Forwarded-*` headers are believed. Nobody by default.
@@ -48,8 +50,12 @@ pub struct Config {
     pub log: Log,
     /// Token lifetimes and refresh windows.
     pub tokens: Tokens,
+    /// Rules for authorization requests.
+    pub requests: Requests,
     /// Signing key rotation.
     pub keys: KeyRotation,
+    /// Proofs of possession.
+    pub dpop: Dpop,
     /// Browser sessions.
     pub sessions: Sessions,
     /// Sign-in throttling.
@@ -73,6 +79,24 @@ pub struct Tls {
     pub cert: PathBuf,
     /// Private key.
     pub key: PathBuf,
+}
+
+/// Where certificates of clients come from, and whose count (RFC 8705).
+#[derive(Clone, Debug, Default)]
+pub struct ClientCertificates {
+    /// Whether the server itself asks for one in the TLS handshake.
+    pub asked: bool,
+    /// The header in which a trusted proxy hands one on.
+    pub header: Option<http::HeaderName>,
+    /// The authorities whose certificates prove a name.
+    pub authorities: Option<PathBuf>,
+}
+
+impl ClientCertificates {
+    /// Whether any request can have one.
+    pub const fn possible(&self) -> bool {
+        self.asked || self.header.is_some()
+    }
 }
 
 /// The log's level and form.
@@ -110,6 +134,15 @@ pub struct Tokens {
     pub refresh: RefreshWindows,
 }
 
+/// Rules for authorization requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Requests {
+    /// How long a pushed request may wait to be used (FAPI 2.0 Security Profile section 5.3.2.2: less than 600 s).
+    pub pushed_ttl_seconds: Seconds,
+    /// Whether every client must push its requests.
+    pub require_pushed: bool,
+}
+
 /// The windows W1, W2 and the count N of the refresh table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshWindows {
@@ -132,6 +165,13 @@ pub struct KeyRotation {
     pub publish_ahead_seconds: Seconds,
     /// Bits of a new RSA key.
     pub rsa_bits: u32,
+}
+
+/// What is asked of DPoP proofs (RFC 9449).
+#[derive(Clone, Copy, Debug)]
+pub struct Dpop {
+    /// Whether a proof must have a nonce of this server's.
+    pub require_nonce: bool,
 }
 
 /// Lifetimes of browser sessions.
@@ -186,6 +226,7 @@ impl Default for Config {
             master_key_file: data_dir.join("master.key"),
             data_dir,
             tls: None,
+            client_certificates: ClientCertificates::default(),
             apply: None,
             trusted_proxies: Vec::new(),
             outbound_allowed: Vec::new(),
@@ -206,10 +247,17 @@ impl Default for Config {
                     max_recoveries: 6,
                 },
             },
+            requests: Requests {
+                pushed_ttl_seconds: Seconds::new(90),
+                require_pushed: false,
+            },
             keys: KeyRotation {
                 rotate_after_seconds: Seconds::new(90 * 86_400),
                 publish_ahead_seconds: Seconds::new(86_400),
                 rsa_bits: 2048,
+            },
+            dpop: Dpop {
+                require_nonce: false,
             },
             sessions: Sessions {
                 idle_seconds: Seconds::new(3_600),

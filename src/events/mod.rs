@@ -79,6 +79,15 @@ pub enum Event {
         /// Who agreed.
         user_id: UserId,
     },
+    /// An ID token was issued at the authorization endpoint, without a code.
+    IdTokenIssued {
+        /// The grant it belongs to.
+        grant_id: GrantId,
+        /// For which client.
+        client_id: String,
+        /// Who agreed.
+        user_id: UserId,
+    },
     /// A code was redeemed for the first time.
     CodeRedeemed {
         /// Its grant.
@@ -92,6 +101,33 @@ pub enum Event {
         grant_id: GrantId,
         /// By which client.
         client_id: String,
+    },
+    /// A client asked a person to agree, without a browser (OpenID Connect CIBA Core 1.0 section 7).
+    PersonAsked {
+        /// Who, when its hint names somebody.
+        user_id: Option<UserId>,
+        /// Which client.
+        client_id: String,
+    },
+    /// A person decided on a request that a client polls for.
+    RequestDecided {
+        /// Who.
+        user_id: UserId,
+        /// Whose request.
+        client_id: String,
+        /// The grant type.
+        grant_type: &'static str,
+        /// `approved` or `denied`.
+        decision: &'static str,
+    },
+    /// A client got the tokens of a request that it polled for.
+    RequestRedeemed {
+        /// The grant that came of it.
+        grant_id: GrantId,
+        /// Which client.
+        client_id: String,
+        /// The grant type.
+        grant_type: &'static str,
     },
     /// A refresh family moved to its next head.
     RefreshRotated {
@@ -150,8 +186,12 @@ impl Event {
             Self::ApiKeyChanged { .. } => "api_key.changed",
             Self::ConsentGranted { .. } => "consent.granted",
             Self::CodeIssued { .. } => "code.issued",
+            Self::IdTokenIssued { .. } => "id_token.issued",
             Self::CodeRedeemed { .. } => "code.redeemed",
             Self::CodeReplayed { .. } => "code.replayed",
+            Self::PersonAsked { .. } => "request.asked",
+            Self::RequestDecided { .. } => "request.decided",
+            Self::RequestRedeemed { .. } => "request.redeemed",
             Self::RefreshRotated { .. } => "refresh.rotated",
             Self::RefreshRecovered { .. } => "refresh.recovered",
             Self::RefreshReplayed { .. } => "refresh.replayed",

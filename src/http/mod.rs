@@ -2,9 +2,10 @@
 //!
 //! From the outside in: [`observe`] gives the request its id and its client's address, writes the log line and counts; a
 //! panic becomes a 500; [`headers`] sets what every answer carries; [`path`] refuses ambiguous paths and [`query`] API keys in URLs; [`timeout`] and the body
-//! limit bound the work. [`problem`] is the error of the JSON APIs, [`health`] tells load balancers how the process is.
+//! limit bound the work; [`client_certificate`] finds the certificate that came with the connection. [`problem`] is the error of the JSON APIs, [`health`] tells load balancers how the process is.
 
 pub mod client_address;
+pub mod client_certificate;
 pub mod headers;
 pub mod health;
 mod media_type;
@@ -16,6 +17,7 @@ pub mod request_id;
 pub mod timeout;
 
 pub use client_address::ClientAddress;
+pub use client_certificate::ClientCertificate;
 pub use health::router;
 pub use media_type::is_media_type;
 pub use problem::Problem;

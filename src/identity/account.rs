@@ -76,6 +76,9 @@ pub async fn update(
     if let Some(name) = &change.name {
         user.name = name.as_ref().map(|name| name.as_str().to_owned());
     }
+    if let Some(profile) = &change.profile {
+        user.profile.clone_from(profile);
+    }
     if !users::update_profile(tx, &user, now).await? {
         return Err(no_such_user());
     }

@@ -3,11 +3,12 @@
 //! SECURITY R8, R9, rows 37 and 38. Two buckets an attempt: the account (all its identifiers together; a name that nobody has
 //! counts alike) and the network. An account's failures count until a success, each further one costs a longer wait, and after
 //! `LOCK_OUT_FAILURES` the password is refused until an administrator sets another or unlocks the account. A network's failures
-//! count within a window.
+//! count within a window. Codes of devices are guesses too, and requests that reach a person's approvals are counted alike:
+//! both have buckets of their own, so that nobody is kept from signing in by them.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::base::id::UserId;
+use crate::base::id::{SessionId, UserId};
 use crate::base::secret::TokenHash;
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::SignIn;
@@ -21,6 +22,14 @@ const LOCK_OUT_FAILURES: i64 = 100;
 const LONGEST_WAIT: Seconds = Seconds::new(3_600);
 /// What a lock-out tells as `Retry-After`.
 const LOCK_OUT_RETRY: Seconds = Seconds::new(86_400);
+/// Wrong codes of devices that a sign-in, and a network, may enter before it waits (SECURITY row 35).
+const CODE_FAILURES: u32 = 5;
+/// Requests without a browser that a person may be sent before the clients wait; one that is approved does not count.
+const REQUESTS: u32 = 20;
+/// The wait after either.
+const SHORT_WAIT: Seconds = Seconds::new(300);
+/// How long either is remembered.
+const SHORT_WINDOW: Seconds = Seconds::new(600);
 /// Counts that nobody added to for so long are forgotten.
 pub const FORGET_AFTER: Seconds = Seconds::new(30 * 86_400);
 
@@ -35,13 +44,64 @@ impl Buckets {
     /// The buckets of an attempt to sign in as `user`, or as a name that nobody has, from an address.
     pub fn new(user: Option<&UserId>, identifier: &Canonical, address: IpAddr) -> Self {
         Self {
-            account: match user {
-                Some(id) => account_bucket(id),
-                // Hashed: people type passwords into the wrong field.
-                None => format!("name:{}", TokenHash::of(identifier.as_str()).as_str()),
-            },
+            account: account_or_name(user, identifier),
             network: format!("network:{}", network_of(address)),
         }
+    }
+}
+
+/// The buckets of a guess at a device's code.
+pub fn code_buckets(session: &SessionId, address: IpAddr) -> Buckets {
+    Buckets {
+        account: format!("code:{session}"),
+        network: format!("code-network:{}", network_of(address)),
+    }
+}
+
+/// Counts a guess at a device's code before it is looked up; [`abandoned`] gives it back.
+pub async fn reserve_code(
+    db: &Db,
+    buckets: &Buckets,
+    now: Timestamp,
+) -> Result<Reservation, StoreError> {
+    let limit = short(CODE_FAILURES, now);
+    let mut tx = db.write().await?;
+    for bucket in [&buckets.account, &buckets.network] {
+        if let Reservation::Wait(seconds) = reserve_one(&mut tx, bucket, &limit, now).await? {
+            return Ok(Reservation::Wait(seconds));
+        }
+    }
+    tx.commit().await?;
+    Ok(Reservation::Granted)
+}
+
+/// Counts a request that is to reach a person, or a name that nobody has: one count however the person is called, whichever
+/// client asks (SECURITY row 38).
+pub async fn reserve_request(
+    tx: &mut Tx,
+    user: Option<&UserId>,
+    name: &Canonical,
+    now: Timestamp,
+) -> Result<Reservation, StoreError> {
+    let bucket = request_bucket(&account_or_name(user, name));
+    reserve_one(tx, &bucket, &short(REQUESTS, now), now).await
+}
+
+/// The person wanted the request: it does not count.
+pub async fn give_request_back(tx: &mut Tx, user: &UserId) -> Result<(), StoreError> {
+    attempts::give_back(tx, &request_bucket(&account_bucket(user))).await
+}
+
+fn request_bucket(account: &str) -> String {
+    format!("request:{account}")
+}
+
+const fn short(failures: u32, now: Timestamp) -> Limit {
+    Limit {
+        failures,
+        wait: SHORT_WAIT,
+        forget_before: now.minus(SHORT_WINDOW),
+        lock_out: false,
     }
 }
 
@@ -156,12 +216,20 @@ fn retry_after(until: Timestamp, now: Timestamp) -> Seconds {
     Seconds::new(ms.div_euclid(1_000) + 1)
 }
 
+fn account_or_name(user: Option<&UserId>, name: &Canonical) -> String {
+    match user {
+        Some(id) => account_bucket(id),
+        // Hashed: people type passwords into the wrong field.
+        None => format!("name:{}", TokenHash::of(name.as_str()).as_str()),
+    }
+}
+
 fn account_bucket(user: &UserId) -> String {
     format!("account:{user}")
 }
 
 /// The network that an address counts for: what one household or one server is usually given.
-fn network_of(address: IpAddr) -> String {
+pub fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();

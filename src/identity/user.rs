@@ -2,6 +2,7 @@
 
 use super::identifier::{Email, Username};
 use super::password::PasswordHash;
+use super::profile::Profile;
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 
@@ -18,6 +19,8 @@ pub struct User {
     pub email_verified: bool,
     /// How the person wants to be addressed.
     pub name: Option<String>,
+    /// What else the person tells.
+    pub profile: Profile,
     /// Whether the person may sign in.
     pub state: UserState,
     /// Tokens and sessions from before this instant are void.
@@ -74,6 +77,8 @@ pub struct NewUser {
     pub email_verified: bool,
     /// How the person wants to be addressed.
     pub name: Option<DisplayName>,
+    /// What else the person tells.
+    pub profile: Profile,
     /// The password; without one the person cannot sign in with a password.
     pub password: Option<PasswordHash>,
 }
@@ -87,6 +92,8 @@ pub struct UserChange {
     pub email: Option<Option<(Email, bool)>>,
     /// Another name, or none at all.
     pub name: Option<Option<DisplayName>>,
+    /// Another profile, as a whole.
+    pub profile: Option<Profile>,
 }
 
 /// A name to show: 1 to 120 characters without control characters.

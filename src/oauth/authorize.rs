@@ -12,17 +12,22 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tower_sessions::Session;
 
+use super::answer::send;
 use super::check_session;
-use super::code;
+use super::code::{self, Issued};
 use super::error::OAuthError;
 use super::flow::{self, Flow, FlowError};
 use super::form::Form;
+use super::front;
+use super::incoming::{self, is_still_registered};
+use super::protocol::acr::Acr;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
 use super::protocol::authorize_step::{Progress, SignedIn, Step, next};
 use super::protocol::claims::{IdClaims, TokenType};
-use super::protocol::client::{Client, GrantType};
+use super::protocol::client::Client;
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::params::Params;
+use super::protocol::response::{Parts, Redirect};
 use super::respond::{fault_page, internal, see_other};
 use crate::app::App;
 use crate::base::id::FlowId;
@@ -89,15 +94,16 @@ async fn start(
         .ok_or_else(|| {
             Fault::invalid_request("no active client has this `client_id`; register it first")
         })?;
-    let issuer = &app.config.issuer;
-    let request = match authorize::parse(params, &client) {
+    let request = match incoming::read(app, params, &client, now).await? {
         Ok(request) => request,
         Err(AuthorizeError::ShowPage(fault)) => return Err(fault.into()),
-        Err(AuthorizeError::RedirectBack(redirect)) => return Ok(see_other(&redirect.url(issuer))),
+        Err(AuthorizeError::RedirectBack(redirect)) => {
+            return Ok(send(app, &client, &redirect, now).await);
+        }
     };
     let hinted_subject = match hinted_subject(app, &request, now).await? {
         Ok(subject) => subject,
-        Err(fault) => return Ok(see_other(&request.answer_fault(fault).url(issuer))),
+        Err(fault) => return Ok(send(app, &client, &request.answer_fault(fault), now).await),
     };
     let progress = Progress {
         started_at: now,
@@ -116,11 +122,13 @@ async fn start(
         }
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
-            let url = issue(app, &mut tx, &request, (&client, sign_in), now).await?;
+            let ttl = app.config.tokens.code_ttl_seconds;
+            let issued = code::issue(&mut tx, &request, (&client, sign_in), ttl, now).await?;
             tx.commit().await?;
-            Ok(see_other(&url))
+            let redirect = granted(app, &request, (&client, sign_in), issued, now).await?;
+            Ok(send(app, &client, &redirect, now).await)
         }
-        Next::Fail(fault) => Ok(see_other(&request.answer_fault(fault).url(issuer))),
+        Next::Fail(fault) => Ok(send(app, &client, &request.answer_fault(fault), now).await),
     }
 }
 
@@ -188,15 +196,16 @@ async fn resume_flow(
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
             flow::take(&mut tx, &flow).await?;
-            let url = issue(app, &mut tx, request, (&flow.client, sign_in), now).await?;
+            let ttl = app.config.tokens.code_ttl_seconds;
+            let whom = (&flow.client, sign_in);
+            let issued = code::issue(&mut tx, request, whom, ttl, now).await?;
             tx.commit().await?;
-            Ok(see_other(&url))
+            let redirect = granted(app, request, whom, issued, now).await?;
+            Ok(send(app, &flow.client, &redirect, now).await)
         }
         Next::Fail(fault) => {
             flow::end(app, &flow).await?;
-            Ok(see_other(
-                &request.answer_fault(fault).url(&app.config.issuer),
-            ))
+            Ok(send(app, &flow.client, &request.answer_fault(fault), now).await)
         }
     }
 }
@@ -232,6 +241,7 @@ async fn step<'a>(
             let signed_in = SignedIn {
                 user_id: sign_in.user_id.clone(),
                 auth_time: sign_in.auth_time,
+                acr: Acr::of(&sign_in.amr()),
             };
             Some((signed_in, agreed))
         }
@@ -252,30 +262,31 @@ async fn step<'a>(
     )
 }
 
-/// Issues the code; the URL that carries it, or the refusal, to the client.
-async fn issue(
+/// The answer with what was issued, or the refusal.
+async fn granted(
     app: &App,
-    tx: &mut crate::store::Tx,
     request: &AuthorizeRequest,
-    whom: (&Client, &SignIn),
+    (client, sign_in): (&Client, &SignIn),
+    issued: Option<Issued>,
     now: Timestamp,
-) -> Result<String, OAuthError> {
-    let ttl = app.config.tokens.code_ttl_seconds;
-    let redirect = match code::issue(tx, request, whom, ttl, now).await? {
-        Some(code) => request
-            .answer_code(code.expose())
-            .with_session_state(check_session::state(app, request, whom.1)),
-        None => request.answer_fault(Fault::new(
+) -> Result<Redirect, OAuthError> {
+    let Some(Issued { grant, code }) = issued else {
+        return Ok(request.answer_fault(Fault::new(
             ErrorCode::AccessDenied,
             "the account or the client may not be used any more",
-        )),
+        )));
     };
-    Ok(redirect.url(&app.config.issuer))
+    let session_state = check_session::state(app, request, sign_in);
+    let parts = Parts {
+        session_state,
+        ..front::parts(app, (request, client), (&grant, code), now).await?
+    };
+    Ok(request.answer_parts(parts))
 }
 
 /// Whom the client's ID token names. It may have expired: it says who, not that they are signed in (OpenID Connect Core 1.0
 /// section 3.1.2.1).
-async fn hinted_subject(
+pub(super) async fn hinted_subject(
     app: &App,
     request: &AuthorizeRequest,
     now: Timestamp,
@@ -303,11 +314,7 @@ async fn signed_in(session: &Session) -> Result<Option<SignIn>, OAuthError> {
 
 /// The registration may have changed while the person was on a page.
 fn check_still_registered(flow: &Flow) -> Result<(), OAuthError> {
-    let request = &flow.row.request;
-    let uris = &flow.client.settings.redirect_uris;
-    if uris.iter().any(|uri| uri.matches(&request.redirect_uri))
-        && flow.client.may_use(GrantType::AuthorizationCode)
-    {
+    if is_still_registered(&flow.row.request, &flow.client) {
         Ok(())
     } else {
         Err(Fault::invalid_request("the client's registration changed meanwhile").into())

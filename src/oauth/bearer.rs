@@ -2,17 +2,21 @@
 //! At Tessera's own APIs, and only there, an API key ([`super::api_key`]) stands in the place of an access token.
 //!
 //! Signature, `typ`, issuer, expiry, revocation of the token, standing of its grant (client, person, sign-in): all of it at every use,
-//! because here, unlike at a resource server, the database is at hand.
+//! because here, unlike at a resource server, the database is at hand. A token that is bound to a key comes with a proof of it
+//! ([`super::dpop`]); introspection and the like, which only ask about a token, do without.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::api_key;
+use super::dpop;
 use super::error::OAuthError;
+use super::mtls;
 use super::protocol::api_key::ApiKey;
 use super::protocol::claims::{AccessClaims, TokenType};
 use super::protocol::client::ClientId;
+use super::protocol::dpop::{ProofAlgorithm, ProofError};
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::scope::{ScopeSet, TESSERA_ADMIN};
 use super::respond::fault_json;
@@ -61,12 +65,33 @@ pub enum BearerError {
         "the access token or API key is malformed, expired, revoked or for somebody else; get a new one"
     )]
     Invalid,
+    /// Who shows the token does not show that they hold its key.
+    #[error(transparent)]
+    Possession(#[from] ProofError),
     /// The token lacks a scope.
     #[error("the access token lacks the scope `{0}`; authorize again and ask for it")]
     InsufficientScope(&'static str),
     /// A fault of ours.
     #[error(transparent)]
     Internal(#[from] OAuthError),
+}
+
+/// How a token was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever has it may use it (RFC 6750).
+    Bearer,
+    /// With a proof of possession (RFC 9449 section 7.1).
+    Dpop,
+}
+
+/// A token as it was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// How.
+    pub scheme: Scheme,
+    /// The token.
+    pub token: &'a str,
 }
 
 /// An access token that is good now, and where it came from.
@@ -85,15 +110,49 @@ pub async fn authenticate(
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<Caller, BearerError> {
-    let token = token_of(headers)?.ok_or(BearerError::Missing)?;
-    if ApiKey::is_meant(token) {
-        return api_key_caller(app, token, now).await;
+    let presented = token_of(headers)?.ok_or(BearerError::Missing)?;
+    if ApiKey::is_meant(presented.token) {
+        return api_key_caller(app, presented, now).await;
     }
-    let verified = verify(app, token, now)
+    caller(admit(app, headers, presented, now).await?)
+}
+
+/// Who calls, asked again while a long request lasts: a proof that was taken when it began is not asked for twice.
+pub async fn authenticate_again(
+    app: &App,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Caller, BearerError> {
+    let presented = token_of(headers)?.ok_or(BearerError::Missing)?;
+    if ApiKey::is_meant(presented.token) {
+        return api_key_caller(app, presented, now).await;
+    }
+    caller(verify_ours(app, presented.token, now).await?)
+}
+
+/// The access token, if it is good, for us, and shown by who may show it.
+pub async fn admit(
+    app: &App,
+    headers: &HeaderMap,
+    presented: Presented<'_>,
+    now: Timestamp,
+) -> Result<Verified, BearerError> {
+    let verified = verify_ours(app, presented.token, now).await?;
+    if !mtls::holds(verified.claims.cnf.as_ref()) {
+        return Err(BearerError::Invalid);
+    }
+    dpop::check_possession(app, headers, &presented, &verified.claims, now).await?;
+    Ok(verified)
+}
+
+async fn verify_ours(app: &App, token: &str, now: Timestamp) -> Result<Verified, BearerError> {
+    verify(app, token, now)
         .await?
         .filter(|verified| verified.claims.aud.contains(&app.config.issuer))
-        .ok_or(BearerError::Invalid)?;
-    let Verified { claims, grant } = verified;
+        .ok_or(BearerError::Invalid)
+}
+
+fn caller(Verified { claims, grant }: Verified) -> Result<Caller, BearerError> {
     let subject = match grant {
         None => format!("client:{}", claims.client_id),
         Some(_) if !claims.scope.contains(TESSERA_ADMIN) => {
@@ -112,8 +171,15 @@ pub async fn authenticate(
     })
 }
 
-async fn api_key_caller(app: &App, text: &str, now: Timestamp) -> Result<Caller, BearerError> {
-    let key = api_key::verify(&app.db, &app.sealer, text, now)
+async fn api_key_caller(
+    app: &App,
+    presented: Presented<'_>,
+    now: Timestamp,
+) -> Result<Caller, BearerError> {
+    if presented.scheme != Scheme::Bearer {
+        return Err(BearerError::Invalid);
+    }
+    let key = api_key::verify(&app.db, &app.sealer, presented.token, now)
         .await
         .map_err(OAuthError::Store)?
         .ok_or(BearerError::Invalid)?;
@@ -124,8 +190,8 @@ async fn api_key_caller(app: &App, text: &str, now: Timestamp) -> Result<Caller,
     })
 }
 
-/// The token of the `Authorization` header (RFC 6750 section 2.1); none when there is no such header.
-pub fn token_of(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
+/// The token of the `Authorization` header (RFC 6750 section 2.1, RFC 9449 section 7.1); none when there is no such header.
+pub fn token_of(headers: &HeaderMap) -> Result<Option<Presented<'_>>, BearerError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -134,10 +200,18 @@ pub fn token_of(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
         return Err(BearerError::Invalid);
     }
     let text = value.to_str().map_err(|_| BearerError::Invalid)?;
-    match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
-        _ => Err(BearerError::Missing),
-    }
+    let (scheme, token) = text.split_once(' ').ok_or(BearerError::Missing)?;
+    let scheme = if scheme.eq_ignore_ascii_case("bearer") {
+        Scheme::Bearer
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Scheme::Dpop
+    } else {
+        return Err(BearerError::Missing);
+    };
+    Ok(Some(Presented {
+        scheme,
+        token: token.trim(),
+    }))
 }
 
 /// The access token, if it is good at `now`. The audience is the caller's question.
@@ -192,41 +266,64 @@ impl BearerError {
     /// The status of the answer.
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Missing | Self::Invalid => StatusCode::UNAUTHORIZED,
+            Self::Missing | Self::Invalid | Self::Possession(_) => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    /// The `WWW-Authenticate` of the answer (RFC 6750 section 3): without a code when no token was sent.
-    pub fn challenge(&self) -> Option<HeaderValue> {
-        match self {
-            Self::Missing => Some(HeaderValue::from_static("Bearer realm=\"tessera\"")),
-            Self::Invalid => Some(HeaderValue::from_static(
-                "Bearer realm=\"tessera\", error=\"invalid_token\"",
-            )),
-            Self::InsufficientScope(scope) => HeaderValue::from_str(&format!(
-                "Bearer realm=\"tessera\", error=\"insufficient_scope\", scope=\"{scope}\""
-            ))
-            .ok(),
-            Self::Internal(_) => None,
+    /// Puts the `WWW-Authenticate` into an answer (RFC 6750 section 3, RFC 9449 section 7.1): without a code when no token was sent.
+    pub fn challenge(&self, response: &mut Response) {
+        let algorithms: Vec<&str> = ProofAlgorithm::ALL
+            .iter()
+            .map(|algorithm| algorithm.as_str())
+            .collect();
+        let of_keys = format!("DPoP realm=\"tessera\", algs=\"{}\"", algorithms.join(" "));
+        let bearer = "Bearer realm=\"tessera\"";
+        let challenges = match self {
+            Self::Missing => vec![bearer.to_owned(), of_keys],
+            Self::Invalid => vec![
+                format!("{bearer}, error=\"invalid_token\""),
+                format!("{of_keys}, error=\"invalid_token\""),
+            ],
+            Self::Possession(ProofError::TokenIsNotBound) => {
+                vec![format!("{bearer}, error=\"invalid_token\"")]
+            }
+            Self::Possession(error) => {
+                vec![format!("{of_keys}, error=\"{}\"", error.code().as_str())]
+            }
+            Self::InsufficientScope(scope) => vec![format!(
+                "{bearer}, error=\"insufficient_scope\", scope=\"{scope}\""
+            )],
+            Self::Internal(_) => Vec::new(),
+        };
+        for challenge in challenges {
+            // Nothing in them but our own ASCII.
+            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
+        }
+        if matches!(self, Self::Possession(ProofError::Nonce)) {
+            dpop::offer_nonce(response);
         }
     }
 }
 
 impl IntoResponse for BearerError {
     fn into_response(self) -> Response {
-        let challenge = self.challenge();
-        let description = self.to_string();
-        let code = match self {
+        let code = match &self {
             Self::Missing | Self::Invalid => ErrorCode::InvalidToken,
+            Self::Possession(error) => error.code(),
             Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
-            Self::Internal(error) => return error.into_response(),
+            Self::Internal(_) => ErrorCode::ServerError,
         };
-        let mut response = fault_json(&Fault::new(code, description));
-        if let Some(challenge) = challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        if let Self::Internal(error) = self {
+            return error.into_response();
         }
+        // A proof that is not good is 400 at the token endpoint and 401 here.
+        let body = fault_json(&Fault::new(code, &self));
+        let mut response = (self.status(), body).into_response();
+        self.challenge(&mut response);
         response
     }
 }

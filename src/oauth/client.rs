@@ -2,14 +2,15 @@
 //!
 //! Metadata is checked as a whole first ([`NewClient::check`]); here it becomes a row and an event in the caller's transaction.
 
-use super::client_auth::{secret_mac, secret_matches};
-use super::protocol::client::{AuthMethod, Client, ClientId, ClientState};
+use super::client_secret::{self, is_current};
+use super::keys::demand;
+use super::protocol::client::{Client, ClientId, ClientKind, ClientState};
 use super::protocol::registration::MetadataFault;
 use crate::base::id::new_ulid;
 use crate::base::secret::{Secret, TokenKind};
-use crate::base::time::Timestamp;
+use crate::base::time::{Seconds, Timestamp};
 use crate::events::{self, Event};
-use crate::store::seal::Sealer;
+use crate::store::seal::{SealError, Sealer};
 use crate::store::{Conn, StoreError, Tx, clients};
 
 pub use super::protocol::registration::{CheckedClient, NewClient};
@@ -29,6 +30,15 @@ pub enum ClientError {
     /// The client has no secret to replace.
     #[error("the client `{0}` is public and has no secret")]
     Public(ClientId),
+    /// The client proves itself with keys or certificates.
+    #[error("the client `{0}` has no secret; change its keys instead")]
+    NoSecret(ClientId),
+    /// The old secret would stay good for too long, or for less than no time.
+    #[error("`overlap_seconds`: must be from 0 to {}", client_secret::OVERLAP_SECONDS_MAX.get())]
+    Overlap,
+    /// A secret could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,12 +68,18 @@ pub async fn register(
         None => ClientId::parse(&format!("cl_{}", new_ulid(now).to_ascii_lowercase()))
             .map_err(|error| StoreError::corrupt("client_id", &error))?,
     };
-    let confidential = checked.settings.token_endpoint_auth_method != AuthMethod::None;
-    let generated = (confidential && checked.client_secret.is_none())
+    let method = checked.settings.token_endpoint_auth_method;
+    let generated = (method.has_secret() && checked.client_secret.is_none())
         .then(|| TokenKind::ClientSecret.generate());
     let secret = checked.client_secret.as_ref().or(generated.as_ref());
+    let kept = secret
+        .map(|secret| client_secret::keep(sealer, &client_id, method, secret))
+        .transpose()?;
+    let (secret_mac, sealed_secret) = kept.map(|kept| (kept.mac, kept.sealed)).unzip();
     let client = Client {
-        secret_mac: secret.map(|secret| secret_mac(sealer, &client_id, secret)),
+        secret_mac,
+        sealed_secret: sealed_secret.flatten(),
+        former_secret: None,
         client_id: client_id.clone(),
         settings: checked.settings,
         state: ClientState::Active,
@@ -73,6 +89,8 @@ pub async fn register(
     if !clients::insert(tx, &client).await? {
         return Err(ClientError::Taken(client_id));
     }
+    let wanted = client.settings.metadata.tokens.signing_algorithms();
+    demand::note(tx, &wanted, now).await?;
     record(tx, &client_id, "created", now).await?;
     Ok(Registered {
         client,
@@ -97,6 +115,8 @@ pub async fn update(
     if changed {
         clients::update(tx, client_id, &checked.settings, now).await?;
         client.settings = checked.settings;
+        let wanted = client.settings.metadata.tokens.signing_algorithms();
+        demand::note(tx, &wanted, now).await?;
         record(tx, client_id, "updated", now).await?;
     }
     Ok(Registered {
@@ -112,43 +132,91 @@ async fn update_secret(
     (client, checked): (&mut Client, &CheckedClient),
     now: Timestamp,
 ) -> Result<(Option<Secret<String>>, bool), ClientError> {
-    let public = checked.settings.token_endpoint_auth_method == AuthMethod::None;
+    let method = checked.settings.token_endpoint_auth_method;
+    // Whoever signs with the secret needs one that can be read again; whoever sends it needs none.
+    let fits = client.sealed_secret.is_some() == client_secret::is_sealed(method);
     let mut generated = None;
     let wanted = match (&checked.client_secret, &client.secret_mac) {
-        (_, None) if public => return Ok((None, false)),
-        (_, Some(_)) if public => None,
-        (Some(secret), Some(mac)) if secret_matches(sealer, &client.client_id, secret, mac) => {
+        (_, None) if !method.has_secret() => return Ok((None, false)),
+        (_, Some(_)) if !method.has_secret() => None,
+        (Some(secret), Some(_)) if fits && is_current(sealer, client, secret) => {
             return Ok((None, false));
         }
-        (None, Some(_)) => return Ok((None, false)),
-        (Some(secret), _) => Some(secret_mac(sealer, &client.client_id, secret)),
-        (None, None) => {
+        (None, Some(_)) if fits => return Ok((None, false)),
+        (None, Some(mac)) if !client_secret::is_sealed(method) => Some(clients::KeptSecret {
+            mac: mac.clone(),
+            sealed: None,
+        }),
+        (Some(secret), _) => Some(client_secret::keep(
+            sealer,
+            &client.client_id,
+            method,
+            secret,
+        )?),
+        (None, _) => {
             let secret = generated.insert(TokenKind::ClientSecret.generate());
-            Some(secret_mac(sealer, &client.client_id, secret))
+            Some(client_secret::keep(
+                sealer,
+                &client.client_id,
+                method,
+                secret,
+            )?)
         }
     };
-    clients::set_secret(tx, &client.client_id, wanted.as_deref(), now).await?;
-    client.secret_mac = wanted;
+    clients::set_secret(tx, &client.client_id, wanted.as_ref(), now).await?;
+    client.former_secret = None;
+    (client.secret_mac, client.sealed_secret) = match wanted {
+        Some(kept) => (Some(kept.mac), kept.sealed),
+        None => (None, None),
+    };
     record(tx, &client.client_id, "secret", now).await?;
     Ok((generated, true))
 }
 
-/// Gives a confidential client a new secret; the old one stops working at once.
+/// Gives a client with a secret a new one. The old one stays good for `overlap` (none: it ends at once); what was old before ends
+/// in any case, so that at most two secrets are good.
 pub async fn rotate_secret(
     tx: &mut Tx,
     sealer: &Sealer,
-    client_id: &ClientId,
+    (client_id, overlap): (&ClientId, Seconds),
     now: Timestamp,
 ) -> Result<Secret<String>, ClientError> {
+    if !(Seconds::new(0)..=client_secret::OVERLAP_SECONDS_MAX).contains(&overlap) {
+        return Err(ClientError::Overlap);
+    }
     let client = get(tx, client_id).await?;
-    if client.settings.token_endpoint_auth_method == AuthMethod::None {
+    let method = client.settings.token_endpoint_auth_method;
+    if client.kind() != ClientKind::Confidential {
         return Err(ClientError::Public(client_id.clone()));
     }
+    if !method.has_secret() {
+        return Err(ClientError::NoSecret(client_id.clone()));
+    }
     let secret = TokenKind::ClientSecret.generate();
-    let mac = secret_mac(sealer, client_id, &secret);
-    clients::set_secret(tx, client_id, Some(&mac), now).await?;
+    let kept = client_secret::keep(sealer, client_id, method, &secret)?;
+    if overlap.get() == 0 {
+        clients::set_secret(tx, client_id, Some(&kept), now).await?;
+    } else {
+        let times = (now.plus(overlap), now);
+        clients::rotate_secret(tx, client_id, &kept, times).await?;
+    }
     record(tx, client_id, "secret", now).await?;
     Ok(secret)
+}
+
+/// Ends the secret before the present one; whether one was good.
+pub async fn end_former_secret(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<bool, ClientError> {
+    let ended = clients::end_former_secret(tx, client_id, now).await?;
+    if ended {
+        record(tx, client_id, "secret", now).await?;
+    } else {
+        get(tx, client_id).await?;
+    }
+    Ok(ended)
 }
 
 /// Enables or disables a client; whether that changed anything. A disabled client gets no tokens, and those it has stop

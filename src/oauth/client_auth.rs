@@ -1,24 +1,44 @@
-//! Client authentication: exactly the registered method, the secret compared in constant time (RFC 6749 section 2.3).
+//! Client authentication: exactly the registered method, and the proof that it asks for (RFC 6749 section 2.3, RFC 7523, RFC 8705).
 
-use aws_lc_rs::hmac;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::error::OAuthError;
 use super::protocol::client::{AuthMethod, Client, ClientId};
-use super::protocol::credentials::Presented;
+use super::protocol::credentials::{Presented, Proof};
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::params::Params;
+use super::{assertion, client_secret, mtls};
 use crate::app::App;
-use crate::base::encoding::{base64url, from_base64url};
-use crate::base::secret::Secret;
-use crate::store::clients;
-use crate::store::seal::Sealer;
+use crate::base::time::Timestamp;
+use crate::store::seal::SealError;
+use crate::store::{StoreError, clients};
 
-/// The purpose of the MAC key for client secrets.
-const SECRET_KEY_PURPOSE: &str = "client secret";
+/// What a client is told that is not known or whose proof is wrong.
+const WRONG: &str = "the client is unknown, disabled, or its secret is wrong";
 
-/// The active client that made this request.
+/// Why a proof does not hold.
+pub(super) enum Refusal {
+    /// It is wrong; what the client is told.
+    Wrong(String),
+    /// A fault of ours.
+    Internal(OAuthError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<SealError> for Refusal {
+    fn from(error: SealError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// The active client that made this request. Its certificate, if any, is the request's
+/// ([`ClientCertificate::current`](crate::http::ClientCertificate::current)).
 pub async fn authenticate(
     app: &App,
     headers: &HeaderMap,
@@ -38,26 +58,45 @@ pub async fn authenticate(
         fault: Fault::new(ErrorCode::InvalidClient, description),
         tried_basic,
     };
-    let wrong = "the client is unknown, disabled, or its secret is wrong";
     let client = client
         .filter(Client::is_active)
-        .ok_or_else(|| refuse(wrong))?;
+        .ok_or_else(|| refuse(WRONG))?;
     let registered = client.settings.token_endpoint_auth_method;
-    if registered != presented.method {
+    if !presented.proof.is_of(registered) {
         return Err(refuse(&format!(
             "this client must authenticate with its registered method {}",
             registered.as_str()
         )));
     }
-    let proved = match (registered, &client.secret_mac, &presented.secret) {
-        (AuthMethod::None, _, None) => true,
-        (_, Some(mac), Some(secret)) => secret_matches(&app.sealer, &client.client_id, secret, mac),
-        (_, _, _) => false,
-    };
-    if proved {
-        Ok(client)
-    } else {
-        Err(refuse(wrong))
+    match prove(app, &client, &presented.proof, app.clock.now()).await {
+        Ok(()) => Ok(client),
+        Err(Refusal::Wrong(description)) => Err(refuse(&description)),
+        Err(Refusal::Internal(error)) => Err(error),
+    }
+}
+
+/// Whether the proof, which is of the client's method, holds.
+async fn prove(app: &App, client: &Client, proof: &Proof, now: Timestamp) -> Result<(), Refusal> {
+    match proof {
+        Proof::Basic(secret) | Proof::Post(secret) => {
+            if client_secret::is_good(&app.sealer, client, secret, now) {
+                Ok(())
+            } else {
+                Err(Refusal::Wrong(WRONG.to_owned()))
+            }
+        }
+        Proof::Assertion(assertion) => assertion::verify(app, client, assertion, now).await,
+        Proof::Bare => match client.settings.token_endpoint_auth_method {
+            AuthMethod::TlsClientAuth => mtls::authenticate_by_name(app, client, now),
+            AuthMethod::SelfSignedTlsClientAuth => {
+                mtls::authenticate_by_key(app, client, now).await
+            }
+            AuthMethod::None => Ok(()),
+            AuthMethod::ClientSecretBasic
+            | AuthMethod::ClientSecretPost
+            | AuthMethod::ClientSecretJwt
+            | AuthMethod::PrivateKeyJwt => Err(Refusal::Wrong(WRONG.to_owned())),
+        },
     }
 }
 
@@ -72,34 +111,4 @@ fn authorization(headers: &HeaderMap) -> Result<Option<&str>, OAuthError> {
     }
     // What is not ASCII is not Basic either; an empty text says so.
     Ok(first.map(|value| value.to_str().unwrap_or_default()))
-}
-
-/// The stored form of a secret: a MAC under a key that is not in the database's reach, bound to its client.
-pub fn secret_mac(sealer: &Sealer, client_id: &ClientId, secret: &Secret<String>) -> String {
-    let key = sealer.derive_mac_key(SECRET_KEY_PURPOSE);
-    base64url(hmac::sign(&key, &message(client_id, secret)).as_ref())
-}
-
-/// Whether the secret has this MAC, in constant time.
-pub fn secret_matches(
-    sealer: &Sealer,
-    client_id: &ClientId,
-    secret: &Secret<String>,
-    mac: &str,
-) -> bool {
-    let key = sealer.derive_mac_key(SECRET_KEY_PURPOSE);
-    from_base64url(mac)
-        .is_some_and(|mac| hmac::verify(&key, &message(client_id, secret), &mac).is_ok())
-}
-
-/// A client id has no NUL, so the pair has one text.
-fn message(client_id: &ClientId, secret: &Secret<String>) -> zeroize::Zeroizing<Vec<u8>> {
-    zeroize::Zeroizing::new(
-        [
-            client_id.as_str().as_bytes(),
-            b"\0",
-            secret.expose().as_bytes(),
-        ]
-        .concat(),
-    )
 }

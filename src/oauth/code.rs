@@ -12,14 +12,23 @@ use crate::store::authorization_codes::{self, Code};
 use crate::store::grants::{self, Grant};
 use crate::store::{StoreError, Tx};
 
-/// A code for the request; `None` when the client was disabled, or the person locked, since they were looked at.
+/// What a granted request gets.
+#[derive(Debug)]
+pub struct Issued {
+    /// The grant.
+    pub grant: Grant,
+    /// The code, if the response type has one.
+    pub code: Option<Secret<String>>,
+}
+
+/// A grant for the request, with its code; `None` when the client was disabled, or the person locked, since they were looked at.
 pub async fn issue(
     tx: &mut Tx,
     request: &AuthorizeRequest,
     (client, sign_in): (&Client, &SignIn),
     ttl: Seconds,
     now: Timestamp,
-) -> Result<Option<Secret<String>>, StoreError> {
+) -> Result<Option<Issued>, StoreError> {
     let grant = Grant {
         id: GrantId::new(now),
         client_id: client.client_id.as_str().to_owned(),
@@ -29,11 +38,24 @@ pub async fn issue(
         scope: request.scope.intersection(&client.settings.scope),
         auth_time: sign_in.auth_time,
         amr: sign_in.amr().into_iter().map(str::to_owned).collect(),
-        details: GrantDetails::default(),
+        details: GrantDetails {
+            resources: request.resources.clone(),
+            claims: request.claims.clone(),
+            ..GrantDetails::default()
+        },
         created_at: now,
     };
     if !grants::insert(tx, &grant).await? {
         return Ok(None);
+    }
+    if !request.response_type.has_code() {
+        let event = Event::IdTokenIssued {
+            grant_id: grant.id.clone(),
+            client_id: grant.client_id.clone(),
+            user_id: grant.user_id.clone(),
+        };
+        events::record(tx, &event, now).await?;
+        return Ok(Some(Issued { grant, code: None }));
     }
     let secret = TokenKind::AuthorizationCode.generate();
     let code = Code {
@@ -43,14 +65,18 @@ pub async fn issue(
         redirect_uri_sent: request.redirect_uri_sent,
         code_challenge: request.code_challenge.clone(),
         nonce: request.nonce.clone(),
+        dpop_jkt: request.dpop_jkt.clone(),
     };
     let hash = TokenHash::of(secret.expose());
     authorization_codes::insert(tx, &hash, &code, now, now.plus(ttl)).await?;
     let event = Event::CodeIssued {
-        grant_id: grant.id,
-        client_id: grant.client_id,
-        user_id: grant.user_id,
+        grant_id: grant.id.clone(),
+        client_id: grant.client_id.clone(),
+        user_id: grant.user_id.clone(),
     };
     events::record(tx, &event, now).await?;
-    Ok(Some(secret))
+    Ok(Some(Issued {
+        grant,
+        code: Some(secret),
+    }))
 }

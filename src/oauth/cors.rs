@@ -78,7 +78,7 @@ pub async fn client_origins(State(app): State<Arc<App>>, request: Request, next:
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);
             headers.insert(
                 ACCESS_CONTROL_EXPOSE_HEADERS,
-                HeaderValue::from_static("www-authenticate"),
+                HeaderValue::from_static("www-authenticate, dpop-nonce"),
             );
         }
         Ok(false) => {}
@@ -115,7 +115,7 @@ fn preflight() -> Response {
         ),
         (
             ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("authorization, content-type, accept"),
+            HeaderValue::from_static("authorization, content-type, accept, dpop"),
         ),
         (ACCESS_CONTROL_MAX_AGE, PREFLIGHT_TTL_SECONDS),
     ];

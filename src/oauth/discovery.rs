@@ -13,21 +13,29 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use url::Url;
 
-use super::keys::ALGORITHM;
 use super::paths;
-use super::protocol::authorize::{Prompt, RESPONSE_MODE, RESPONSE_TYPE};
+use super::protocol::acr::Acr;
+use super::protocol::authorize::Prompt;
 use super::protocol::claims::UserClaims;
-use super::protocol::client::{AuthMethod, GrantType};
+use super::protocol::client::{AssertionAlg, AuthMethod, DeliveryMode, GrantType};
+use super::protocol::dpop::ProofAlgorithm;
+use super::protocol::jwe::{ContentEncryption, KeyManagement};
 use super::protocol::pkce;
-use super::protocol::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, TESSERA_ADMIN};
+use super::protocol::request_object::RequestAlg;
+use super::protocol::response::{ResponseMode, ResponseType};
+use super::protocol::scope::{
+    ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE, TESSERA_ADMIN,
+};
+use super::protocol::signing::SigningAlgorithm;
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{ClientCertificates, Config};
 use crate::http::Problem;
 
 /// Documents change with the configuration only, keys are published a day ahead.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Claims of an ID token besides those of the person.
-const TOKEN_CLAIMS: [&str; 8] = [
+const TOKEN_CLAIMS: [&str; 9] = [
+    "acr",
     "iss",
     "aud",
     "exp",
@@ -40,29 +48,58 @@ const TOKEN_CLAIMS: [&str; 8] = [
 
 /// The server's metadata.
 #[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the document's members are what they are"
+)]
 pub struct Metadata {
     issuer: String,
     authorization_endpoint: String,
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     token_endpoint: String,
     userinfo_endpoint: String,
     jwks_uri: String,
     introspection_endpoint: String,
     revocation_endpoint: String,
     end_session_endpoint: String,
-    scopes_supported: [&'static str; 5],
-    response_types_supported: [&'static str; 1],
-    response_modes_supported: [&'static str; 1],
+    device_authorization_endpoint: String,
+    backchannel_authentication_endpoint: String,
+    backchannel_token_delivery_modes_supported: &'static [DeliveryMode],
+    backchannel_authentication_request_signing_alg_values_supported: &'static [RequestAlg],
+    scopes_supported: [&'static str; 7],
+    response_types_supported: &'static [ResponseType],
+    response_modes_supported: &'static [ResponseMode],
     grant_types_supported: &'static [GrantType],
     prompt_values_supported: &'static [Prompt],
     subject_types_supported: [&'static str; 1],
-    id_token_signing_alg_values_supported: [&'static str; 1],
-    token_endpoint_auth_methods_supported: &'static [AuthMethod],
-    revocation_endpoint_auth_methods_supported: &'static [AuthMethod],
+    id_token_signing_alg_values_supported: &'static [SigningAlgorithm],
+    id_token_encryption_alg_values_supported: &'static [KeyManagement],
+    id_token_encryption_enc_values_supported: &'static [ContentEncryption],
+    userinfo_signing_alg_values_supported: &'static [SigningAlgorithm],
+    userinfo_encryption_alg_values_supported: &'static [KeyManagement],
+    userinfo_encryption_enc_values_supported: &'static [ContentEncryption],
+    introspection_signing_alg_values_supported: &'static [SigningAlgorithm],
+    introspection_encryption_alg_values_supported: &'static [KeyManagement],
+    introspection_encryption_enc_values_supported: &'static [ContentEncryption],
+    token_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    token_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
+    revocation_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    revocation_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     introspection_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    introspection_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_client_certificate_bound_access_tokens: bool,
     code_challenge_methods_supported: [&'static str; 1],
     claims_supported: Vec<&'static str>,
+    dpop_signing_alg_values_supported: &'static [ProofAlgorithm],
     authorization_response_iss_parameter_supported: bool,
-    // The default of OpenID Connect Discovery would be true.
+    authorization_signing_alg_values_supported: &'static [SigningAlgorithm],
+    authorization_encryption_alg_values_supported: &'static [KeyManagement],
+    authorization_encryption_enc_values_supported: &'static [ContentEncryption],
+    acr_values_supported: &'static [Acr],
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
     backchannel_logout_supported: bool,
     backchannel_logout_session_supported: bool,
@@ -70,37 +107,68 @@ pub struct Metadata {
     frontchannel_logout_session_supported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     check_session_iframe: Option<String>,
+    require_request_uri_registration: bool,
+    request_object_signing_alg_values_supported: &'static [RequestAlg],
 }
 
 impl Metadata {
-    /// The metadata of an issuer.
-    pub fn of(issuer: &str) -> Self {
+    /// The metadata of a server with this configuration.
+    pub fn of(config: &Config) -> Self {
+        let issuer = &config.issuer;
+        let methods = methods(&config.client_certificates);
         let at = |path: &str| format!("{issuer}{path}");
         Self {
-            issuer: issuer.to_owned(),
+            issuer: issuer.clone(),
             authorization_endpoint: at(paths::AUTHORIZE),
+            pushed_authorization_request_endpoint: at(paths::PAR),
+            require_pushed_authorization_requests: config.requests.require_pushed,
             token_endpoint: at(paths::TOKEN),
             userinfo_endpoint: at(paths::USERINFO),
             jwks_uri: at(paths::JWKS),
             introspection_endpoint: at(paths::INTROSPECT),
             revocation_endpoint: at(paths::REVOKE),
             end_session_endpoint: at(paths::LOGOUT),
-            scopes_supported: [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS, TESSERA_ADMIN],
-            response_types_supported: [RESPONSE_TYPE],
-            response_modes_supported: [RESPONSE_MODE],
+            device_authorization_endpoint: at(paths::DEVICE_AUTHORIZATION),
+            backchannel_authentication_endpoint: at(paths::BACKCHANNEL_AUTHENTICATION),
+            backchannel_token_delivery_modes_supported: DeliveryMode::ALL,
+            backchannel_authentication_request_signing_alg_values_supported: RequestAlg::ALL,
+            scopes_supported: [
+                OPENID,
+                PROFILE,
+                EMAIL,
+                ADDRESS,
+                PHONE,
+                OFFLINE_ACCESS,
+                TESSERA_ADMIN,
+            ],
+            response_types_supported: ResponseType::ALL,
+            response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
             prompt_values_supported: Prompt::ALL,
             subject_types_supported: ["public"],
-            id_token_signing_alg_values_supported: [ALGORITHM],
-            token_endpoint_auth_methods_supported: AuthMethod::ALL,
-            revocation_endpoint_auth_methods_supported: AuthMethod::ALL,
-            introspection_endpoint_auth_methods_supported: AuthMethod::ALL
+            id_token_signing_alg_values_supported: SigningAlgorithm::ALL,
+            id_token_encryption_alg_values_supported: KeyManagement::ALL,
+            id_token_encryption_enc_values_supported: ContentEncryption::ALL,
+            userinfo_signing_alg_values_supported: SigningAlgorithm::ALL,
+            userinfo_encryption_alg_values_supported: KeyManagement::ALL,
+            userinfo_encryption_enc_values_supported: ContentEncryption::ALL,
+            introspection_signing_alg_values_supported: SigningAlgorithm::ALL,
+            introspection_encryption_alg_values_supported: KeyManagement::ALL,
+            introspection_encryption_enc_values_supported: ContentEncryption::ALL,
+            introspection_endpoint_auth_methods_supported: methods
                 .iter()
                 .copied()
                 .filter(|method| *method != AuthMethod::None)
                 .collect(),
+            revocation_endpoint_auth_methods_supported: methods.clone(),
+            token_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            revocation_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            introspection_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
+            tls_client_certificate_bound_access_tokens: config.client_certificates.possible(),
             code_challenge_methods_supported: [pkce::METHOD],
-            claims_supported: UserClaims::NAMES.into_iter().chain(TOKEN_CLAIMS).collect(),
+            claims_supported: UserClaims::names().chain(TOKEN_CLAIMS).collect(),
+            dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
             authorization_response_iss_parameter_supported: true,
             request_uri_parameter_supported: false,
             backchannel_logout_supported: true,
@@ -108,6 +176,15 @@ impl Metadata {
             frontchannel_logout_supported: true,
             frontchannel_logout_session_supported: true,
             check_session_iframe: None,
+            authorization_signing_alg_values_supported: SigningAlgorithm::ALL,
+            authorization_encryption_alg_values_supported: KeyManagement::ALL,
+            authorization_encryption_enc_values_supported: ContentEncryption::ALL,
+            acr_values_supported: Acr::ALL,
+            claims_parameter_supported: true,
+            request_parameter_supported: true,
+            request_uri_parameter_supported: true,
+            require_request_uri_registration: true,
+            request_object_signing_alg_values_supported: RequestAlg::ALL,
         }
     }
 
@@ -121,13 +198,28 @@ impl Metadata {
     }
 }
 
+/// The methods that work here: certificates need somewhere to come from, and names in them an authority.
+fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
+    let works = |method: &AuthMethod| match method {
+        AuthMethod::TlsClientAuth => certificates.possible() && certificates.authorities.is_some(),
+        AuthMethod::SelfSignedTlsClientAuth => certificates.possible(),
+        AuthMethod::ClientSecretBasic
+        | AuthMethod::ClientSecretPost
+        | AuthMethod::ClientSecretJwt
+        | AuthMethod::PrivateKeyJwt
+        | AuthMethod::None => true,
+    };
+    AuthMethod::ALL.iter().copied().filter(works).collect()
+}
+
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
     (
         [(CACHE_CONTROL, CACHE)],
         Json(Metadata::of(&app.config.issuer).with_check_session(&app.config)),
     )
-        .into_response()
+        .into_response()([(CACHE_CONTROL, CACHE)], Json(Metadata::of(&app.config)))
+    .into_response()
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use super::protocol::authorize::AuthorizeRequest;
 use super::protocol::client::{About, Client, ClientId};
 use super::protocol::error::{ErrorCode, Fault};
+use super::protocol::response::Redirect;
 use crate::app::App;
 use crate::base::id::{FlowId, UserId};
 use crate::base::secret::{Secret, TokenHash, TokenKind};
@@ -32,12 +33,21 @@ pub struct Flow {
     pub about: About,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// For which services; none when for this server alone.
+    pub resources: Vec<String>,
     /// Where the browser goes in the end: for `form-action`.
     pub redirect_uri: String,
     /// Whom the client expects, to fill in the form.
     pub login_hint: Option<String>,
     pub(super) row: FlowRow,
     pub(super) client: Client,
+}
+
+impl Flow {
+    /// The client, whose algorithms protect the answer.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 /// Why a flow could not be loaded.
@@ -82,7 +92,13 @@ pub async fn load(
         client_id: row.request.client_id.clone(),
         client_name: client.settings.client_name.clone(),
         about: client.settings.metadata.about.clone(),
-        scopes: row.request.scope.iter().map(str::to_owned).collect(),
+        scopes: row
+            .request
+            .consent_scope(&client.settings.scope)
+            .iter()
+            .map(str::to_owned)
+            .collect(),
+        resources: row.request.resources.clone(),
         redirect_uri: row.request.redirect_uri.clone(),
         login_hint: row.request.login_hint.clone(),
         row,
@@ -101,8 +117,8 @@ pub async fn grant_consent(
     if !authorization_flows::set_consented(&mut tx, &flow.id, user_id, now).await? {
         return Err(FlowError::Gone);
     }
-    let scope = &flow.row.request.scope;
-    consents::add(&mut tx, user_id, &flow.client_id, scope, now).await?;
+    let scope = flow.row.request.consent_scope(&flow.client.settings.scope);
+    consents::add(&mut tx, user_id, &flow.client_id, &scope, now).await?;
     let event = Event::ConsentGranted {
         user_id: user_id.clone(),
         client_id: flow.client_id.clone(),
@@ -113,12 +129,11 @@ pub async fn grant_consent(
     Ok(())
 }
 
-/// Ends the flow because the person refused; the URL that tells the client so.
-pub async fn deny(app: &App, flow: &Flow) -> Result<String, FlowError> {
+/// Ends the flow because the person refused; the answer that tells the client so.
+pub async fn deny(app: &App, flow: &Flow) -> Result<Redirect, FlowError> {
     end(app, flow).await?;
     let fault = Fault::new(ErrorCode::AccessDenied, "the person refused");
-    let redirect = flow.row.request.answer_fault(fault);
-    Ok(redirect.url(&app.config.issuer))
+    Ok(flow.row.request.answer_fault(fault))
 }
 
 /// Ends the flow without a code.

@@ -1,24 +1,29 @@
 //! `POST /introspect` (RFC 7662): what a resource server may know about a token.
 //!
 //! Any confidential client may ask about an access token; about a refresh token only the client it was issued to. A token that is not good
-//! is `{"active": false}` and nothing else: neither why, nor whose (section 2.2).
+//! is `{"active": false}` and nothing else: neither why, nor whose (section 2.2). Whoever asks for a JWT gets the answer signed (RFC 9701), as
+//! evidence for later, and encrypted where they registered for it.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::HeaderMap;
+use http::header::ACCEPT;
 use serde::Serialize;
 
 use super::bearer;
 use super::client_auth;
 use super::error::OAuthError;
 use super::form::Form;
-use super::protocol::claims::AccessClaims;
+use super::protocol::claims::{AccessClaims, IntrospectionJwt, TokenType};
 use super::protocol::client::{AuthMethod, Client};
+use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault};
+use super::protocol::media_type::accepts;
 use super::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
-use super::respond::no_store;
+use super::respond::{jwt_no_store, no_store};
+use super::sealed;
 use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::store::grants::{self, Standing};
@@ -48,6 +53,9 @@ enum Answer {
     },
 }
 
+/// The media type of a signed answer (RFC 9701 section 5).
+const JWT_MEDIA_TYPE: &str = "application/token-introspection+jwt";
+
 const INACTIVE: Answer = Answer::Inactive { active: false };
 
 /// Answers an introspection request.
@@ -62,7 +70,7 @@ pub async fn post(
         return Err(OAuthError::Client {
             fault: Fault::new(
                 ErrorCode::InvalidClient,
-                "introspection is for clients with a secret",
+                "introspection is for clients that authenticate",
             ),
             tried_basic: false,
         });
@@ -74,7 +82,29 @@ pub async fn post(
         Some(answer) => answer,
         None => access_token(&app, token, now).await?,
     };
-    Ok(no_store(&answer).into_response())
+    let accept = headers.get_all(ACCEPT).iter();
+    if accepts(accept.filter_map(|it| it.to_str().ok()), JWT_MEDIA_TYPE) {
+        return signed(&app, &client, answer, now).await;
+    }
+    Ok(no_store(&answer))
+}
+
+async fn signed(
+    app: &App,
+    client: &Client,
+    answer: Answer,
+    now: Timestamp,
+) -> Result<Response, OAuthError> {
+    let protection = client.settings.metadata.tokens.introspection();
+    let claims = IntrospectionJwt {
+        iss: app.config.issuer.clone(),
+        aud: client.client_id.as_str().to_owned(),
+        iat: now.seconds(),
+        token_introspection: answer,
+    };
+    let signed = (TokenType::Introspection, &claims);
+    let jwt = sealed::jwt(app, (client, protection), signed, now).await?;
+    Ok(jwt_no_store(JWT_MEDIA_TYPE, jwt))
 }
 
 async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Answer, OAuthError> {
@@ -82,7 +112,7 @@ async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Answer, 
         .await?
         .map_or(INACTIVE, |verified| Answer::Access {
             active: true,
-            token_type: "Bearer",
+            token_type: Confirmation::token_type(verified.claims.cnf.as_ref()),
             claims: Box::new(verified.claims),
         }))
 }

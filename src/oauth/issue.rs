@@ -1,18 +1,26 @@
 //! Minting: access tokens, ID tokens, and the token response (RFC 6749 section 5.1).
 //!
-//! A token costs one RSA signature and nothing else; it is made after the commit that permits it, never while a transaction is open.
+//! A token costs one signature and nothing else, unless its client wants it encrypted, too; it is made after the commit that permits it,
+//! never while a transaction is open.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::error::OAuthError;
-use super::protocol::claims::{AccessClaims, IdClaims, TokenType, at_hash, new_jti};
-use super::protocol::client::ClientId;
+use super::protocol::acr::Acr;
+use super::protocol::audience::Audience;
+use super::protocol::claims::{AccessClaims, IdClaims, Person, TokenType, new_jti};
+use super::protocol::claims_request::claims_of;
+use super::protocol::client::{Client, ClientId};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::scope::{OPENID, ScopeSet};
+use super::sealed;
 use crate::app::App;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::identity::user::User;
 use crate::store::grants::Grant;
+use crate::store::users;
 
 /// What a token request gets.
 #[derive(Debug, Serialize)]
@@ -35,6 +43,8 @@ pub struct Entitlement<'a> {
     pub grant: &'a Grant,
     /// The scopes of this access token: those of the grant or fewer.
     pub scope: ScopeSet,
+    /// Whom this access token is for: what the grant allows or less.
+    pub audience: Audience,
     /// From the authorization request; only the first ID token has it (OpenID Connect Core 1.0 section 12.2).
     pub nonce: Option<String>,
     /// The refresh token to hand out.
@@ -44,41 +54,36 @@ pub struct Entitlement<'a> {
 }
 
 /// Tokens in a person's name.
-pub fn for_person(
+pub async fn for_person(
     app: &App,
+    client: &Client,
     entitlement: Entitlement<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let Entitlement {
         grant,
         scope,
+        audience,
         nonce,
         refresh_token,
         confirmation,
     } = entitlement;
     let claims = AccessClaims {
-        sub: grant.user_id.as_str().to_owned(),
-        sid: Some(grant.session_id.clone()),
-        auth_time: Some(grant.auth_time.seconds()),
-        jti: new_jti(Some(&grant.id)),
         cnf: confirmation,
-        ..base_claims(app, &grant.client_id, scope, now)
+        ..access_claims(app, grant, (scope, audience), now)
     };
     let access_token = app.keys.sign(TokenType::AccessToken, &claims)?;
     let id_token = if claims.scope.contains(OPENID) {
+        let protection = client.settings.metadata.tokens.id_token();
+        let scopes = (&ScopeSet::default(), &client.settings.scope);
         let claims = IdClaims {
-            iss: app.config.issuer.clone(),
-            sub: claims.sub.clone(),
-            aud: grant.client_id.clone(),
-            iat: now.seconds(),
-            exp: now.plus(app.config.tokens.id_token_ttl_seconds).seconds(),
-            auth_time: grant.auth_time.seconds(),
             nonce,
-            sid: grant.session_id.clone(),
-            at_hash: at_hash(&access_token),
-            amr: grant.amr.clone(),
+            at_hash: Some(protection.signing.left_half_hash(&access_token)),
+            person: person_claims(app, grant, scopes).await?,
+            ..id_claims(app, grant, now)
         };
-        Some(app.keys.sign(TokenType::IdToken, &claims)?)
+        let signed = (TokenType::IdToken, &claims);
+        Some(sealed::jwt(app, (client, protection), signed, now).await?)
     } else {
         None
     };
@@ -92,14 +97,98 @@ pub fn for_person(
     })
 }
 
+/// The claims of an access token in a person's name, bound to no key.
+pub(super) fn access_claims(
+    app: &App,
+    grant: &Grant,
+    (scope, audience): (ScopeSet, Audience),
+    now: Timestamp,
+) -> AccessClaims {
+    AccessClaims {
+        sub: grant.user_id.as_str().to_owned(),
+        aud: audience,
+        sid: Some(grant.session_id.clone()),
+        auth_time: Some(grant.auth_time.seconds()),
+        jti: new_jti(Some(&grant.id)),
+        ..base_claims(app, &grant.client_id, scope, now)
+    }
+}
+
+/// The claims that every ID token of a grant has.
+pub(super) fn id_claims(app: &App, grant: &Grant, now: Timestamp) -> IdClaims {
+    IdClaims {
+        iss: app.config.issuer.clone(),
+        sub: grant.user_id.as_str().to_owned(),
+        aud: grant.client_id.clone(),
+        iat: now.seconds(),
+        exp: now.plus(app.config.tokens.id_token_ttl_seconds).seconds(),
+        auth_time: grant.auth_time.seconds(),
+        nonce: None,
+        sid: grant.session_id.clone(),
+        at_hash: None,
+        c_hash: None,
+        s_hash: None,
+        acr: Acr::of(&grant.amr).map(|acr| acr.as_str().to_owned()),
+        amr: grant.amr.clone(),
+        person: Map::new(),
+    }
+}
+
+/// The person's claims in an ID token: those of `scope`, and those that the request named for it within `registered`.
+pub(super) async fn person_claims(
+    app: &App,
+    grant: &Grant,
+    (scope, registered): (&ScopeSet, &ScopeSet),
+) -> Result<Map<String, Value>, OAuthError> {
+    let place = &grant.details.claims.id_token;
+    if scope.is_empty() && place.is_empty() {
+        return Ok(Map::new());
+    }
+    let mut conn = app.db.read().await?;
+    let Some(user) = users::find(&mut conn, &grant.user_id).await? else {
+        return Ok(Map::new());
+    };
+    let subject = grant.user_id.as_str();
+    let mut claims = claims_of((subject, &person(&user)), (scope, registered), place);
+    // It stands in the ID token already.
+    claims.remove("sub");
+    Ok(claims)
+}
+
+/// What the account says of a person, by the names of OpenID Connect Core 1.0 section 5.1.
+pub(super) fn person(user: &User) -> Person {
+    let mut person = user.profile.claims();
+    let mut know = |name: &str, value: Value| person.insert(name.to_owned(), value);
+    know("preferred_username", user.username.as_str().into());
+    know("updated_at", user.updated_at.seconds().into());
+    if let Some(name) = &user.name {
+        know("name", name.as_str().into());
+    }
+    if let Some(email) = &user.email {
+        know("email", email.as_str().into());
+        know("email_verified", user.email_verified.into());
+    }
+    person
+}
+
+/// Whom the tokens of a grant are for, when a request does not narrow it.
+pub(super) fn audience_of(app: &App, grant: &Grant) -> Audience {
+    if grant.details.resources.is_empty() {
+        app.config.issuer.clone().into()
+    } else {
+        Audience::of(grant.details.resources.clone())
+    }
+}
+
 /// A token for the client itself.
 pub fn for_client(
     app: &App,
     client_id: &ClientId,
-    (scope, confirmation): (ScopeSet, Option<Confirmation>),
+    (scope, audience, confirmation): (ScopeSet, Audience, Option<Confirmation>),
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let claims = AccessClaims {
+        aud: audience,
         cnf: confirmation,
         ..base_claims(app, client_id.as_str(), scope, now)
     };

@@ -1,30 +1,44 @@
 //! OAuth 2 and OpenID Connect.
 //!
-//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates, [`flow`] carries a request through
-//! our pages, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`keys`] sign, [`sweep`] cleans up. Endpoints: [`authorize`],
-//! [`token`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
+//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
+//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! [`par`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
 
+pub mod answer;
 pub mod api_key;
+pub mod assertion;
 pub mod authorize;
+pub mod backchannel;
 pub mod backchannel_logout;
 pub mod bearer;
 pub mod check_session;
 pub mod client;
 pub mod client_auth;
+pub mod client_ca;
+pub mod client_secret;
 pub mod code;
 pub mod cors;
+pub mod device;
 pub mod discovery;
+pub mod dpop;
 pub mod error;
 pub mod flow;
 pub mod form;
+pub mod front;
+pub mod incoming;
 pub mod introspect;
 pub mod issue;
 pub mod keys;
 pub mod logout;
+pub mod mtls;
+pub mod par;
 pub mod paths;
 pub mod protocol;
+pub mod remote_keys;
+pub mod request_object;
 pub mod respond;
 pub mod revoke;
+pub mod sealed;
 pub mod sweep;
 pub mod token;
 pub mod userinfo;
@@ -47,6 +61,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .method_not_allowed_fallback(cors::method_not_allowed)
         .layer(middleware::from_fn(cors::any_origin));
     let of_clients = Router::new()
+        .route(paths::PAR, post(par::post))
         .route(paths::TOKEN, post(token::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::USERINFO, get(userinfo::get).post(userinfo::post))
@@ -71,6 +86,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::CHECK_SESSION, get(check_session::get))
+        .route(paths::DEVICE_AUTHORIZATION, post(device::post))
+        .route(paths::BACKCHANNEL_AUTHENTICATION, post(backchannel::post))
         .merge(of_people)
         .merge(public)
         .merge(of_clients)

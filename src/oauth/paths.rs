@@ -4,6 +4,8 @@
 pub const AUTHORIZE: &str = "/authorize";
 /// Where our pages send the browser on.
 pub const CONTINUE: &str = "/authorize/continue";
+/// The pushed authorization request endpoint (RFC 9126).
+pub const PAR: &str = "/par";
 /// The token endpoint.
 pub const TOKEN: &str = "/token";
 /// The userinfo endpoint.
@@ -16,6 +18,20 @@ pub const INTROSPECT: &str = "/introspect";
 pub const REVOKE: &str = "/revoke";
 /// The end-session endpoint.
 pub const LOGOUT: &str = "/logout";
+/// Where devices ask for codes (RFC 8628 section 3.1).
+pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+/// The page where people enter a device's code.
+pub const DEVICE: &str = "/device";
+/// Where clients ask for a person by name (OpenID Connect CIBA Core 1.0 section 7).
+pub const BACKCHANNEL_AUTHENTICATION: &str = "/bc-authorize";
+/// Where clients authenticate: an assertion may name any of them as its audience.
+pub const OF_CLIENTS: &[&str] = &[
+    TOKEN,
+    INTROSPECT,
+    REVOKE,
+    DEVICE_AUTHORIZATION,
+    BACKCHANNEL_AUTHENTICATION,
+];
 /// What applications hold in a frame to learn that somebody signed out (OpenID Connect Session Management 1.0 section 3).
 pub const CHECK_SESSION: &str = "/check-session";
 /// OpenID Connect Discovery 1.0 section 4.

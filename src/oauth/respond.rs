@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, LOCATION, PRAGMA, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::dpop::offer_nonce;
 use super::error::OAuthError;
 use super::protocol::error::{ErrorCode, Fault};
 use crate::http::RequestId;
@@ -67,16 +68,28 @@ pub fn fault_json(fault: &Fault) -> Response {
         error: fault.code.as_str(),
         error_description: &fault.description,
     };
-    (status(fault.code), no_store(&body)).into_response()
+    let mut response = (status(fault.code), no_store(&body)).into_response();
+    if fault.code == ErrorCode::UseDpopNonce {
+        offer_nonce(&mut response);
+    }
+    response
 }
+
+/// What tells caches to keep nothing.
+const NO_STORE: [(HeaderName, HeaderValue); 2] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (PRAGMA, HeaderValue::from_static("no-cache")),
+];
 
 /// JSON that no cache keeps (RFC 6749 section 5.1).
 pub fn no_store<T: Serialize>(body: &T) -> Response {
-    let headers = [
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (PRAGMA, HeaderValue::from_static("no-cache")),
-    ];
-    (headers, Json(body)).into_response()
+    (NO_STORE, Json(body)).into_response()
+}
+
+/// A JWT as the whole body, which no cache keeps.
+pub fn jwt_no_store(media_type: &'static str, jwt: String) -> Response {
+    let content_type = [(CONTENT_TYPE, HeaderValue::from_static(media_type))];
+    (NO_STORE, content_type, jwt).into_response()
 }
 
 /// A redirect by 303, never 307: the next request carries no form (RFC 9700 section 4.12).
@@ -132,6 +145,16 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::ConsentRequired
         | ErrorCode::RequestNotSupported
         | ErrorCode::RequestUriNotSupported
-        | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,
+        | ErrorCode::RegistrationNotSupported
+        | ErrorCode::AuthorizationPending
+        | ErrorCode::SlowDown
+        | ErrorCode::ExpiredToken
+        | ErrorCode::InvalidBindingMessage
+        | ErrorCode::InvalidDpopProof
+        | ErrorCode::UseDpopNonce
+        | ErrorCode::InvalidRequestObject
+        | ErrorCode::InvalidRequestUri
+        | ErrorCode::InvalidTarget
+        | ErrorCode::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
     }
 }

@@ -1,16 +1,19 @@
-//! Removes rows that have served: expired flows, codes, revocations, and grants whose last token is gone. In bounded batches, so that
+//! Removes rows that have served: expired flows, codes, requests that were polled for, revocations, used assertions and proofs, replaced secrets, and grants whose last token is gone. In bounded batches, so that
 //! a sweep never holds up a sign-in; called by a background worker.
 
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
-    Db, StoreError, authorization_codes, authorization_flows, grants, revoked_access_tokens,
+    Db, StoreError, authorization_codes, authorization_flows, backchannel_requests, clients,
+    device_authorizations, dpop_proofs, grants, pushed_requests, revoked_access_tokens, used_jtis,
 };
 
 /// Rows that one transaction deletes at most.
 const BATCH: u32 = 500;
 /// How long a spent code is remembered after it expired, so that a late second use still revokes what came from it.
 const CODES_KEPT_SECONDS: Seconds = Seconds::new(86_400);
+/// How long a request that clients poll for is known after it expired: they learn `expired_token` and not that it is unknown.
+const POLLED_KEPT_SECONDS: Seconds = Seconds::new(3_600);
 /// How long a grant is kept at least: longer than a code and the access token made from it.
 const GRANTS_KEPT_SECONDS: i64 = 2 * 86_400;
 
@@ -21,7 +24,14 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     let mut rows = 0;
     let mut tx = db.write().await?;
     rows += authorization_flows::delete_expired(&mut tx, now, BATCH).await?;
+    rows += pushed_requests::delete_expired(&mut tx, now, BATCH).await?;
     rows += revoked_access_tokens::delete_expired(&mut tx, now, BATCH).await?;
+    let ended_before = now.minus(POLLED_KEPT_SECONDS);
+    rows += device_authorizations::delete_expired(&mut tx, ended_before, BATCH).await?;
+    rows += backchannel_requests::delete_expired(&mut tx, ended_before, BATCH).await?;
+    rows += used_jtis::delete_expired(&mut tx, now, BATCH).await?;
+    rows += clients::forget_former_secrets(&mut tx, now, BATCH).await?;
+    rows += dpop_proofs::delete_expired(&mut tx, now, BATCH).await?;
     tx.commit().await?;
     let mut tx = db.write().await?;
     let expired_before = now.minus(CODES_KEPT_SECONDS);

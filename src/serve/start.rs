@@ -87,7 +87,9 @@ pub struct Prepared {
 impl Prepared {
     /// Takes the lock and the port, then opens the data.
     pub async fn new(mut loaded: Loaded, clock: Clock) -> Result<Self, StartError> {
-        let tls = loaded.config.tls.as_ref().map(tls::server_config);
+        let asks = loaded.config.client_certificates.asked;
+        let tls = loaded.config.tls.as_ref();
+        let tls = tls.map(|tls| tls::server_config(tls, asks));
         let tls = tls
             .transpose()?
             .map(Arc::new)

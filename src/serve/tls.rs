@@ -7,6 +7,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 
+use super::any_certificate::AnyCertificate;
 use crate::config::Tls;
 
 /// Why the certificate cannot be used.
@@ -29,8 +30,8 @@ pub enum TlsError {
     Mismatch(rustls::Error),
 }
 
-/// What the listener needs to speak TLS.
-pub(super) fn server_config(tls: &Tls) -> Result<ServerConfig, TlsError> {
+/// What the listener needs to speak TLS; it asks for a client's certificate if `asks`.
+pub(super) fn server_config(tls: &Tls, asks: bool) -> Result<ServerConfig, TlsError> {
     let chain = CertificateDer::pem_file_iter(&tls.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unreadable("tls.cert", &tls.cert, &error))?;
@@ -40,9 +41,16 @@ pub(super) fn server_config(tls: &Tls) -> Result<ServerConfig, TlsError> {
     let key = PrivateKeyDer::from_pem_file(&tls.key)
         .map_err(|error| unreadable("tls.key", &tls.key, &error))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .and_then(|builder| {
+            let builder = if asks {
+                builder.with_client_cert_verifier(Arc::new(AnyCertificate::new(&provider)))
+            } else {
+                builder.with_no_client_auth()
+            };
+            builder.with_single_cert(chain, key)
+        })
         .map_err(TlsError::Mismatch)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)

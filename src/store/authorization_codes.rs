@@ -4,6 +4,7 @@ use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::id::GrantId;
 use crate::base::secret::TokenHash;
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::dpop::Thumbprint;
 use crate::oauth::protocol::pkce::CodeChallenge;
 
 /// What a code stands for.
@@ -21,12 +22,15 @@ pub struct Code {
     pub code_challenge: Option<CodeChallenge>,
     /// For the ID token.
     pub nonce: Option<String>,
+    /// The key that must redeem it (RFC 9449 section 10).
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 impl FromRow for Code {
     fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
         let grant_id: String = row.get("grant_id")?;
         let challenge: Option<String> = row.get("code_challenge")?;
+        let jkt: Option<String> = row.get("dpop_jkt")?;
         Ok(Self {
             grant_id: GrantId::parse(&grant_id)
                 .map_err(|error| StoreError::corrupt("authorization_codes.grant_id", &error))?,
@@ -41,6 +45,10 @@ impl FromRow for Code {
                 })
                 .transpose()?,
             nonce: row.get("nonce")?,
+            dpop_jkt: jkt
+                .map(Thumbprint::try_from)
+                .transpose()
+                .map_err(|error| StoreError::corrupt("authorization_codes.dpop_jkt", &error))?,
         })
     }
 }
@@ -55,7 +63,7 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     tx.exec(
         q("INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, redirect_uri_sent, \
-           code_challenge, nonce, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+           code_challenge, nonce, issued_at, expires_at, dpop_jkt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
             .bind(hash.as_str())
             .bind(code.grant_id.as_str())
             .bind(&code.client_id)
@@ -64,7 +72,8 @@ pub async fn insert(
             .bind(code.code_challenge.as_ref().map(CodeChallenge::as_str))
             .bind(code.nonce.clone())
             .bind(now)
-            .bind(expires_at),
+            .bind(expires_at)
+            .bind(code.dpop_jkt.as_ref().map(Thumbprint::as_str)),
     )
     .await?;
     Ok(())
@@ -80,7 +89,7 @@ pub async fn redeem(
     tx.opt(
         q("UPDATE authorization_codes SET redeemed_at = $3 \
            WHERE code_hash = $1 AND client_id = $2 AND redeemed_at IS NULL AND expires_at > $3 \
-           RETURNING grant_id, client_id, redirect_uri, redirect_uri_sent, code_challenge, nonce")
+           RETURNING grant_id, client_id, redirect_uri, redirect_uri_sent, code_challenge, nonce, dpop_jkt")
         .bind(hash.as_str())
         .bind(client_id)
         .bind(now),

@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::time::Timestamp;
-use crate::oauth::protocol::client::{AuthMethod, Client, ClientId, ClientSettings, ClientState};
+use crate::oauth::protocol::client::{
+    AuthMethod, Client, ClientId, ClientSettings, ClientState, FormerSecret,
+};
 use crate::oauth::protocol::scope::ScopeSet;
 
 impl FromRow for Client {
@@ -34,12 +36,34 @@ impl FromRow for Client {
                 metadata: object("clients.metadata", &text("metadata")?)?,
             },
             secret_mac: row.get("secret_mac")?,
+            sealed_secret: row.get("sealed_secret")?,
+            former_secret: former_secret(row)?,
             state: ClientState::parse(&text("state")?)
                 .ok_or_else(|| StoreError::corrupt("clients.state", "an unknown state"))?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })
     }
+}
+
+fn former_secret(row: Row<'_>) -> Result<Option<FormerSecret>, StoreError> {
+    let mac: Option<String> = row.get("former_secret_mac")?;
+    let expires_at = row.time_opt("former_secret_expires_at")?;
+    let sealed = row.get("former_sealed_secret")?;
+    Ok(mac.zip(expires_at).map(|(mac, expires_at)| FormerSecret {
+        mac,
+        sealed,
+        expires_at,
+    }))
+}
+
+/// A secret as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSecret {
+    /// Its MAC.
+    pub mac: String,
+    /// The secret itself, sealed: only where the client signs with it.
+    pub sealed: Option<String>,
 }
 
 fn list<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<Vec<T>, StoreError> {
@@ -80,8 +104,8 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
             q("INSERT INTO clients (client_id, client_name, secret_mac, token_endpoint_auth_method, redirect_uris, \
-               post_logout_redirect_uris, grant_types, scope, skip_consent, require_pkce, state, created_at, updated_at, metadata) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (client_id) DO NOTHING")
+               post_logout_redirect_uris, grant_types, scope, skip_consent, require_pkce, state, created_at, updated_at, metadata, sealed_secret) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (client_id) DO NOTHING")
                 .bind(client.client_id.as_str())
                 .bind(&settings.client_name)
                 .bind(client.secret_mac.clone())
@@ -95,7 +119,8 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
                 .bind(client.state.as_str())
                 .bind(client.created_at)
                 .bind(client.updated_at)
-                .bind(json(&settings.metadata)?),
+                .bind(json(&settings.metadata)?)
+                .bind(client.sealed_secret.clone()),
         )
         .await?;
     if rows == 1 {
@@ -153,22 +178,78 @@ async fn insert_origins(
     Ok(())
 }
 
-/// Sets the MAC of the client's secret, or removes it; `false` when there is no such client.
+/// Sets the client's secret, or removes it, and ends the one before; `false` when there is no such client.
 pub async fn set_secret(
     tx: &mut Tx,
     client_id: &ClientId,
-    secret_mac: Option<&str>,
+    secret: Option<&KeptSecret>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
-            q("UPDATE clients SET secret_mac = $2, updated_at = $3 WHERE client_id = $1")
+            q("UPDATE clients SET secret_mac = $2, sealed_secret = $3, former_secret_mac = NULL, former_sealed_secret = NULL, \
+               former_secret_expires_at = NULL, updated_at = $4 WHERE client_id = $1")
                 .bind(client_id.as_str())
-                .bind(secret_mac)
+                .bind(secret.map(|secret| secret.mac.clone()))
+                .bind(secret.and_then(|secret| secret.sealed.clone()))
                 .bind(now),
         )
         .await?;
     Ok(rows == 1)
+}
+
+/// Gives the client another secret; the one it has stays good until `former_expires_at`. `false` when there is no such client.
+pub async fn rotate_secret(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    secret: &KeptSecret,
+    (former_expires_at, now): (Timestamp, Timestamp),
+) -> Result<bool, StoreError> {
+    // The right-hand sides are the values from before: one statement moves the secret and replaces it.
+    let rows = tx
+        .exec(
+            q("UPDATE clients SET former_secret_mac = secret_mac, former_sealed_secret = sealed_secret, \
+               former_secret_expires_at = $4, secret_mac = $2, sealed_secret = $3, updated_at = $5 WHERE client_id = $1")
+                .bind(client_id.as_str())
+                .bind(&secret.mac)
+                .bind(secret.sealed.clone())
+                .bind(former_expires_at)
+                .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Ends the secret before the present one; `false` when there is none that is good.
+pub async fn end_former_secret(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE clients SET former_secret_mac = NULL, former_sealed_secret = NULL, former_secret_expires_at = NULL, \
+               updated_at = $2 WHERE client_id = $1 AND former_secret_expires_at > $2")
+                .bind(client_id.as_str())
+                .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Forgets at most `limit` secrets that were replaced and have expired; how many.
+pub async fn forget_former_secrets(
+    tx: &mut Tx,
+    now: Timestamp,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    tx.exec(
+        q("UPDATE clients SET former_secret_mac = NULL, former_sealed_secret = NULL, former_secret_expires_at = NULL \
+           WHERE client_id IN (SELECT client_id FROM clients WHERE former_secret_expires_at <= $1 LIMIT $2)")
+            .bind(now)
+            .bind(limit),
+    )
+    .await
 }
 
 /// Moves a client to another state; `false` when it is in it already or does not exist.

@@ -131,6 +131,22 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
     Ok(rows == 1)
 }
 
+/// Keeps what a grant's details have become; `false` when it is revoked.
+///
+/// INVARIANT: called only in the transaction that redeemed the grant's code, so nobody else writes them.
+pub async fn set_details(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
+    let details = serde_json::to_string(&grant.details)
+        .map_err(|error| StoreError::corrupt("grants.details", &error))?;
+    let rows = tx
+        .exec(
+            q("UPDATE grants SET details = $2 WHERE id = $1 AND revoked_at IS NULL")
+                .bind(grant.id.as_str())
+                .bind(details),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
 /// Revokes a grant; `false` when it is revoked already.
 pub async fn revoke(
     tx: &mut Tx,

@@ -35,9 +35,35 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0005_oauth_details.sql"),
     ),
     (
+        6,
+        "wanted_signing_algorithms",
+        include_str!("../../migrations/0006_wanted_signing_algorithms.sql"),
+    ),
+    (
+        7,
+        "client_authentication",
+        include_str!("../../migrations/0007_client_authentication.sql"),
+    ),
+    (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
+    (
+        9,
+        "pushed_requests",
+        include_str!("../../migrations/0009_pushed_requests.sql"),
+    ),
+    (
         10,
         "outbox",
         include_str!("../../migrations/0010_outbox.sql"),
+    ),
+    (
+        11,
+        "device_and_backchannel",
+        include_str!("../../migrations/0011_device_and_backchannel.sql"),
+    ),
+    (
+        12,
+        "user_profiles",
+        include_str!("../../migrations/0012_user_profiles.sql"),
     ),
 ];
 

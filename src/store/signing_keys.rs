@@ -1,7 +1,9 @@
-//! Table `signing_keys`: pending -> active -> retiring -> deleted, each step one conditional statement.
+//! Table `signing_keys`: pending -> active -> retiring -> deleted, each step one conditional statement. Each algorithm has at most one
+//! pending and one active key. Table `wanted_signing_algorithms`: what clients registered for, for the worker that makes first keys.
 
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::signing::SigningAlgorithm;
 
 /// A key's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ impl KeyState {
 pub struct SigningKeyRow {
     /// Its RFC 7638 thumbprint.
     pub kid: String,
+    /// What it signs with.
+    pub algorithm: SigningAlgorithm,
     /// Its state.
     pub state: KeyState,
     /// The private key, sealed.
@@ -58,6 +62,10 @@ impl FromRow for SigningKeyRow {
         let state: String = row.get("state")?;
         Ok(Self {
             kid: row.get("kid")?,
+            algorithm: algorithm(
+                "signing_keys.algorithm",
+                &row.get::<String, _>("algorithm")?,
+            )?,
             state: KeyState::parse(&state)
                 .ok_or_else(|| StoreError::corrupt("signing_keys.state", &state))?,
             sealed_private: row.get("sealed_private")?,
@@ -69,23 +77,27 @@ impl FromRow for SigningKeyRow {
     }
 }
 
+fn algorithm(what: &'static str, text: &str) -> Result<SigningAlgorithm, StoreError> {
+    SigningAlgorithm::parse(text).ok_or_else(|| StoreError::corrupt(what, &text))
+}
+
 /// Every key, oldest first.
 pub async fn list(conn: &mut Conn) -> Result<Vec<SigningKeyRow>, StoreError> {
     conn.all(q(
-        "SELECT kid, state, sealed_private, public_jwk, created_at, activates_at, drop_at \
+        "SELECT kid, algorithm, state, sealed_private, public_jwk, created_at, activates_at, drop_at \
                 FROM signing_keys ORDER BY created_at, kid",
     ))
     .await
 }
 
 /// Keeps a new key; `false` when another key of the algorithm is in that state already (another node was faster).
-pub async fn insert(tx: &mut Tx, algorithm: &str, key: &SigningKeyRow) -> Result<bool, StoreError> {
+pub async fn insert(tx: &mut Tx, key: &SigningKeyRow) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
             q("INSERT INTO signing_keys (kid, algorithm, state, sealed_private, public_jwk, created_at, activates_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
                 .bind(&key.kid)
-                .bind(algorithm)
+                .bind(key.algorithm.as_str())
                 .bind(key.state.as_str())
                 .bind(&key.sealed_private)
                 .bind(&key.public_jwk)
@@ -96,30 +108,32 @@ pub async fn insert(tx: &mut Tx, algorithm: &str, key: &SigningKeyRow) -> Result
     Ok(rows == 1)
 }
 
-/// Moves the active key to retiring, if a pending key is due to follow it; the retired key.
+/// Moves each active key to retiring that a pending key of its algorithm is due to follow; the retired keys.
 pub async fn retire_active(
     tx: &mut Tx,
     due_at: Timestamp,
     drop_at: Timestamp,
-) -> Result<Option<String>, StoreError> {
-    tx.opt(
+) -> Result<Vec<String>, StoreError> {
+    tx.all(
         q("UPDATE signing_keys SET state = 'retiring', drop_at = $2 WHERE state = 'active' AND EXISTS \
-           (SELECT 1 FROM signing_keys next WHERE next.state = 'pending' AND next.activates_at <= $1) RETURNING kid")
+           (SELECT 1 FROM signing_keys next WHERE next.algorithm = signing_keys.algorithm AND next.state = 'pending' \
+           AND next.activates_at <= $1) RETURNING kid")
             .bind(due_at)
             .bind(drop_at),
     )
     .await
 }
 
-/// Moves a pending key that is due to active; the key that signs from now on.
+/// Moves each pending key that is due to active, unless its algorithm has an active one; the keys that sign from now on.
 pub async fn activate_pending(
     tx: &mut Tx,
     due_at: Timestamp,
     now: Timestamp,
-) -> Result<Option<String>, StoreError> {
-    tx.opt(
+) -> Result<Vec<String>, StoreError> {
+    tx.all(
         q("UPDATE signing_keys SET state = 'active', activates_at = $2 WHERE state = 'pending' AND activates_at <= $1 \
-           AND NOT EXISTS (SELECT 1 FROM signing_keys active WHERE active.state = 'active') RETURNING kid")
+           AND NOT EXISTS (SELECT 1 FROM signing_keys active WHERE active.algorithm = signing_keys.algorithm \
+           AND active.state = 'active') RETURNING kid")
             .bind(due_at)
             .bind(now),
     )
@@ -133,4 +147,33 @@ pub async fn delete_dropped(tx: &mut Tx, now: Timestamp) -> Result<Vec<String>, 
             .bind(now),
     )
     .await
+}
+
+/// Notes that a client registered for an algorithm; again is no change.
+pub async fn want(
+    tx: &mut Tx,
+    algorithm: SigningAlgorithm,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.exec(
+        q("INSERT INTO wanted_signing_algorithms (algorithm, wanted_at) VALUES ($1, $2) ON CONFLICT (algorithm) DO NOTHING")
+            .bind(algorithm.as_str())
+            .bind(now),
+    )
+    .await?;
+    Ok(())
+}
+
+/// The algorithms that clients registered for and that have no active key.
+pub async fn list_unmet(conn: &mut Conn) -> Result<Vec<SigningAlgorithm>, StoreError> {
+    let texts: Vec<String> = conn
+        .all(q(
+            "SELECT algorithm FROM wanted_signing_algorithms w WHERE NOT EXISTS \
+             (SELECT 1 FROM signing_keys k WHERE k.algorithm = w.algorithm AND k.state = 'active') ORDER BY algorithm",
+        ))
+        .await?;
+    texts
+        .iter()
+        .map(|text| algorithm("wanted_signing_algorithms.algorithm", text))
+        .collect()
 }

@@ -5,6 +5,7 @@ use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 use crate::identity::identifier::{Canonical, Email};
 use crate::identity::password::PasswordHash;
+use crate::identity::profile::Profile;
 use crate::identity::user::{DisplayName, NewUser, User, UserState};
 
 /// Which of a person's identifiers.
@@ -34,16 +35,23 @@ pub struct Credentials {
     pub password: Option<PasswordHash>,
 }
 
+fn json(profile: &Profile) -> Result<String, StoreError> {
+    serde_json::to_string(profile).map_err(|error| StoreError::corrupt("users.profile", &error))
+}
+
 impl FromRow for User {
     fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
         let id: String = row.get("id")?;
         let state: String = row.get("state")?;
+        let profile: String = row.get("profile")?;
         Ok(Self {
             id: UserId::parse(&id).map_err(|error| StoreError::corrupt("users.id", &error))?,
             username: row.get("username")?,
             email: row.get("email")?,
             email_verified: row.get("email_verified")?,
             name: row.get("name")?,
+            profile: serde_json::from_str(&profile)
+                .map_err(|error| StoreError::corrupt("users.profile", &error))?,
             state: UserState::parse(&state)
                 .ok_or_else(|| StoreError::corrupt("users.state", &state))?,
             tokens_valid_from: row.time("tokens_valid_from")?,
@@ -69,7 +77,7 @@ impl FromRow for Credentials {
 /// The account with this id.
 pub async fn find(conn: &mut Conn, id: &UserId) -> Result<Option<User>, StoreError> {
     conn.opt(
-        q("SELECT id, username, email, email_verified, name, state, tokens_valid_from, created_at, updated_at \
+        q("SELECT id, username, email, email_verified, name, profile, state, tokens_valid_from, created_at, updated_at \
            FROM users WHERE id = $1")
         .bind(id.as_str()),
     )
@@ -82,7 +90,7 @@ pub async fn find_credentials(
     identifier: &Canonical,
 ) -> Result<Option<Credentials>, StoreError> {
     conn.opt(
-        q("SELECT id, username, email, email_verified, name, state, tokens_valid_from, created_at, updated_at, \
+        q("SELECT id, username, email, email_verified, name, profile, state, tokens_valid_from, created_at, updated_at, \
            password_hash \
            FROM users WHERE id = (SELECT user_id FROM user_identifiers WHERE canonical = $1)")
         .bind(identifier.as_str()),
@@ -97,7 +105,7 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<User>, StoreError> {
     conn.all(
-        q("SELECT id, username, email, email_verified, name, state, tokens_valid_from, created_at, updated_at \
+        q("SELECT id, username, email, email_verified, name, profile, state, tokens_valid_from, created_at, updated_at \
            FROM users WHERE id > $1 ORDER BY id LIMIT $2")
         .bind(after.map_or("", UserId::as_str))
         .bind(limit),
@@ -114,8 +122,8 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     tx.exec(
         q("INSERT INTO users (id, username, email, email_verified, name, state, password_hash, password_changed_at, \
-           tokens_valid_from, created_at, updated_at) \
-           VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, 0, $8, $8)")
+           tokens_valid_from, created_at, updated_at, profile) \
+           VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, 0, $8, $8, $9)")
         .bind(id.as_str())
         .bind(new.username.as_str())
         .bind(new.email.as_ref().map(Email::as_str))
@@ -123,7 +131,8 @@ pub async fn insert(
         .bind(new.name.as_ref().map(DisplayName::as_str))
         .bind(new.password.as_ref().map(PasswordHash::as_str))
         .bind(new.password.as_ref().map(|_| now))
-        .bind(now),
+        .bind(now)
+        .bind(json(&new.profile)?),
     )
     .await?;
     Ok(())
@@ -169,14 +178,15 @@ pub async fn release_identifier(
 pub async fn update_profile(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
-            q("UPDATE users SET username = $2, email = $3, email_verified = $4, name = $5, updated_at = $6 \
+            q("UPDATE users SET username = $2, email = $3, email_verified = $4, name = $5, updated_at = $6, profile = $7 \
                WHERE id = $1")
             .bind(user.id.as_str())
             .bind(&user.username)
             .bind(user.email.as_deref())
             .bind(user.email_verified)
             .bind(user.name.as_deref())
-            .bind(now),
+            .bind(now)
+            .bind(json(&user.profile)?),
         )
         .await?;
     Ok(rows == 1)

@@ -126,7 +126,7 @@ async fn make(app: &App, entered: Entered<'_>) -> Result<Result<Registered, Faul
             tx.commit().await?;
             Ok(Ok(registered))
         }
-        Err(error @ ClientError::Store(_)) => Err(failed(error)),
+        Err(error @ (ClientError::Store(_) | ClientError::Seal(_))) => Err(failed(error)),
         Err(error) => Ok(Err(faults_of(&error))),
     }
 }

@@ -19,6 +19,7 @@ use super::parts::person;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::http::Problem;
+use crate::oauth::answer;
 use crate::oauth::flow::{Flow, deny, grant_consent};
 use crate::oauth::protocol::client::About;
 
@@ -70,7 +71,10 @@ async fn submit(
                 .map_err(flow::problem)?;
             flow::next(&app, Some(&flow))
         }
-        "deny" => deny(&app, &flow).await.map_err(flow::problem)?,
+        "deny" => {
+            let redirect = deny(&app, &flow).await.map_err(flow::problem)?;
+            return Ok(answer::send(&app, flow.client(), &redirect, app.clock.now()).await);
+        }
         _ => {
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -102,10 +106,9 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
         p .lead { "It wants to use your account." }
         (person(&visitor.user))
         h2 #asks { "It will be able to" }
-        ul .scopes aria-labelledby="asks" {
-            @for scope in in_order(&flow.scopes) {
-                li { (tick()) span { (meaning(scope)) } }
-            }
+        (scope_list(&flow.scopes, "asks"))
+        @if !flow.resources.is_empty() {
+            p .small { "At: " @for resource in &flow.resources { code { (resource) } " " } }
         }
         form method="post" action=(flow::path(app, "/consent", Some(flow))) {
             (guard.field(app, Form::Consent, Some(&visitor.sign_in)))
@@ -121,8 +124,19 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
     }
 }
 
+/// The scopes in words; `heading` is the id of what stands above them.
+pub(super) fn scope_list(scopes: &[String], heading: &str) -> Markup {
+    html! {
+        ul .scopes aria-labelledby=(heading) {
+            @for scope in in_order(scopes) {
+                li { (tick()) span { (meaning(scope)) } }
+            }
+        }
+    }
+}
+
 /// What the client says about itself, for who wants to read it first. Another tab, so that this page stays.
-fn more(about: &About) -> Markup {
+pub(super) fn more(about: &About) -> Markup {
     let links = [
         ("About the application", &about.client_uri),
         ("Privacy", &about.policy_uri),
@@ -139,7 +153,14 @@ fn more(about: &About) -> Markup {
 
 /// The scopes that people know first, in the order of how much they say; then the others as they were asked for.
 fn in_order(scopes: &[String]) -> Vec<&str> {
-    let known = ["openid", "profile", "email", "offline_access"];
+    let known = [
+        "openid",
+        "profile",
+        "email",
+        "address",
+        "phone",
+        "offline_access",
+    ];
     let rank = |scope: &&str| {
         known
             .iter()
@@ -155,8 +176,10 @@ fn in_order(scopes: &[String]) -> Vec<&str> {
 fn meaning(scope: &str) -> Markup {
     match scope {
         "openid" => html! { "Recognise your account" },
-        "profile" => html! { "See your name and username" },
+        "profile" => html! { "See your name, username and profile" },
         "email" => html! { "See your e-mail address" },
+        "address" => html! { "See your postal address" },
+        "phone" => html! { "See your telephone number" },
         "offline_access" => html! { "Stay connected while you are away" },
         "tessera:admin" => html! { "Administer this server in your name, as far as you may" },
         other => html! { "Use " code { (other) } },

@@ -38,6 +38,12 @@ pub enum Form {
     Setup,
     /// Register an application.
     Application,
+    /// Enter a device's code.
+    Device,
+    /// Allow or deny a device.
+    DeviceDecision,
+    /// Allow or deny a client that asked without a browser.
+    Approval,
 }
 
 impl Form {
@@ -48,6 +54,9 @@ impl Form {
             Self::Consent => "consent",
             Self::Setup => "setup",
             Self::Application => "application",
+            Self::Device => "device",
+            Self::DeviceDecision => "device decision",
+            Self::Approval => "approval",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The authorization request that waits behind a page, if one does.
+//! The authorization request that waits behind a page, if one does; and which of our own pages a sign-in leads back to.
 
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -9,11 +9,76 @@ use crate::base::time::Timestamp;
 use crate::http::Problem;
 use crate::oauth::flow::{self, Flow, FlowError};
 use crate::oauth::paths;
+use crate::oauth::protocol::user_code::UserCode;
 
 /// `?flow=` of a page: an id of ours, never a URL (SECURITY row 5).
 #[derive(Debug, Default, Deserialize)]
 pub struct FlowQuery {
     flow: Option<String>,
+    then: Option<String>,
+    user_code: Option<String>,
+}
+
+/// A page of ours that sends people to sign in first. A word and a code, never a URL (SECURITY row 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The account.
+    Home,
+    /// Where a device's code is entered; this one.
+    Device(Option<UserCode>),
+    /// What clients ask of the person.
+    Approvals,
+}
+
+impl FlowQuery {
+    /// Where a sign-in without an application leads.
+    fn destination(&self) -> Destination {
+        match self.then.as_deref() {
+            Some("device") => {
+                Destination::Device(self.user_code.as_deref().and_then(UserCode::parse))
+            }
+            Some("approvals") => Destination::Approvals,
+            Some(_) | None => Destination::Home,
+        }
+    }
+}
+
+impl Destination {
+    /// The page.
+    fn page(&self) -> String {
+        match self {
+            Self::Home => "/".to_owned(),
+            Self::Device(None) => paths::DEVICE.to_owned(),
+            Self::Device(Some(code)) => format!("{}?user_code={code}", paths::DEVICE),
+            Self::Approvals => "/approvals".to_owned(),
+        }
+    }
+
+    /// The sign-in that leads there.
+    pub fn login(&self) -> String {
+        match self {
+            Self::Home => "/login".to_owned(),
+            Self::Device(None) => "/login?then=device".to_owned(),
+            Self::Device(Some(code)) => format!("/login?then=device&user_code={code}"),
+            Self::Approvals => "/login?then=approvals".to_owned(),
+        }
+    }
+}
+
+/// Where a sign-in leads.
+pub fn after_login(app: &App, query: &FlowQuery, flow: Option<&Flow>) -> String {
+    match flow {
+        Some(_) => next(app, flow),
+        None => links::path(&app.config, &query.destination().page()),
+    }
+}
+
+/// Where the sign-in's form goes.
+pub fn login_form(app: &App, query: &FlowQuery, flow: Option<&Flow>) -> String {
+    match flow {
+        Some(_) => path(app, "/login", flow),
+        None => links::path(&app.config, &query.destination().login()),
+    }
 }
 
 /// Loads the flow that a page's address names; `None` when it names none.
@@ -55,5 +120,34 @@ pub fn path(app: &App, page: &str, flow: Option<&Flow>) -> String {
     match flow {
         Some(flow) => format!("{path}?flow={}", flow.id),
         None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_to_pages_of_ours_only() {
+        for (then, user_code, page) in [
+            (None, None, "/"),
+            (Some("device"), None, "/device"),
+            (
+                Some("device"),
+                Some("wdjb mjht"),
+                "/device?user_code=WDJB-MJHT",
+            ),
+            (Some("device"), Some("https://evil.example"), "/device"),
+            (Some("approvals"), Some("WDJB-MJHT"), "/approvals"),
+            (Some("https://evil.example"), None, "/"),
+            (Some("//evil.example"), Some("WDJB-MJHT"), "/"),
+        ] {
+            let query = FlowQuery {
+                flow: None,
+                then: then.map(str::to_owned),
+                user_code: user_code.map(str::to_owned),
+            };
+            assert_eq!(query.destination().page(), page, "{query:?}");
+        }
     }
 }

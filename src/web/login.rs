@@ -18,7 +18,7 @@ use super::flow::FlowQuery;
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};
 use super::parts::{TextField, alert, password_field, text_field};
-use super::{failed, flow, links};
+use super::{failed, flow};
 use crate::app::App;
 use crate::base::secret::Secret;
 use crate::base::time::Seconds;
@@ -36,6 +36,7 @@ pub fn router() -> Router<Arc<App>> {
 
 /// What stands on the page.
 struct View<'a> {
+    query: &'a FlowQuery,
     flow: Option<&'a Flow>,
     identifier: &'a str,
     alert: Option<String>,
@@ -51,10 +52,11 @@ async fn show(
     let flow = flow::load(&app, &query, &headers, app.clock.now()).await?;
     let signed_in = session::current(&session).await.map_err(failed)?.is_some();
     if flow.is_none() && signed_in {
-        return Ok(Redirect::to(&links::path(&app.config, "/")).into_response());
+        return Ok(Redirect::to(&flow::after_login(&app, &query, None)).into_response());
     }
     let hint = flow.as_ref().and_then(|flow| flow.login_hint.as_deref());
     let view = View {
+        query: &query,
         flow: flow.as_ref(),
         identifier: hint.unwrap_or(""),
         alert: None,
@@ -82,11 +84,15 @@ async fn submit(
     };
     let answer = answer(&app, &session, &attempt).await?;
     let (status, alert, wait) = match answer {
-        None => return Ok(Redirect::to(&flow::next(&app, flow.as_ref())).into_response()),
+        None => {
+            let next = flow::after_login(&app, &query, flow.as_ref());
+            return Ok(Redirect::to(&next).into_response());
+        }
         Some(Refusal::Wrong) => (StatusCode::UNPROCESSABLE_ENTITY, WRONG.to_owned(), None),
         Some(Refusal::Wait(wait)) => (StatusCode::TOO_MANY_REQUESTS, too_many(wait), Some(wait)),
     };
     let view = View {
+        query: &query,
         flow: flow.as_ref(),
         identifier: &attempt.identifier,
         alert: Some(alert),
@@ -141,7 +147,8 @@ async fn begin(session: &Session, proof: Proof) -> Result<Option<Refusal>, Probl
     }
 }
 
-fn too_many(wait: Seconds) -> String {
+/// What somebody reads who has to wait.
+pub(super) fn too_many(wait: Seconds) -> String {
     let time = match wait.get() {
         ..=90 => format!("{} seconds", wait.get()),
         seconds @ 91..=5_400 => format!("{} minutes", (seconds + 59) / 60),
@@ -166,7 +173,7 @@ fn render(app: &App, headers: &HeaderMap, view: &View<'_>) -> Response {
 }
 
 fn body(app: &App, guard: &Guard, view: &View<'_>) -> Markup {
-    let action = flow::path(app, "/login", view.flow);
+    let action = flow::login_form(app, view.query, view.flow);
     html! {
         h1 { "Sign in" }
         p .lead {

@@ -14,13 +14,16 @@ use crate::http::Problem;
 
 mod application;
 mod application_settings;
+mod approvals;
 mod consent;
 pub mod cookies;
 pub mod csrf;
+mod device;
 pub mod error_page;
 pub mod farewell;
 pub mod flow;
 pub mod form;
+pub mod form_post;
 mod home;
 pub mod layout;
 pub mod links;
@@ -37,6 +40,8 @@ pub fn router() -> Router<Arc<App>> {
         .merge(consent::router())
         .merge(application::router())
         .merge(setup::router())
+        .merge(device::router())
+        .merge(approvals::router())
         .layer(DefaultBodyLimit::max(FORM_BODY_BYTES))
 }
 

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::base::time::Timestamp;
 use crate::identity::user::User;
 
 /// One labelled line of text.
@@ -106,6 +107,15 @@ pub fn person(user: &User) -> Markup {
                 @if detail != name { span .small { (detail) } }
             }
         }
+    }
+}
+
+/// How long ago something was, as people say it.
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    match now.ms_since(then).div_euclid(60_000) {
+        ..=0 => "less than a minute ago".to_owned(),
+        1 => "a minute ago".to_owned(),
+        minutes => format!("{minutes} minutes ago"),
     }
 }
 

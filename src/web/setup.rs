@@ -24,6 +24,7 @@ use crate::identity::hasher::{HashError, RETRY_AFTER as HASHER_RETRY};
 use crate::identity::identifier::{Email, Username};
 use crate::identity::login::Factor;
 use crate::identity::password::Password;
+use crate::identity::profile::Profile;
 use crate::identity::session;
 use crate::identity::setup::{self, SetupError};
 use crate::identity::sign_in::Proof;
@@ -163,6 +164,7 @@ fn check(app: &App, fields: &Fields) -> Result<(NewUser, Password), Faults> {
                 email: Some(email),
                 email_verified: false,
                 name: None,
+                profile: Profile::default(),
                 password: None,
             };
             Ok((new, password))

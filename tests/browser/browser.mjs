@@ -181,6 +181,8 @@ await test("a password can be shown, and is hidden again before it is sent", asy
 await test("everything can be reached with the keyboard", async () => {
   const page = await open();
   await page.goto(`${TESSERA_URL}/login`);
+  // A person sees where the cursor is; the browser puts it there a moment after the page has loaded.
+  await page.locator("input:focus").waitFor();
   await page.keyboard.type("ann");
   await page.keyboard.press("Tab");
   await page.keyboard.type(password);
@@ -188,6 +190,48 @@ await test("everything can be reached with the keyboard", async () => {
   await page.getByRole("heading", { name: "Hello, ann" }).waitFor();
   await page.context().close();
 });
+
+/** Asks as one of the clients of setup.toml; the answer's JSON. */
+async function ask(path, form) {
+  const answer = await fetch(`${TESSERA_URL}${path}`, { method: "POST", body: new URLSearchParams(form) });
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return answer.json();
+}
+
+for (const [name, options] of Object.entries(looks)) {
+  await test(`a device is connected and an application is answered, ${name}`, async () => {
+    const page = await open(options);
+    const device = await ask("/device_authorization", { client_id: "tv", scope: "openid profile offline_access" });
+    await page.goto(device.verification_uri_complete);
+    await signIn(page);
+    await page.getByRole("heading", { name: "Connect a device" }).waitFor();
+    await look(page, `device-${name}`);
+    await page.getByLabel("Code").fill("bbbb bbbb");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("No device waits under this code").waitFor();
+    await look(page, `device-unknown-${name}`);
+    await page.getByLabel("Code").fill(device.user_code.toLowerCase());
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByRole("heading", { name: "Allow Living room?" }).waitFor();
+    await look(page, `device-decision-${name}`);
+    await page.getByRole("button", { name: "Allow" }).click();
+    await page.getByRole("heading", { name: "The device is connected" }).waitFor();
+    await look(page, `device-done-${name}`);
+    const till = { client_id: "till", client_secret: "till-secret-of-the-tests", scope: "openid profile", login_hint: "ann" };
+    await ask("/bc-authorize", { ...till, binding_message: "W4SCT" });
+    await ask("/bc-authorize", till);
+    await page.goto(`${TESSERA_URL}/approvals`);
+    await page.getByText("W4SCT").waitFor();
+    await look(page, `approvals-${name}`);
+    for (const [button, said] of [["Allow", "Allowed."], ["Deny", "Denied."]]) {
+      await page.getByRole("button", { name: button }).first().click();
+      await page.getByText(said).waitFor();
+    }
+    await page.getByText("No application asks for anything now").waitFor();
+    await look(page, `approvals-none-${name}`);
+    await page.context().close();
+  });
+}
 
 await test("another site cannot show the pages in a frame", async () => {
   const page = await open();

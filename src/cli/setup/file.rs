@@ -10,6 +10,7 @@ use toml::de::DeTable;
 use super::faults::{Fault, Faults};
 use super::table::{Located, Table};
 use crate::base::secret::Secret;
+use crate::identity::profile::Profile;
 use crate::oauth::client::NewClient;
 
 /// A whole setup file.
@@ -51,6 +52,8 @@ pub struct UserEntry {
     pub email_verified: bool,
     /// The display name.
     pub name: Option<Located<String>>,
+    /// What else is known of the person.
+    pub profile: Option<Located<Profile>>,
     /// What the person signs in with; absent: unchanged, or none yet.
     pub password: Option<PasswordEntry>,
     /// Tessera's own roles.
@@ -213,6 +216,7 @@ fn user(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<UserEntry> 
     let email = table.text("email", faults);
     let email_verified = table.boolean("email_verified", faults).unwrap_or(false);
     let name = table.text("name", faults);
+    let profile = table.fields("profile", faults);
     let plain = table.text("password", faults).map(into_secret);
     let hash = table.text("password_hash", faults).map(into_secret);
     let roles = table.texts("roles", faults);
@@ -233,6 +237,7 @@ fn user(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<UserEntry> 
         email,
         email_verified,
         name,
+        profile,
         password,
         roles,
     })

@@ -143,6 +143,26 @@ impl<'t, 'i> Table<'t, 'i> {
         tables
     }
 
+    /// A table with named fields of its own (`key = { .. }` or `[..key]`), if present.
+    pub fn fields<T: DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+        faults: &mut Faults<'_>,
+    ) -> Option<Located<T>> {
+        let value = self.take(key)?;
+        match T::deserialize(ValueDeserializer::from(value.clone())) {
+            Ok(read) => Some(Located {
+                line: faults.line(&value.span()),
+                value: read,
+            }),
+            Err(error) => {
+                let span = error.span().unwrap_or_else(|| value.span());
+                faults.add(&span, &self.key(key), error.message().to_owned());
+                None
+            }
+        }
+    }
+
     /// All keys that nobody took, as a value with named fields, and the line of each. A fault names its key.
     pub fn rest<T: DeserializeOwned>(
         &mut self,

@@ -11,6 +11,7 @@ use crate::base::secret::{Secret, TokenHash};
 use crate::identity::account::{self, AccountError};
 use crate::identity::identifier::{Email, Username};
 use crate::identity::password::{Password, PasswordHash, Verdict};
+use crate::identity::profile::Profile;
 use crate::identity::user::{DisplayName, NewUser, User, UserChange};
 use crate::store::users::Credentials;
 use crate::store::{meta, users};
@@ -22,6 +23,7 @@ pub(super) struct CheckedUser {
     email: Option<Email>,
     email_verified: bool,
     name: Option<DisplayName>,
+    profile: Profile,
     password: Option<NewPassword>,
     roles: Option<Vec<roles::Role>>,
 }
@@ -53,6 +55,11 @@ pub(super) async fn check(
             DisplayName::parse,
             faults,
         );
+        if let Some(Located { line, value }) = &entry.profile
+            && let Err(error) = value.check()
+        {
+            faults.add_at(*line, &key("profile"), error.to_string());
+        }
         let roles = roles::check(entry.roles.as_deref(), &key("roles"), faults);
         if entry.email_verified && entry.email.is_none() {
             faults.add_at(
@@ -76,6 +83,7 @@ pub(super) async fn check(
             email,
             email_verified: entry.email_verified,
             name,
+            profile: entry.profile.map(|given| given.value).unwrap_or_default(),
             password,
             roles,
         });
@@ -231,6 +239,7 @@ async fn create(run: &mut Run<'_>, user: &CheckedUser) -> Result<UserId, Account
         email: user.email.clone(),
         email_verified: user.email_verified,
         name: user.name.clone(),
+        profile: user.profile.clone(),
         password: user.password.as_ref().map(|new| new.hash.clone()),
     };
     let id = account::create(&mut run.tx, &new, run.now).await?;
@@ -283,6 +292,10 @@ fn difference(wanted: &CheckedUser, is: &User) -> (UserChange, Vec<&'static str>
     if wanted.name.as_ref().map(DisplayName::as_str) != is.name.as_deref() {
         change.name = Some(wanted.name.clone());
         fields.push("name");
+    }
+    if wanted.profile != is.profile {
+        change.profile = Some(wanted.profile.clone());
+        fields.push("profile");
     }
     (change, fields)
 }

@@ -1,31 +1,36 @@
 //! The keys that sign tokens: what signs now, what verifies, what `/jwks` shows.
 //!
-//! RS256 only; the key decides the algorithm, never the token's header, and `jku`, `x5u`, `jwk` in it mean nothing (RFC 8725
-//! section 3.1). Keys live in the database, sealed; every node keeps the set in memory and reads it again once a minute
+//! Each algorithm has keys of its own. RS256 is there from the first start; the keys of another algorithm are made when a client
+//! registers for it ([`demand`]). The key decides the algorithm, never the token's header; `jku`, `x5u`, `jwk`, `x5c` in it mean
+//! nothing (RFC 8725 sections 3.1 and 3.10), and a header with `crit` is refused, because we know no extension (RFC 7515 section 4.1.11).
+//! Keys live in the database, sealed; every node keeps the set in memory and reads it again once a minute
 //! and when a token names a key it does not know. Their states and rotation stand in [`rotation`].
 
+pub mod demand;
+mod pair;
+mod provider;
 pub mod rotation;
-mod rsa;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{DecodingKey, Header, Validation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::rsa::SigningKey;
+use self::pair::{decoding_key, jwa};
+use self::provider::SigningKey;
 use super::protocol::claims::TokenType;
+use super::protocol::jwe::JweError;
+use super::protocol::signing::SigningAlgorithm;
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Config;
 use crate::store::seal::{Place, SealError, Sealer};
 use crate::store::signing_keys::{self, KeyState, SigningKeyRow};
 use crate::store::{Db, StoreError};
 
-/// The algorithm of every key.
-pub const ALGORITHM: &str = "RS256";
 /// Unknown key ids make a node read the keys again, but not more often than this.
 const RELOAD_PAUSE_SECONDS: Seconds = Seconds::new(5);
 /// How long a retiring key stays published beyond the last token it signed: clocks differ, answers are cached.
@@ -41,14 +46,17 @@ pub enum KeysError {
     #[error(transparent)]
     Seal(#[from] SealError),
     /// A key could not be made or read.
-    #[error("an RSA key could not be made or read")]
-    Rsa,
+    #[error("a signing key could not be made or read")]
+    Key,
     /// No key is active: rotation was interrupted by hand.
-    #[error("no signing key is active; run `tessera keys rotate`")]
-    NoActiveKey,
+    #[error("no signing key for {0} is active; run `tessera keys rotate`")]
+    NoActiveKey(&'static str),
     /// A token could not be signed.
     #[error("a token could not be signed: {0}")]
     Sign(#[source] jsonwebtoken::errors::Error),
+    /// What was signed could not be encrypted to its client.
+    #[error(transparent)]
+    Encrypt(#[from] JweError),
     /// Other code of this process has chosen how tokens are signed.
     #[error("the process signs with another crypto provider")]
     Provider,
@@ -67,51 +75,76 @@ struct Inner {
     retire_seconds: Seconds,
     set: ArcSwap<KeySet>,
     reloaded_at: AtomicI64,
+    /// One task at a time makes the first key of an algorithm; the others find it made.
+    making: tokio::sync::Mutex<()>,
 }
 
 /// The keys as of one moment.
 #[derive(Debug)]
 struct KeySet {
-    active: SigningKey,
-    verifying: HashMap<String, DecodingKey>,
+    /// INVARIANT: RS256 is there.
+    active: BTreeMap<SigningAlgorithm, SigningKey>,
+    verifying: HashMap<String, VerifyingKey>,
     jwks: String,
 }
 
+/// A published key and the one algorithm that it verifies.
+#[derive(Debug)]
+struct VerifyingKey {
+    algorithm: SigningAlgorithm,
+    key: DecodingKey,
+}
+
 impl Keys {
-    /// Loads the keys; makes the first one on an empty database.
+    /// Loads the keys; makes the first one on an empty database, and those of other algorithms that a client registered for.
     pub async fn open(
         db: &Db,
         sealer: &Arc<Sealer>,
         config: &Config,
         now: Timestamp,
     ) -> Result<Self, KeysError> {
-        rsa::install_provider()?;
-        if load(db).await?.is_empty() {
-            rotation::insert_first(db, sealer, config.keys, now).await?;
+        provider::install()?;
+        let is_default = |row: &SigningKeyRow| row.algorithm == SigningAlgorithm::DEFAULT;
+        if !load(db).await?.iter().any(is_default) {
+            let first = (SigningAlgorithm::DEFAULT, config.keys);
+            rotation::insert_first(db, sealer, first, now).await?;
         }
         let set = KeySet::read(&load(db).await?, sealer)?;
         let tokens = &config.tokens;
         let longest = tokens
             .access_token_ttl_seconds
             .max(tokens.id_token_ttl_seconds);
-        Ok(Self(Arc::new(Inner {
+        let keys = Self(Arc::new(Inner {
             db: db.clone(),
             sealer: Arc::clone(sealer),
             rotation: config.keys,
             retire_seconds: Seconds::new(longest.get().saturating_add(RETIRE_MARGIN_SECONDS)),
             set: ArcSwap::from_pointee(set),
             reloaded_at: AtomicI64::new(now.ms()),
-        })))
+            making: tokio::sync::Mutex::default(),
+        }));
+        keys.make_wanted(now).await?;
+        Ok(keys)
     }
 
-    /// Signs claims with the active key.
+    /// Signs claims with RS256, which everybody verifies.
     pub fn sign<T: Serialize>(&self, kind: TokenType, claims: &T) -> Result<String, KeysError> {
-        let set = self.0.set.load();
-        let mut header = Header::new(Algorithm::RS256);
-        header.typ = Some(kind.typ().to_owned());
-        header.kid = Some(set.active.kid().to_owned());
-        let key = EncodingKey::from_rsa_der(set.active.handle());
-        jsonwebtoken::encode(&header, claims, &key).map_err(KeysError::Sign)
+        self.0
+            .set
+            .load()
+            .sign(SigningAlgorithm::DEFAULT, kind, claims)
+    }
+
+    /// Signs claims with the algorithm that a client registered for. Waits for the algorithm's first key to be made, if there is none yet.
+    pub async fn sign_for<T: Serialize>(
+        &self,
+        algorithm: SigningAlgorithm,
+        kind: TokenType,
+        claims: &T,
+        now: Timestamp,
+    ) -> Result<String, KeysError> {
+        self.ensure(algorithm, now).await?;
+        self.0.set.load().sign(algorithm, kind, claims)
     }
 
     /// The claims of a token of ours of this kind; `None` when the signature, the type or the shape is not. Does not look at
@@ -128,17 +161,18 @@ impl Keys {
         let Some(kid) = header.kid else {
             return Ok(None);
         };
-        if header.typ.as_deref() != Some(token_type.typ()) {
+        if header.typ.as_deref() != Some(token_type.typ()) || header.crit.is_some() {
             return Ok(None);
         }
         if !self.knows(&kid) {
             self.reload_if_due(now).await?;
         }
         let set = self.0.set.load();
-        let Some(key) = set.verifying.get(&kid) else {
+        let Some(VerifyingKey { algorithm, key }) = set.verifying.get(&kid) else {
             return Ok(None);
         };
-        let mut validation = Validation::new(Algorithm::RS256);
+        // Refuses a header that names another algorithm than the key's.
+        let mut validation = Validation::new(jwa(*algorithm));
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
@@ -147,14 +181,16 @@ impl Keys {
             .map(|data| data.claims))
     }
 
-    /// The JWK set (RFC 7517 section 5) as JSON: the active key first.
+    /// The JWK set (RFC 7517 section 5) as JSON: the active keys first, RS256 before the others.
     pub fn jwks(&self) -> String {
         self.0.set.load().jwks.clone()
     }
 
-    /// The id of the key that signs.
+    /// The id of the key that signs with RS256.
     pub fn active_kid(&self) -> String {
-        self.0.set.load().active.kid().to_owned()
+        let set = self.0.set.load();
+        let key = set.active.get(&SigningAlgorithm::DEFAULT);
+        key.map(|key| key.kid().to_owned()).unwrap_or_default()
     }
 
     /// Reads the keys again.
@@ -203,33 +239,59 @@ fn place(kid: &str) -> Place<'_> {
 
 impl KeySet {
     fn read(rows: &[SigningKeyRow], sealer: &Sealer) -> Result<Self, KeysError> {
-        let active = rows
-            .iter()
-            .find(|row| row.state == KeyState::Active)
-            .ok_or(KeysError::NoActiveKey)?;
-        let private = sealer.open_sealed(place(&active.kid), &active.sealed_private)?;
+        let mut active = BTreeMap::new();
         let mut verifying = HashMap::new();
+        let mut published = Vec::with_capacity(rows.len());
         for row in rows {
-            verifying.insert(row.kid.clone(), rsa::decoding_key(&row.public_jwk)?);
+            let algorithm = row.algorithm;
+            let key = decoding_key(&row.public_jwk)?;
+            verifying.insert(row.kid.clone(), VerifyingKey { algorithm, key });
+            let signs = row.state == KeyState::Active;
+            if signs {
+                let private = sealer.open_sealed(place(&row.kid), &row.sealed_private)?;
+                active.insert(algorithm, SigningKey::from_pkcs8(algorithm, &private)?);
+            }
+            published.push((!signs, algorithm, row.public_jwk.as_str()));
         }
-        let others = rows.iter().filter(|row| row.kid != active.kid);
-        let jwks: Vec<&str> = std::iter::once(active)
-            .chain(others)
-            .map(|row| row.public_jwk.as_str())
-            .collect();
+        if !active.contains_key(&SigningAlgorithm::DEFAULT) {
+            return Err(KeysError::NoActiveKey(SigningAlgorithm::DEFAULT.as_str()));
+        }
+        // Stable: the rest stay in the order of their age.
+        published.sort_by_key(|(rests, algorithm, _)| (*rests, *algorithm));
+        let jwks: Vec<&str> = published.iter().map(|(_, _, jwk)| *jwk).collect();
         Ok(Self {
-            active: SigningKey::from_pkcs8(&private)?,
+            active,
             verifying,
             jwks: format!("{{\"keys\":[{}]}}", jwks.join(",")),
         })
     }
 
-    /// Whether the set holds exactly these keys with the same one active.
+    fn sign<T: Serialize>(
+        &self,
+        algorithm: SigningAlgorithm,
+        kind: TokenType,
+        claims: &T,
+    ) -> Result<String, KeysError> {
+        let key = self
+            .active
+            .get(&algorithm)
+            .ok_or(KeysError::NoActiveKey(algorithm.as_str()))?;
+        let mut header = Header::new(key.jwa());
+        header.typ = Some(kind.typ().to_owned());
+        header.kid = Some(key.kid().to_owned());
+        jsonwebtoken::encode(&header, claims, &key.encoding_key()).map_err(KeysError::Sign)
+    }
+
+    /// Whether the set holds exactly these keys with the same ones active.
     fn is_of(&self, rows: &[SigningKeyRow]) -> bool {
+        let signs = |row: &SigningKeyRow| {
+            let active = self.active.get(&row.algorithm);
+            active.is_some_and(|key| key.kid() == row.kid)
+        };
         rows.len() == self.verifying.len()
-            && rows.iter().all(|row| self.verifying.contains_key(&row.kid))
-            && rows
-                .iter()
-                .any(|row| row.state == KeyState::Active && row.kid == self.active.kid())
+            && rows.iter().all(|row| {
+                self.verifying.contains_key(&row.kid)
+                    && signs(row) == (row.state == KeyState::Active)
+            })
     }
 }

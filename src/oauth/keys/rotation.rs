@@ -1,14 +1,16 @@
-//! How keys come and go: pending (published ahead) -> active -> retiring (until the last token expired) -> deleted.
+//! How keys come and go: pending (published ahead) -> active -> retiring (until the last token expired) -> deleted. Each algorithm's
+//! keys go their own way; a rotation by hand rotates all of them.
 //!
 //! Every step is one conditional statement, so several nodes and the command line may take it at once. A node that has not
 //! noticed yet signs with the retiring key for at most a minute; the margin of its deletion covers that.
 
 use tokio::task::JoinSet;
 
-use super::{ALGORITHM, Keys, KeysError, place, rsa};
+use super::{Keys, KeysError, pair, place};
 use crate::base::time::Timestamp;
 use crate::config::KeyRotation;
 use crate::events::{self, Event};
+use crate::oauth::protocol::signing::SigningAlgorithm;
 use crate::store::seal::Sealer;
 use crate::store::signing_keys::{self, KeyState, SigningKeyRow};
 use crate::store::{Db, Tx};
@@ -30,6 +32,8 @@ pub enum Pace {
 pub struct KeyInfo {
     /// Its id.
     pub kid: String,
+    /// What it signs with.
+    pub algorithm: SigningAlgorithm,
     /// `pending`, `active` or `retiring`.
     pub state: &'static str,
     /// When it was made.
@@ -42,7 +46,7 @@ pub struct KeyInfo {
 
 impl Keys {
     /// What is due: publish the next key ahead of the active one's end, let it sign, delete what has signed its last; then read
-    /// the keys again. A worker calls it once a minute on every node.
+    /// the keys again, and make the first key of an algorithm that is wanted. A worker calls it once a minute on every node.
     pub async fn maintain(&self, now: Timestamp) -> Result<(), KeysError> {
         let mut tx = self.0.db.write().await?;
         self.promote(&mut tx, now, now).await?;
@@ -51,34 +55,40 @@ impl Keys {
         }
         tx.commit().await?;
         let keys = self.list().await?;
-        let has_pending = keys
-            .iter()
-            .any(|key| key.state == KeyState::Pending.as_str());
-        let next_is_due = keys.iter().any(|key| {
-            key.state == KeyState::Active.as_str() && self.ends_soon(key.activates_at, now)
-        });
-        if next_is_due && !has_pending {
-            self.announce(now, now.plus(self.0.rotation.publish_ahead_seconds))
-                .await?;
+        for algorithm in SigningAlgorithm::ALL {
+            let mut own = keys.iter().filter(|key| key.algorithm == *algorithm);
+            let has_pending = own
+                .clone()
+                .any(|key| key.state == KeyState::Pending.as_str());
+            let next_is_due = own.any(|key| {
+                key.state == KeyState::Active.as_str() && self.ends_soon(key.activates_at, now)
+            });
+            if next_is_due && !has_pending {
+                let signs_at = now.plus(self.0.rotation.publish_ahead_seconds);
+                self.announce(*algorithm, now, signs_at).await?;
+            }
         }
-        self.reload(now).await
+        self.reload(now).await?;
+        self.make_wanted(now).await
     }
 
     /// Rotates by hand.
     pub async fn rotate(&self, pace: Pace, now: Timestamp) -> Result<(), KeysError> {
-        match pace {
-            Pace::Announced => {
-                self.announce(now, now.plus(self.0.rotation.publish_ahead_seconds))
-                    .await?;
-            }
-            Pace::Immediate => {
-                // The announced key, if there is one, was not used yet and serves as well as a new one.
-                self.announce(now, now).await?;
-                let mut tx = self.0.db.write().await?;
-                self.promote(&mut tx, Timestamp::from_ms(i64::MAX), now)
-                    .await?;
-                tx.commit().await?;
-            }
+        let signs_at = match pace {
+            Pace::Announced => now.plus(self.0.rotation.publish_ahead_seconds),
+            Pace::Immediate => now,
+        };
+        self.reload(now).await?;
+        let in_use: Vec<SigningAlgorithm> = self.0.set.load().active.keys().copied().collect();
+        for algorithm in in_use {
+            // An announced key, if there is one, was not used yet and serves as well as a new one.
+            self.announce(algorithm, now, signs_at).await?;
+        }
+        if pace == Pace::Immediate {
+            let mut tx = self.0.db.write().await?;
+            self.promote(&mut tx, Timestamp::from_ms(i64::MAX), now)
+                .await?;
+            tx.commit().await?;
         }
         self.reload(now).await
     }
@@ -90,6 +100,7 @@ impl Keys {
             .into_iter()
             .map(|row| KeyInfo {
                 kid: row.kid,
+                algorithm: row.algorithm,
                 state: row.state.as_str(),
                 created_at: row.created_at,
                 activates_at: row.activates_at,
@@ -107,13 +118,19 @@ impl Keys {
             <= now
     }
 
-    async fn announce(&self, now: Timestamp, activates_at: Timestamp) -> Result<(), KeysError> {
+    async fn announce(
+        &self,
+        algorithm: SigningAlgorithm,
+        now: Timestamp,
+        activates_at: Timestamp,
+    ) -> Result<(), KeysError> {
         let inner = &self.0;
-        let row = generate(&inner.sealer, inner.rotation, (now, activates_at)).await?;
+        let wanted = (algorithm, inner.rotation);
+        let row = generate(&inner.sealer, wanted, (now, activates_at)).await?;
         insert(&inner.db, &row, now).await
     }
 
-    /// Lets the pending key sign if it is due by `due_at`.
+    /// Lets the pending keys sign that are due by `due_at`.
     async fn promote(
         &self,
         tx: &mut Tx,
@@ -121,31 +138,31 @@ impl Keys {
         now: Timestamp,
     ) -> Result<(), KeysError> {
         let drop_at = now.plus(self.0.retire_seconds);
-        if let Some(kid) = signing_keys::retire_active(tx, due_at, drop_at).await? {
+        for kid in signing_keys::retire_active(tx, due_at, drop_at).await? {
             record(tx, kid, KeyState::Retiring.as_str(), now).await?;
         }
-        if let Some(kid) = signing_keys::activate_pending(tx, due_at, now).await? {
+        for kid in signing_keys::activate_pending(tx, due_at, now).await? {
             record(tx, kid, KeyState::Active.as_str(), now).await?;
         }
         Ok(())
     }
 }
 
-/// Makes the first key of an empty database; another node may be faster.
+/// Makes the first key of an algorithm; another node may be faster.
 pub(super) async fn insert_first(
     db: &Db,
     sealer: &Sealer,
-    rotation: KeyRotation,
+    wanted: (SigningAlgorithm, KeyRotation),
     now: Timestamp,
 ) -> Result<(), KeysError> {
-    let mut row = generate(sealer, rotation, (now, now)).await?;
+    let mut row = generate(sealer, wanted, (now, now)).await?;
     row.state = KeyState::Active;
     insert(db, &row, now).await
 }
 
 async fn insert(db: &Db, row: &SigningKeyRow, now: Timestamp) -> Result<(), KeysError> {
     let mut tx = db.write().await?;
-    if signing_keys::insert(&mut tx, ALGORITHM, row).await? {
+    if signing_keys::insert(&mut tx, row).await? {
         record(&mut tx, row.kid.clone(), row.state.as_str(), now).await?;
     }
     tx.commit().await?;
@@ -163,20 +180,25 @@ async fn record(
 
 async fn generate(
     sealer: &Sealer,
-    rotation: KeyRotation,
+    (algorithm, rotation): (SigningAlgorithm, KeyRotation),
     (created_at, activates_at): (Timestamp, Timestamp),
 ) -> Result<SigningKeyRow, KeysError> {
     // The time to find two primes varies fivefold: of two searches the first to end is the key, so that a first start on two
-    // cores seldom waits long.
-    let mut searches = JoinSet::new();
-    for _ in 0..SEARCHES {
-        searches.spawn_blocking(move || rsa::generate(rotation.rsa_bits));
+    // cores seldom waits long. A key on a curve needs no search.
+    let searches = match algorithm {
+        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => SEARCHES,
+        SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa => 1,
+    };
+    let mut tasks = JoinSet::new();
+    for _ in 0..searches {
+        tasks.spawn_blocking(move || pair::generate(algorithm, rotation.rsa_bits));
     }
-    let found = searches.join_next().await.ok_or(KeysError::Rsa)?;
-    let key = found.map_err(|_| KeysError::Rsa)??;
+    let found = tasks.join_next().await.ok_or(KeysError::Key)?;
+    let key = found.map_err(|_| KeysError::Key)??;
     Ok(SigningKeyRow {
         sealed_private: sealer.seal(place(&key.kid), &key.pkcs8)?,
         kid: key.kid,
+        algorithm,
         state: KeyState::Pending,
         public_jwk: key.public_jwk,
         created_at,

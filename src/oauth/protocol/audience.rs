@@ -17,8 +17,8 @@ impl Audience {
     pub fn of(mut list: Vec<String>) -> Self {
         match (list.len(), list.pop()) {
             (1, Some(only)) => Self::One(only),
-            (_, last) => {
-                list.extend(last);
+            (_, popped) => {
+                list.extend(popped);
                 Self::Several(list)
             }
         }

@@ -2,23 +2,21 @@
 //!
 //! Until client and redirect URI are verified, an error may only be shown on our own page; afterwards it goes back by
 //! redirect. The two are different variants, so that an unverified URI cannot be used. What happens to a request that is in order is
-//! decided in [`super::authorize_step`]. `display`, `ui_locales`, `acr_values`, `claims` and unknown parameters are ignored.
+//! decided in [`super::authorize_step`]. `display`, `ui_locales`, `claims_locales` and unknown parameters are ignored.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::claims_request::ClaimsRequest;
 use super::client::{AuthMethod, Client, ClientId, GrantType, words};
+use super::dpop::{self, Thumbprint};
 use super::error::{ErrorCode, Fault, quoted};
 use super::params::Params;
 use super::pkce::CodeChallenge;
-use super::redirect_uri::with_query;
+use super::resource::{self, Allowed};
+use super::response::{self, Channel, Outcome, Parts, Redirect, ResponseType};
 use super::scope::{OFFLINE_ACCESS, OPENID, ScopeSet};
-
-/// The one response type.
-pub const RESPONSE_TYPE: &str = "code";
-/// The one response mode.
-pub const RESPONSE_MODE: &str = "query";
 
 words! {
     /// What the client wants the person to be asked.
@@ -35,7 +33,7 @@ words! {
 }
 
 /// A request whose client and redirect URI are verified.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizeRequest {
     /// The client.
     pub client_id: String,
@@ -59,6 +57,24 @@ pub struct AuthorizeRequest {
     pub login_hint: Option<String>,
     /// Whom the client expects: an ID token, not verified yet.
     pub id_token_hint: Option<String>,
+    /// The key that the code will be bound to (RFC 9449 section 10).
+    #[serde(default)]
+    pub dpop_jkt: Option<Thumbprint>,
+    /// Which parts the answer has.
+    #[serde(default)]
+    pub response_type: ResponseType,
+    /// How the answer travels.
+    #[serde(default)]
+    pub channel: Channel,
+    /// The audiences that were named, within what the client may name.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// Claims asked for by name.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
+    /// How strongly the client wishes the person to be authenticated; a wish, never a condition.
+    #[serde(default)]
+    pub acr_values: Vec<String>,
 }
 
 /// A request that is not in order.
@@ -67,56 +83,13 @@ pub enum AuthorizeError {
     /// Client or redirect URI are not verified: the fault stays on our page (RFC 6749 section 4.1.2.1).
     ShowPage(Fault),
     /// The fault goes to the client.
-    RedirectBack(Redirect),
-}
-
-/// An answer on its way to the client's verified redirect URI.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redirect {
-    uri: String,
-    state: Option<String>,
-    session_state: Option<String>,
-    outcome: Outcome,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Outcome {
-    Code(String),
-    Fault(Fault),
-}
-
-impl Redirect {
-    /// The same with what a frame compares the session with (OpenID Connect Session Management 1.0 section 2).
-    #[must_use]
-    pub fn with_session_state(mut self, session_state: Option<String>) -> Self {
-        self.session_state = session_state;
-        self
-    }
-
-    /// The URL to send the browser to; `iss` stands in every answer (RFC 9207 section 2).
-    pub fn url(&self, issuer: &str) -> String {
-        let mut parameters = match &self.outcome {
-            Outcome::Code(code) => vec![("code", code.as_str())],
-            Outcome::Fault(fault) => vec![
-                ("error", fault.code.as_str()),
-                ("error_description", fault.description.as_str()),
-            ],
-        };
-        if let Some(state) = &self.state {
-            parameters.push(("state", state));
-        }
-        if let Some(session_state) = &self.session_state {
-            parameters.push(("session_state", session_state));
-        }
-        parameters.push(("iss", issuer));
-        with_query(&self.uri, &parameters)
-    }
+    RedirectBack(Box<Redirect>),
 }
 
 impl AuthorizeRequest {
-    /// The answer with a code.
-    pub fn answer_code(&self, code: &str) -> Redirect {
-        self.answer(Outcome::Code(code.to_owned()))
+    /// The answer with what was asked for.
+    pub fn answer_parts(&self, parts: Parts) -> Redirect {
+        self.answer(Outcome::Granted(parts))
     }
 
     /// The answer with a fault.
@@ -127,10 +100,20 @@ impl AuthorizeRequest {
     fn answer(&self, outcome: Outcome) -> Redirect {
         Redirect {
             uri: self.redirect_uri.clone(),
+            client_id: self.client_id.clone(),
+            channel: self.channel,
             state: self.state.clone(),
-            session_state: None,
             outcome,
         }
+    }
+}
+
+impl AuthorizeRequest {
+    /// What the person is asked to agree to: the scopes, and those that cover the claims asked for by name, as far as the client is
+    /// registered for them.
+    pub fn consent_scope(&self, registered: &ScopeSet) -> ScopeSet {
+        let covering = self.claims.covering_scopes().intersection(registered);
+        self.scope.union(&covering)
     }
 }
 
@@ -146,30 +129,90 @@ pub fn client_id(params: &Params) -> Result<ClientId, Fault> {
         .map_err(|_| Fault::invalid_request(format!("no client is called {}", quoted(text))))
 }
 
-/// Reads the request of an active client.
-pub fn parse(params: &Params, client: &Client) -> Result<AuthorizeRequest, AuthorizeError> {
+/// Reads the request of an active client of this issuer.
+pub fn parse(
+    params: &Params,
+    client: &Client,
+    issuer: &str,
+) -> Result<AuthorizeRequest, AuthorizeError> {
     let (redirect_uri, sent) = redirect_uri(params, client).map_err(AuthorizeError::ShowPage)?;
-    let back = |fault| {
-        AuthorizeError::RedirectBack(Redirect {
-            uri: redirect_uri.to_owned(),
-            state: params.get("state").map(str::to_owned),
-            session_state: None,
-            outcome: Outcome::Fault(fault),
-        })
-    };
-    check_supported(params, client).map_err(back)?;
-    Ok(AuthorizeRequest {
+    let request = AuthorizeRequest {
         client_id: client.client_id.as_str().to_owned(),
         redirect_uri: redirect_uri.to_owned(),
         redirect_uri_sent: sent,
         state: params.get("state").map(str::to_owned),
-        scope: scope(params, client).map_err(back)?,
-        nonce: params.get("nonce").map(str::to_owned),
-        code_challenge: code_challenge(params, client).map_err(back)?,
-        prompt: prompt(params).map_err(back)?,
-        max_age: max_age(params).map_err(back)?,
+        ..AuthorizeRequest::default()
+    };
+    let back =
+        |fault| AuthorizeError::RedirectBack(Box::new(error_channel(params, &request, fault)));
+    read_rest(params, (client, issuer), request.clone()).map_err(back)
+}
+
+/// A fault that was found before the parameters were read: back to the client, if it named a redirect URI that is its own.
+pub fn refuse(params: &Params, client: &Client, fault: Fault) -> AuthorizeError {
+    match redirect_uri(params, client) {
+        // A URI that only the registration names is not used: what else the request says was not read.
+        Err(_) | Ok((_, false)) => AuthorizeError::ShowPage(fault),
+        Ok((uri, true)) => {
+            let request = AuthorizeRequest {
+                client_id: client.client_id.as_str().to_owned(),
+                redirect_uri: uri.to_owned(),
+                state: params.get("state").map(str::to_owned),
+                ..AuthorizeRequest::default()
+            };
+            AuthorizeError::RedirectBack(Box::new(error_channel(params, &request, fault)))
+        }
+    }
+}
+
+/// The answer with a fault, on the way that the request names as far as it can be told.
+fn error_channel(params: &Params, request: &AuthorizeRequest, fault: Fault) -> Redirect {
+    let channel = Channel::of_error(params.get("response_type"), params.get("response_mode"));
+    Redirect {
+        channel,
+        ..request.answer_fault(fault)
+    }
+}
+
+fn read_rest(
+    params: &Params,
+    (client, issuer): (&Client, &str),
+    begun: AuthorizeRequest,
+) -> Result<AuthorizeRequest, Fault> {
+    params.check_unrepeated()?;
+    let response_type = response_type(params, client)?;
+    let channel = channel(params, client, response_type)?;
+    check_supported(params, client, response_type)?;
+    let rules = &client.settings.metadata.requests;
+    let allowed = Allowed {
+        registered: &rules.resources,
+        issuer,
+    };
+    let scope = scope(params, client)?;
+    let nonce = params.get("nonce").map(str::to_owned);
+    check_id_token(response_type, &scope, nonce.as_deref())?;
+    let acr_values = params
+        .get("acr_values")
+        .map(|text| text.split(' ').map(str::to_owned).collect());
+    Ok(AuthorizeRequest {
+        scope,
+        nonce,
+        code_challenge: code_challenge(params, client, response_type)?,
+        prompt: prompt(params)?,
+        max_age: max_age(params)?.or(rules.default_max_age.map(i64::from)),
         login_hint: params.get("login_hint").map(str::to_owned),
         id_token_hint: params.get("id_token_hint").map(str::to_owned),
+        dpop_jkt: dpop::named_key(params)?,
+        response_type,
+        channel,
+        resources: resource::wanted(params, allowed)?,
+        claims: params
+            .get("claims")
+            .map(ClaimsRequest::parse)
+            .transpose()?
+            .unwrap_or_default(),
+        acr_values: acr_values.unwrap_or_else(|| rules.default_acr_values.clone()),
+        ..begun
     })
 }
 
@@ -203,39 +246,65 @@ fn redirect_uri<'a>(params: &'a Params, client: &'a Client) -> Result<(&'a str, 
     }
 }
 
-fn check_supported(params: &Params, client: &Client) -> Result<(), Fault> {
-    params.check_unrepeated()?;
+fn response_type(params: &Params, client: &Client) -> Result<ResponseType, Fault> {
+    let text = params.require("response_type")?;
+    let response_type = ResponseType::read(text).ok_or_else(|| {
+        Fault::new(
+            ErrorCode::UnsupportedResponseType,
+            format!(
+                "the response type {} is not supported; use `code`",
+                quoted(text)
+            ),
+        )
+    })?;
+    if client.settings.metadata.requests.may_ask_for(response_type) {
+        return Ok(response_type);
+    }
+    // The same code as for what the server does not know at all: to this client it does not exist.
+    Err(Fault::new(
+        ErrorCode::UnsupportedResponseType,
+        format!(
+            "the response type {} is not registered for this client; add it to its `response_types`",
+            quoted(text)
+        ),
+    ))
+}
+
+fn channel(
+    params: &Params,
+    client: &Client,
+    response_type: ResponseType,
+) -> Result<Channel, Fault> {
+    let mode = response::mode(params.get("response_mode"))?;
+    let channel = Channel::of(response_type, mode)?;
+    let rules = &client.settings.metadata.requests;
+    if rules.may_answer_by(channel.mode()) || mode.is_some_and(|mode| rules.may_answer_by(mode)) {
+        return Ok(channel);
+    }
+    Err(Fault::invalid_request(format!(
+        "the response mode `{}` is not registered for this client; name one of its `response_modes`",
+        channel.mode().as_str()
+    )))
+}
+
+fn check_supported(
+    params: &Params,
+    client: &Client,
+    response_type: ResponseType,
+) -> Result<(), Fault> {
     for (name, code) in [
         ("request", ErrorCode::RequestNotSupported),
         ("request_uri", ErrorCode::RequestUriNotSupported),
         ("registration", ErrorCode::RegistrationNotSupported),
     ] {
         if params.get(name).is_some() {
-            let description =
-                format!("the parameter `{name}` is not supported; send its content as parameters");
+            let description = format!(
+                "the parameter `{name}` is not supported here; send its content as parameters"
+            );
             return Err(Fault::new(code, description));
         }
     }
-    let response_type = params.require("response_type")?;
-    if response_type != RESPONSE_TYPE {
-        return Err(Fault::new(
-            ErrorCode::UnsupportedResponseType,
-            format!(
-                "the response type {} is not supported; use `{RESPONSE_TYPE}`",
-                quoted(response_type)
-            ),
-        ));
-    }
-    if let Some(mode) = params
-        .get("response_mode")
-        .filter(|mode| *mode != RESPONSE_MODE)
-    {
-        return Err(Fault::invalid_request(format!(
-            "the response mode {} is not supported; use `{RESPONSE_MODE}`",
-            quoted(mode)
-        )));
-    }
-    if !client.may_use(GrantType::AuthorizationCode) {
+    if response_type.has_code() && !client.may_use(GrantType::AuthorizationCode) {
         return Err(Fault::new(
             ErrorCode::UnauthorizedClient,
             "this client is not registered for the grant type authorization_code",
@@ -244,9 +313,33 @@ fn check_supported(params: &Params, client: &Client) -> Result<(), Fault> {
     Ok(())
 }
 
+/// An ID token from this endpoint needs the scope that asks for one and a nonce that binds it to the request (OpenID Connect Core 1.0
+/// sections 3.2.2.1 and 3.3.2.11). `code token` has no ID token here and needs none.
+fn check_id_token(
+    response_type: ResponseType,
+    scope: &ScopeSet,
+    nonce: Option<&str>,
+) -> Result<(), Fault> {
+    if !response_type.has_id_token() {
+        return Ok(());
+    }
+    if !scope.contains(OPENID) {
+        return Err(Fault::new(
+            ErrorCode::InvalidScope,
+            "an ID token needs the scope `openid`; ask for it",
+        ));
+    }
+    if nonce.is_none() {
+        return Err(Fault::invalid_request(
+            "the parameter `nonce` is missing; an ID token from this endpoint needs it",
+        ));
+    }
+    Ok(())
+}
+
 /// Scopes beyond the client's are left out, as OpenID Connect Core 1.0 section 3.1.2.1 wants of unknown ones; nothing left is a
 /// fault. Without the parameter the client gets what it is registered for, save what it must ask for: offline access.
-fn scope(params: &Params, client: &Client) -> Result<ScopeSet, Fault> {
+pub(crate) fn scope(params: &Params, client: &Client) -> Result<ScopeSet, Fault> {
     let registered = &client.settings.scope;
     let Some(text) = params.get("scope") else {
         return Ok(registered.clone().without(OFFLINE_ACCESS));
@@ -267,11 +360,15 @@ fn scope(params: &Params, client: &Client) -> Result<ScopeSet, Fault> {
 }
 
 /// Mandatory, but for a confidential client that is registered otherwise (RFC 9700 section 2.1.1).
-fn code_challenge(params: &Params, client: &Client) -> Result<Option<CodeChallenge>, Fault> {
+fn code_challenge(
+    params: &Params,
+    client: &Client,
+    response_type: ResponseType,
+) -> Result<Option<CodeChallenge>, Fault> {
     let challenge = CodeChallenge::of_request(params)?;
     let settings = &client.settings;
     let required = settings.require_pkce || settings.token_endpoint_auth_method == AuthMethod::None;
-    if challenge.is_none() && required {
+    if challenge.is_none() && required && response_type.has_code() {
         return Err(Fault::invalid_request(
             "`code_challenge` is missing; send one made by S256 (RFC 7636)",
         ));
@@ -314,147 +411,4 @@ fn max_age(params: &Params) -> Result<Option<i64>, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::time::Timestamp;
-    use crate::oauth::protocol::client::ClientState;
-    use crate::oauth::protocol::registration::NewClient;
-
-    const OK: &str = "response_type=code&client_id=web&redirect_uri=https://app.example/cb&scope=openid+email&state=s\
-        &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
-
-    fn client(change: impl FnOnce(&mut NewClient)) -> Client {
-        let mut new = NewClient {
-            client_id: Some("web".to_owned()),
-            redirect_uris: vec!["https://app.example/cb".to_owned()],
-            scope: Some("openid email offline_access".to_owned()),
-            ..NewClient::default()
-        };
-        change(&mut new);
-        let checked = new.check().unwrap();
-        Client {
-            client_id: checked.client_id.unwrap(),
-            settings: checked.settings,
-            secret_mac: None,
-            state: ClientState::Active,
-            created_at: Timestamp::from_ms(0),
-            updated_at: Timestamp::from_ms(0),
-        }
-    }
-
-    /// `ok SCOPE`, `page CODE` or `back CODE`.
-    fn outcome(raw: &str, client: &Client) -> String {
-        let params = Params::parse(raw.as_bytes()).unwrap();
-        match parse(&params, client) {
-            Ok(request) => format!("ok {}", request.scope),
-            Err(AuthorizeError::ShowPage(fault)) => format!("page {}", fault.code.as_str()),
-            Err(AuthorizeError::RedirectBack(Redirect {
-                outcome: Outcome::Fault(fault),
-                ..
-            })) => format!("back {}", fault.code.as_str()),
-            Err(AuthorizeError::RedirectBack(_)) => "back code".to_owned(),
-        }
-    }
-
-    #[track_caller]
-    fn check(raw: &str, expect: &str) {
-        assert_eq!(outcome(raw, &client(|_| {})), expect, "{raw}");
-    }
-
-    #[test]
-    fn a_request_in_order_is_read() {
-        check(OK, "ok email openid");
-        for ignored in [
-            "display=page",
-            "ui_locales=de",
-            "acr_values=1",
-            "claims={}",
-            "foo=bar",
-            "response_mode=query",
-        ] {
-            check(&format!("{OK}&{ignored}"), "ok email openid");
-        }
-    }
-
-    #[test]
-    fn faults_of_the_redirect_uri_stay_on_the_page() {
-        for uri in ["https://app.example/CB", "https://evil.example/", ""] {
-            let raw = OK.replace("https://app.example/cb", uri);
-            check(&raw, "page invalid_request");
-        }
-        check(
-            &format!("{OK}&redirect_uri=https://app.example/cb"),
-            "page invalid_request",
-        );
-        check("response_type=code&scope=openid", "page invalid_request");
-    }
-
-    #[test]
-    fn other_faults_go_back_to_the_client() {
-        for (from, to, expect) in [
-            (
-                "response_type=code",
-                "response_type=token",
-                "back unsupported_response_type",
-            ),
-            (
-                "response_type=code",
-                "response_type=code+id_token",
-                "back unsupported_response_type",
-            ),
-            ("response_type=code", "", "back invalid_request"),
-            ("S256", "plain", "back invalid_request"),
-            (
-                "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
-                "",
-                "back invalid_request",
-            ),
-            ("scope=openid+email", "scope=foo", "back invalid_scope"),
-            (
-                "scope=openid+email",
-                "scope=openid+foo+offline_access",
-                "ok openid",
-            ),
-            ("state=s", "state=s&state=t", "back invalid_request"),
-            ("state=s", "request=x", "back request_not_supported"),
-            ("state=s", "request_uri=x", "back request_uri_not_supported"),
-            (
-                "state=s",
-                "registration=x",
-                "back registration_not_supported",
-            ),
-            ("state=s", "response_mode=fragment", "back invalid_request"),
-            ("state=s", "prompt=none+login", "back invalid_request"),
-            ("state=s", "prompt=foo", "back invalid_request"),
-            ("state=s", "max_age=-1", "back invalid_request"),
-            ("state=s", "max_age=x", "back invalid_request"),
-        ] {
-            check(&OK.replace(from, to), expect);
-        }
-    }
-
-    #[test]
-    fn a_confidential_client_may_be_let_off_pkce() {
-        let raw = OK.split("&code_challenge").next().unwrap();
-        let relaxed = client(|new| new.require_pkce = Some(false));
-        assert_eq!(outcome(raw, &relaxed), "ok email openid");
-    }
-
-    #[test]
-    fn every_answer_names_the_issuer_and_encodes_the_state() {
-        let request = AuthorizeRequest {
-            state: Some("a&b=c#".to_owned()),
-            ..parse(&Params::parse(OK.as_bytes()).unwrap(), &client(|_| {})).unwrap()
-        };
-        assert_eq!(
-            request.answer_code("c").url("https://id.example"),
-            "https://app.example/cb?code=c&state=a%26b%3Dc%23&iss=https%3A%2F%2Fid.example"
-        );
-        assert_eq!(
-            request
-                .answer_fault(Fault::new(ErrorCode::AccessDenied, "no"))
-                .url("https://id.example"),
-            "https://app.example/cb?error=access_denied&error_description=no&state=a%26b%3Dc%23&iss=https%3A%2F%2Fid.example"
-        );
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
 //! The authorization request's next step: sign in, agree, or have its code (OpenID Connect Core 1.0 section 3.1.2.3).
 //!
-//! Asked at the first request and again after every page, always from the facts as they are now.
+//! Asked at the first request and again after every page, always from the facts as they are now. An essential `acr` that no sign-in here
+//! can reach is refused at once (OpenID Connect Core Unmet Authentication Requirements 1.0).
 
+use super::acr::Acr;
 use super::authorize::{AuthorizeRequest, Prompt};
 use super::client::ClientSettings;
 use super::error::{ErrorCode, Fault};
@@ -16,6 +18,8 @@ pub struct SignedIn {
     pub user_id: UserId,
     /// When they last proved it.
     pub auth_time: Timestamp,
+    /// How strongly.
+    pub acr: Option<Acr>,
 }
 
 /// How far the request has come.
@@ -51,6 +55,10 @@ pub fn next(
     now: Timestamp,
 ) -> Step {
     let silent = request.prompt.contains(&Prompt::None);
+    let wanted_acr = request.claims.essential_acr();
+    if wanted_acr.as_ref().is_some_and(Vec::is_empty) {
+        return Step::Fail(unmet());
+    }
     let Some((signed_in, agreed)) = person else {
         return page_or_fail(silent, Step::Login);
     };
@@ -58,24 +66,32 @@ pub fn next(
     let hinted_other = progress
         .hinted_subject
         .as_ref()
-        .is_some_and(|subject| subject != signed_in.user_id.as_str());
+        .is_some_and(|subject| subject != signed_in.user_id.as_str())
+        || !request.claims.may_be_about(signed_in.user_id.as_str());
+    let too_weak =
+        wanted_acr.is_some_and(|wanted| !signed_in.acr.is_some_and(|acr| acr.reaches(&wanted)));
     if hinted_other && fresh {
         return Step::Fail(login_required(
-            "somebody else than `id_token_hint` names signed in",
+            "somebody else than the request names signed in",
         ));
+    }
+    if too_weak && fresh {
+        return Step::Fail(unmet());
     }
     let asked_again = [Prompt::Login, Prompt::SelectAccount]
         .iter()
         .any(|prompt| request.prompt.contains(prompt));
-    let too_old = request
-        .max_age
-        .is_some_and(|seconds| signed_in.auth_time.plus(Seconds::new(seconds)) < now);
-    if !fresh && (hinted_other || asked_again || too_old) {
+    // 0 means what prompt=login means (OpenID Connect Core 1.0 section 3.1.2.1), also within one millisecond.
+    let too_old = request.max_age.is_some_and(|seconds| {
+        seconds == 0 || signed_in.auth_time.plus(Seconds::new(seconds)) < now
+    });
+    if !fresh && (hinted_other || asked_again || too_old || too_weak) {
         return page_or_fail(silent, Step::Login);
     }
     let agreed_here = progress.consented_by.as_ref() == Some(&signed_in.user_id);
     let must_ask = request.prompt.contains(&Prompt::Consent);
-    let known = settings.skip_consent || request.scope.is_subset(agreed);
+    let asked = request.consent_scope(&settings.scope);
+    let known = settings.skip_consent || asked.is_subset(agreed);
     if !agreed_here && (must_ask || !known) {
         return page_or_fail(silent, Step::Consent);
     }
@@ -95,6 +111,13 @@ fn page_or_fail(silent: bool, page: Step) -> Step {
     }
 }
 
+fn unmet() -> Fault {
+    Fault::new(
+        ErrorCode::UnmetAuthenticationRequirements,
+        "the person cannot be authenticated by any of the essential `acr` values; discovery lists those there are",
+    )
+}
+
 fn login_required(description: &str) -> Fault {
     Fault::new(ErrorCode::LoginRequired, description)
 }
@@ -102,6 +125,7 @@ fn login_required(description: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::protocol::claims_request::ClaimsRequest;
     use crate::oauth::protocol::registration::NewClient;
 
     const START: i64 = 1_000_000;
@@ -119,6 +143,7 @@ mod tests {
         consented: bool,
         skip_consent: bool,
         hint_is_other: bool,
+        claims: &'static str,
     }
 
     const ORDINARY: Case = Case {
@@ -129,6 +154,7 @@ mod tests {
         consented: false,
         skip_consent: false,
         hint_is_other: false,
+        claims: "{}",
     };
 
     #[track_caller]
@@ -146,14 +172,11 @@ mod tests {
             client_id: "web".to_owned(),
             redirect_uri: "https://app.example/cb".to_owned(),
             redirect_uri_sent: true,
-            state: None,
             scope: ScopeSet::parse("openid email").unwrap(),
-            nonce: None,
-            code_challenge: None,
             prompt: case.prompt.split(' ').filter_map(Prompt::parse).collect(),
             max_age: case.max_age,
-            login_hint: None,
-            id_token_hint: None,
+            claims: ClaimsRequest::parse(case.claims).unwrap(),
+            ..AuthorizeRequest::default()
         };
         let progress = Progress {
             started_at: at(0),
@@ -163,6 +186,7 @@ mod tests {
         let signed_in = case.signed_in_at.map(|seconds| SignedIn {
             user_id,
             auth_time: at(seconds),
+            acr: Some(Acr::OneFactor),
         });
         let agreed = ScopeSet::parse(case.agreed).unwrap();
         let person = signed_in.as_ref().map(|signed_in| (signed_in, &agreed));
@@ -336,5 +360,58 @@ mod tests {
             },
             "login_required",
         );
+    }
+
+    #[test]
+    fn max_age_0_asks_for_a_new_sign_in_once() {
+        for (signed_in_at, expect) in [(-100, "login"), (-1, "login"), (3, "issue")] {
+            check(
+                &Case {
+                    max_age: Some(0),
+                    signed_in_at: Some(signed_in_at),
+                    ..ORDINARY
+                },
+                expect,
+            );
+        }
+    }
+
+    #[test]
+    fn an_essential_acr_and_a_subject_are_conditions() {
+        const OTHER: &str = r#"{"id_token":{"sub":{"value":"usr_other"}}}"#;
+        const OUT_OF_REACH: &str = r#"{"id_token":{"acr":{"essential":true,"value":"phr"}}}"#;
+        const REACHED: &str =
+            r#"{"id_token":{"acr":{"essential":true,"value":"urn:tessera:acr:1fa"}}}"#;
+        const A_WISH: &str = r#"{"id_token":{"acr":{"value":"phr"}}}"#;
+        for (claims, prompt, signed_in_at, expect) in [
+            (OTHER, "", Some(-100), "login"),
+            (OTHER, "", Some(3), "login_required"),
+            (OTHER, "none", Some(-100), "login_required"),
+            (
+                OUT_OF_REACH,
+                "",
+                Some(-100),
+                "unmet_authentication_requirements",
+            ),
+            (
+                OUT_OF_REACH,
+                "none",
+                None,
+                "unmet_authentication_requirements",
+            ),
+            (REACHED, "", Some(-100), "issue"),
+            (REACHED, "", None, "login"),
+            (A_WISH, "", Some(-100), "issue"),
+        ] {
+            check(
+                &Case {
+                    prompt,
+                    signed_in_at,
+                    claims,
+                    ..ORDINARY
+                },
+                expect,
+            );
+        }
     }
 }

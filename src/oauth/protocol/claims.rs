@@ -1,13 +1,14 @@
 //! The claims of what we sign: access tokens (RFC 9068) and ID tokens (OpenID Connect Core 1.0 section 2); and a person's own claims.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::audience::Audience;
 use super::confirmation::Confirmation;
-use super::scope::{EMAIL, PROFILE, ScopeSet};
+use super::scope::{ADDRESS, EMAIL, PHONE, PROFILE, ScopeSet};
 use crate::base::encoding::base64url;
 use crate::base::id::{GrantId, SessionId};
-use crate::base::secret::{random, sha256};
+use crate::base::secret::random;
 use crate::base::time::Timestamp;
 
 /// What a JWT of ours is, by its header's `typ`: no kind passes for another (RFC 8725 section 3.11).
@@ -19,6 +20,12 @@ pub enum TokenType {
     IdToken,
     /// A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
     LogoutToken,
+    /// An answer of the userinfo endpoint. It lacks what every ID token has, so that it is never taken for one.
+    UserInfo,
+    /// An answer of the introspection endpoint (RFC 9701 section 5).
+    Introspection,
+    /// A signed authorization response (JARM section 2.1).
+    AuthorizationResponse,
 }
 
 impl TokenType {
@@ -26,8 +33,10 @@ impl TokenType {
     pub const fn typ(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
+            Self::IdToken | Self::UserInfo => "JWT",
             Self::LogoutToken => "logout+jwt",
+            Self::Introspection => "token-introspection+jwt",
+            Self::AuthorizationResponse => "oauth-authz-resp+jwt",
         }
     }
 }
@@ -106,79 +115,115 @@ pub struct IdClaims {
     /// The sign-in.
     pub sid: SessionId,
     /// Hash of the access token beside it.
-    pub at_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
+    /// Hash of the code beside it (OpenID Connect Core 1.0 section 3.3.2.11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    /// Hash of the state beside it (FAPI 1.0 Part 2 section 5.2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s_hash: Option<String>,
+    /// How strongly the person was authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// How the person signed in (RFC 8176).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The person's own claims, where the request asked for them here.
+    #[serde(flatten)]
+    pub person: Map<String, Value>,
 }
 
-/// `at_hash`: the left half of the access token's SHA-256 (OpenID Connect Core 1.0 section 3.1.3.6).
-pub fn at_hash(access_token: &str) -> String {
-    let digest = sha256(access_token.as_bytes());
-    let (half, _) = digest.as_ref().split_at(16);
-    base64url(half)
+/// A person's claims as a JWT (OpenID Connect Core 1.0 section 5.3.2). It does not expire: it is an answer, not a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserInfoJwt<T> {
+    /// The issuer.
+    pub iss: String,
+    /// The client.
+    pub aud: String,
+    /// The claims.
+    #[serde(flatten)]
+    pub claims: T,
 }
 
-/// What the server knows about a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Person {
-    /// The name that people choose to be called.
-    pub name: Option<String>,
-    /// What they sign in with.
-    pub username: String,
-    /// Their e-mail address.
-    pub email: Option<String>,
-    /// Whether they proved that it is theirs.
-    pub email_verified: bool,
-    /// When any of this changed, in seconds.
-    pub updated_at: i64,
+/// An introspection answer as a JWT (RFC 9701 section 5). The answer stands apart, so that it is never taken for the token it tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IntrospectionJwt<T> {
+    /// The issuer.
+    pub iss: String,
+    /// Who asked.
+    pub aud: String,
+    /// When, in seconds.
+    pub iat: i64,
+    /// The answer.
+    pub token_introspection: T,
 }
 
-/// A person's claims that the scopes allow (OpenID Connect Core 1.0 section 5.4).
+/// The scopes that ask for claims, and which (OpenID Connect Core 1.0 section 5.4). Every claim that a person may have stands
+/// here once, and nowhere else: discovery announces them, and what no scope names is given to nobody.
+pub const CLAIMS_BY_SCOPE: [(&str, &[&str]); 4] = [
+    (
+        PROFILE,
+        &[
+            "name",
+            "family_name",
+            "given_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
+        ],
+    ),
+    (EMAIL, &["email", "email_verified"]),
+    (ADDRESS, &["address"]),
+    (PHONE, &["phone_number", "phone_number_verified"]),
+];
+
+/// What the server knows about a person: claims by name. What is not known is not there.
+pub type Person = Map<String, Value>;
+
+/// A person's claims that the scopes allow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UserClaims {
     /// Who.
     pub sub: String,
-    /// Scope `profile`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Scope `profile`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preferred_username: Option<String>,
-    /// Scope `profile`, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub updated_at: Option<i64>,
-    /// Scope `email`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// Scope `email`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email_verified: Option<bool>,
+    /// The claims by name.
+    #[serde(flatten)]
+    pub claims: Person,
 }
 
 impl UserClaims {
-    /// Names of the claims that a person may have, as discovery announces them.
-    pub const NAMES: [&'static str; 6] = [
-        "sub",
-        "name",
-        "preferred_username",
-        "updated_at",
-        "email",
-        "email_verified",
-    ];
+    /// As members of a JSON object.
+    pub fn into_members(self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) | Err(_) => Map::new(),
+        }
+    }
 
     /// The claims of `person` that `scope` allows.
-    pub fn of(sub: String, person: Person, scope: &ScopeSet) -> Self {
-        let profile = scope.contains(PROFILE);
-        let email = person.email.filter(|_| scope.contains(EMAIL));
-        Self {
-            sub,
-            name: person.name.filter(|_| profile),
-            preferred_username: profile.then_some(person.username),
-            updated_at: profile.then_some(person.updated_at),
-            email_verified: email.is_some().then_some(person.email_verified),
-            email,
-        }
+    pub fn of(sub: String, person: &Person, scope: &ScopeSet) -> Self {
+        let claims = CLAIMS_BY_SCOPE
+            .iter()
+            .filter(|(asked, _)| scope.contains(asked))
+            .flat_map(|(_, names)| *names)
+            .filter_map(|name| person.get_key_value(*name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Self { sub, claims }
+    }
+
+    /// Names of the claims that a person may have, as discovery announces them.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let of_scopes = CLAIMS_BY_SCOPE.iter().flat_map(|(_, names)| *names);
+        std::iter::once("sub").chain(of_scopes.copied())
     }
 }
 
@@ -187,23 +232,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn at_hash_is_the_example_of_the_specification() {
-        // OpenID Connect Core 1.0 appendix A.3.
-        assert_eq!(
-            at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
-            "77QmUPtjPfzWtF2AnpK9RQ"
-        );
-    }
-
-    #[test]
     fn claims_follow_the_scopes() {
-        let person = Person {
-            name: Some("Alice".to_owned()),
-            username: "alice".to_owned(),
-            email: Some("alice@example.com".to_owned()),
-            email_verified: true,
-            updated_at: 7,
-        };
+        let person = serde_json::json!({
+            "name": "Alice",
+            "preferred_username": "alice",
+            "updated_at": 7,
+            "email": "alice@example.com",
+            "email_verified": true,
+            "address": {"country": "UK"},
+            "phone_number": "+123",
+            // No scope names it.
+            "tokens_valid_from": 3,
+        });
+        let person = person.as_object().unwrap();
         for (scope, expect) in [
             ("openid", r#"{"sub":"u"}"#),
             (
@@ -214,10 +255,15 @@ mod tests {
                 "openid email",
                 r#"{"sub":"u","email":"alice@example.com","email_verified":true}"#,
             ),
+            (
+                "openid address phone",
+                r#"{"sub":"u","address":{"country":"UK"},"phone_number":"+123"}"#,
+            ),
         ] {
             let scope = ScopeSet::parse(scope).unwrap();
-            let claims = UserClaims::of("u".to_owned(), person.clone(), &scope);
-            assert_eq!(serde_json::to_string(&claims).unwrap(), expect);
+            let claims = UserClaims::of("u".to_owned(), person, &scope);
+            let expect: Value = serde_json::from_str(expect).unwrap();
+            assert_eq!(serde_json::to_value(&claims).unwrap(), expect);
         }
     }
 

@@ -21,11 +21,42 @@ impl Confirmation {
             Some(_) | None => "Bearer",
         }
     }
+
+    /// Whether a request that proved `proved` holds every key of this binding.
+    pub fn is_met_by(&self, proved: Option<&Self>) -> bool {
+        let holds = |wanted: &Option<String>, of: fn(&Self) -> &Option<String>| {
+            wanted.is_none() || proved.is_some_and(|proved| of(proved) == wanted)
+        };
+        holds(&self.jkt, |cnf| &cnf.jkt) && holds(&self.x5t_s256, |cnf| &cnf.x5t_s256)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_binding_is_met_by_all_of_its_keys() {
+        let cnf = |jkt: Option<&str>, x5t: Option<&str>| Confirmation {
+            jkt: jkt.map(str::to_owned),
+            x5t_s256: x5t.map(str::to_owned),
+        };
+        for (bound, proved, expect) in [
+            (cnf(Some("a"), None), Some(cnf(Some("a"), None)), true),
+            (cnf(Some("a"), None), Some(cnf(Some("a"), Some("c"))), true),
+            (cnf(Some("a"), None), Some(cnf(Some("b"), None)), false),
+            (cnf(Some("a"), None), Some(cnf(None, Some("a"))), false),
+            (cnf(Some("a"), None), None, false),
+            (cnf(Some("a"), Some("c")), Some(cnf(Some("a"), None)), false),
+            (cnf(None, None), None, true),
+        ] {
+            assert_eq!(
+                bound.is_met_by(proved.as_ref()),
+                expect,
+                "{bound:?} {proved:?}"
+            );
+        }
+    }
 
     #[test]
     fn only_a_key_of_proofs_makes_a_dpop_token() {

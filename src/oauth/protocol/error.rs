@@ -1,7 +1,7 @@
 //! The OAuth error codes and the fault that carries one: the only place that spells them.
 //!
 //! RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1, RFC 7591 section 3.2.2,
-//! OpenID Connect Core 1.0 section 3.1.2.6. Does not decide how a fault travels: `oauth::respond` does.
+//! OpenID Connect Core 1.0 section 3.1.2.6, RFC 9449 section 12.2. Does not decide how a fault travels: `oauth::respond` does.
 
 use std::fmt;
 
@@ -41,10 +41,30 @@ pub enum ErrorCode {
     RequestUriNotSupported,
     /// The `registration` parameter is not supported.
     RegistrationNotSupported,
+    /// The request object cannot be used (RFC 9101 section 7).
+    InvalidRequestObject,
+    /// What the `request_uri` names cannot be used.
+    InvalidRequestUri,
+    /// The resource is unknown or not allowed (RFC 8707 section 2).
+    InvalidTarget,
+    /// The person cannot be authenticated as the request insists (OpenID Connect Core Unmet Authentication Requirements 1.0).
+    UnmetAuthenticationRequirements,
     /// The access token is missing, malformed, expired or revoked.
     InvalidToken,
     /// The access token lacks a scope.
     InsufficientScope,
+    /// The person has not decided yet (RFC 8628 section 3.5).
+    AuthorizationPending,
+    /// The person has not decided yet, and the client asks too often.
+    SlowDown,
+    /// The person did not decide in time.
+    ExpiredToken,
+    /// The binding message cannot be shown (OpenID Connect CIBA Core 1.0 section 13).
+    InvalidBindingMessage,
+    /// The proof of possession is missing or not good (RFC 9449 section 5).
+    InvalidDpopProof,
+    /// The proof of possession needs a nonce of ours (RFC 9449 section 8).
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -66,8 +86,18 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidTarget => "invalid_target",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::InvalidBindingMessage => "invalid_binding_message",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }

@@ -55,6 +55,26 @@ impl Params {
         Ok(Self { values })
     }
 
+    /// The parameters of a request object, under the same limits.
+    pub fn of_pairs(pairs: Vec<(String, String)>) -> Result<Self, Fault> {
+        if pairs.len() > PARAMETERS {
+            return Err(Fault::invalid_request(format!(
+                "more than {PARAMETERS} parameters; send fewer"
+            )));
+        }
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in pairs {
+            if value.len() > PARAMETER_BYTES || value.contains('\0') {
+                return Err(Fault::invalid_request(format!(
+                    "the parameter {} is longer than {PARAMETER_BYTES} bytes or holds a NUL",
+                    quoted(&name)
+                )));
+            }
+            values.entry(name).or_default().push(value);
+        }
+        Ok(Self { values })
+    }
+
     /// Refuses a request in which any parameter stands twice.
     pub fn check_unrepeated(&self) -> Result<(), Fault> {
         match self.values.keys().find(|name| self.is_repeated(name)) {
@@ -77,6 +97,15 @@ impl Params {
             Some([value]) if !value.is_empty() => Some(value),
             _ => None,
         }
+    }
+
+    /// Every value of a parameter that may stand more than once, but the empty ones.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let values = self.values.get(name).into_iter().flatten();
+        values
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+            .collect()
     }
 
     /// The parameter's value, which must be there.

@@ -141,6 +141,14 @@ pub fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
     text
 }
 
+/// Puts parameters into a URI's fragment. A redirect URI has none (RFC 6749 section 3.1.2).
+pub fn with_fragment(uri: &str, parameters: &[(&str, &str)]) -> String {
+    let fragment = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
+    format!("{uri}#{fragment}")
+}
+
 fn is_allowed_scheme(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.host().is_some(),

@@ -1,4 +1,4 @@
-//! Refresh tokens: what one presentation means. The five rows of the table are the arms of [`decide`].
+//! Refresh tokens: what one presentation means. The rows of the table are the arms of [`decide`].
 //!
 //! RFC 6749 section 6, RFC 9700 section 4.14. One family is one row with one live head. A lost answer, a retry or a second
 //! tab never forks it; a stolen token shows as soon as thief and owner have both used theirs. Windows of zero are the strict
@@ -16,6 +16,8 @@ pub struct Windows {
     pub recovery: Seconds,
     /// N: how often it may do so.
     pub max_recoveries: i64,
+    /// Whether heads rotate. Those of a sender-constrained client do not: who steals one lacks the key (RFC 9700 section 2.2.2).
+    pub rotates: bool,
 }
 
 /// One family as stored.
@@ -60,7 +62,7 @@ pub struct Presented {
 pub enum Decision {
     /// Make the next head; the presented one becomes the previous.
     Rotate,
-    /// Answer with the presented head itself: it is too young to rotate.
+    /// Answer with the presented head itself: it is too young to rotate, or never does.
     KeepHead,
     /// Answer with the head that was made for this token before: its answer was lost, or another tab asked.
     RepeatHead,
@@ -81,7 +83,7 @@ pub fn decide(
         presented.generation == family.head_generation && presented.hash == family.head_hash;
     let head_is_young = within(now, family.head_issued_at, windows.grace);
     if is_head {
-        return if head_is_young {
+        return if head_is_young || !windows.rotates {
             Decision::KeepHead
         } else {
             Decision::Rotate
@@ -117,11 +119,13 @@ mod tests {
         grace: Seconds::new(10),
         recovery: Seconds::new(600),
         max_recoveries: 6,
+        rotates: true,
     };
     const STRICT: Windows = Windows {
         grace: Seconds::new(0),
         recovery: Seconds::new(0),
         max_recoveries: 0,
+        rotates: true,
     };
 
     fn at(seconds: i64) -> Timestamp {
@@ -248,6 +252,31 @@ mod tests {
         use Decision::{Replay, Rotate};
         check(|_| {}, 5, STRICT, &[(0, Rotate), (11, Rotate)]);
         check(|_| {}, 4, STRICT, &[(0, Replay), (11, Replay)]);
+    }
+
+    #[test]
+    fn the_head_of_a_sender_constrained_client_stays() {
+        use Decision::{KeepHead, RepeatHead, Replay};
+        for windows in [W, STRICT] {
+            let constrained = Windows {
+                rotates: false,
+                ..windows
+            };
+            let table = [(0, KeepHead), (11, KeepHead), (100_000, KeepHead)];
+            check(|_| {}, 5, constrained, &table);
+        }
+        // What was spent before the client was constrained stays spent.
+        let constrained = Windows {
+            rotates: false,
+            ..W
+        };
+        check(
+            |family| family.head_presented = true,
+            4,
+            constrained,
+            &[(0, RepeatHead), (11, Replay)],
+        );
+        check(|_| {}, 3, constrained, &[(0, Replay)]);
     }
 
     #[test]

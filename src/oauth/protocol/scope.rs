@@ -11,13 +11,17 @@ pub const OPENID: &str = "openid";
 pub const PROFILE: &str = "profile";
 /// The scope of e-mail claims.
 pub const EMAIL: &str = "email";
+/// The scope of the postal address.
+pub const ADDRESS: &str = "address";
+/// The scope of the telephone number.
+pub const PHONE: &str = "phone";
 /// The scope of refresh tokens that outlive the sign-in (OpenID Connect Core 1.0 section 11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 /// The scope with which a person lets a client use Tessera's own APIs in their name.
 pub const TESSERA_ADMIN: &str = "tessera:admin";
 
 /// Scopes about a person: they mean nothing when a client acts as itself.
-const PERSONAL: [&str; 4] = [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS];
+const PERSONAL: [&str; 6] = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS];
 /// Most scopes in one set.
 const SCOPES: usize = 64;
 /// Longest scope text, in bytes.
@@ -82,6 +86,12 @@ impl ScopeSet {
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         Self(self.0.intersection(&other.0).cloned().collect())
+    }
+
+    /// The scopes that either set has.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
     }
 
     /// The set without one scope.

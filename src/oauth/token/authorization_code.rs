@@ -5,7 +5,7 @@
 //! verifier or redirect URI from its client, because that is a guess (or an injected code), and there is no second guess. A code that its client
 //! presents again revokes everything that came from it (RFC 9700 section 4.5): the revocation is committed before the error is answered.
 
-use super::TokenRequest;
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
@@ -13,11 +13,12 @@ use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, Entitlement, TokenResponse};
-use crate::oauth::protocol::client::GrantType;
+use crate::oauth::protocol::client::{AuthMethod, GrantType};
+use crate::oauth::protocol::dpop::Thumbprint;
 use crate::oauth::protocol::error::Fault;
-use crate::oauth::protocol::params::Params;
 use crate::oauth::protocol::pkce;
 use crate::oauth::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
+use crate::oauth::protocol::resource;
 use crate::store::authorization_codes::{self, Code};
 use crate::store::grants::{self, Grant, Standing};
 use crate::store::{Tx, refresh_families};
@@ -51,15 +52,27 @@ pub(super) async fn exchange(
         revoke_if_replayed(tx, &hash, client_id, now).await?;
         return Err(invalid());
     };
-    if let Err(fault) = check(&code, params) {
+    if let Err(fault) = check(&code, request) {
         tx.commit().await?;
         return Err(fault.into());
     }
-    let Some(grant) = live_grant(&mut tx, &code.grant_id, now).await? else {
+    let Some(mut grant) = live_grant(&mut tx, &code.grant_id, now).await? else {
         tx.commit().await?;
         return Err(invalid());
     };
+    let audience = match resource::narrowed(
+        params,
+        &grant.details.resources,
+        allowed_resources(app, client),
+    ) {
+        Ok(audience) => audience,
+        Err(fault) => {
+            tx.commit().await?;
+            return Err(fault.into());
+        }
+    };
     let refresh_token = if client.may_use(GrantType::RefreshToken) {
+        bind_family(&mut tx, &mut grant, request).await?;
         Some(begin_family(app, &mut tx, &grant, now).await?)
     } else {
         None
@@ -73,15 +86,16 @@ pub(super) async fn exchange(
     let entitlement = Entitlement {
         scope: grant.scope.intersection(&client.settings.scope),
         grant: &grant,
+        audience,
         nonce: code.nonce,
         refresh_token,
         confirmation: request.confirmation.clone(),
     };
-    issue::for_person(app, entitlement, now)
+    issue::for_person(app, client, entitlement, now).await
 }
 
 /// The grant, if its tokens are good.
-async fn live_grant(
+pub(super) async fn live_grant(
     tx: &mut Tx,
     id: &GrantId,
     now: Timestamp,
@@ -92,8 +106,16 @@ async fn live_grant(
         .map(|found| found.grant))
 }
 
-/// RFC 6749 section 4.1.3 and RFC 7636 section 4.6.
-fn check(code: &Code, params: &Params) -> Result<(), Fault> {
+/// RFC 6749 section 4.1.3, RFC 7636 section 4.6 and RFC 9449 section 10.
+fn check(code: &Code, request: &TokenRequest<'_>) -> Result<(), Fault> {
+    let params = request.params;
+    let proved = request.confirmation.as_ref();
+    let proved = proved.and_then(|proved| proved.jkt.as_deref());
+    if code.dpop_jkt.is_some() && code.dpop_jkt.as_ref().map(Thumbprint::as_str) != proved {
+        return Err(Fault::invalid_grant(
+            "the code is bound to a key by `dpop_jkt`; send a DPoP proof made with it",
+        ));
+    }
     match params.get("redirect_uri") {
         None if code.redirect_uri_sent => {
             return Err(Fault::invalid_grant(
@@ -111,7 +133,26 @@ fn check(code: &Code, params: &Params) -> Result<(), Fault> {
         .map_err(Fault::invalid_grant)
 }
 
-async fn begin_family(
+/// A public client's refresh tokens belong to the key that it proved: nothing else keeps them from a thief (RFC 9449 section 5). A confidential
+/// client authenticates, and may take another key.
+async fn bind_family(
+    tx: &mut Tx,
+    grant: &mut Grant,
+    request: &TokenRequest<'_>,
+) -> Result<(), OAuthError> {
+    let is_public = request.client.settings.token_endpoint_auth_method == AuthMethod::None;
+    if is_public && request.confirmation.is_some() {
+        grant
+            .details
+            .refresh_bound_to
+            .clone_from(&request.confirmation);
+        grants::set_details(tx, grant).await?;
+    }
+    Ok(())
+}
+
+/// The first refresh token of a grant.
+pub(super) async fn begin_family(
     app: &App,
     tx: &mut Tx,
     grant: &Grant,

@@ -1,10 +1,11 @@
 //! The client acts as itself (RFC 6749 section 4.4). Its `sub` is its client id, which can never be a user's (RFC 9700 section 4.15).
 
-use super::TokenRequest;
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, TokenResponse};
 use crate::oauth::protocol::error::quoted;
+use crate::oauth::protocol::resource;
 use crate::oauth::protocol::scope::ScopeSet;
 
 /// A token for the client: with the scopes it asks for, or all that mean something without a person.
@@ -29,6 +30,7 @@ pub(super) fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenRes
             wanted
         }
     };
-    let bound = (scope, request.confirmation.clone());
+    let audience = resource::of_client(params, allowed_resources(app, client))?;
+    let bound = (scope, audience, request.confirmation.clone());
     issue::for_client(app, &client.client_id, bound, now)
 }

@@ -1,7 +1,10 @@
 //! `POST /token`: authenticate the client, match the grant (RFC 6749 section 3.2). One file a grant.
 
 mod authorization_code;
+mod ciba;
 mod client_credentials;
+mod device_code;
+mod polled;
 mod refresh_token;
 
 use std::sync::Arc;
@@ -12,13 +15,16 @@ use http::HeaderMap;
 
 use super::client_auth;
 use super::cors::allow_origins_of;
+use super::dpop;
 use super::error::OAuthError;
 use super::form::Form;
 use super::issue::TokenResponse;
+use super::mtls;
 use super::protocol::client::{Client, GrantType};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault, quoted};
 use super::protocol::params::Params;
+use super::protocol::resource::Allowed;
 use super::respond::no_store;
 use crate::app::App;
 use crate::base::time::Timestamp;
@@ -31,13 +37,18 @@ pub async fn post(
 ) -> Result<Response, OAuthError> {
     params.check_unrepeated()?;
     let client = client_auth::authenticate(&app, &headers, &params).await?;
-    let request = TokenRequest {
-        client: &client,
-        params: &params,
-        confirmation: None,
-        now: app.clock.now(),
+    let now = app.clock.now();
+    let answer = async {
+        let proved = dpop::confirmation(&app, &headers, &client, now).await?;
+        let request = TokenRequest {
+            client: &client,
+            params: &params,
+            confirmation: mtls::confirmation(&client, proved)?,
+            now,
+        };
+        exchange(&app, &request).await
     };
-    let mut response = match exchange(&app, &request).await {
+    let mut response = match answer.await {
         Ok(tokens) => no_store(&tokens),
         Err(error) => axum::response::IntoResponse::into_response(error),
     };
@@ -52,6 +63,14 @@ struct TokenRequest<'a> {
     /// The key that the client proved to hold, for tokens to be bound to.
     confirmation: Option<Confirmation>,
     now: Timestamp,
+}
+
+/// The resources that a client may name.
+fn allowed_resources<'a>(app: &'a App, client: &'a Client) -> Allowed<'a> {
+    Allowed {
+        registered: &client.settings.metadata.requests.resources,
+        issuer: &app.config.issuer,
+    }
 }
 
 async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
@@ -73,6 +92,8 @@ async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse
         GrantType::AuthorizationCode => authorization_code::exchange(app, request).await,
         GrantType::RefreshToken => refresh_token::exchange(app, request).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, request),
+        GrantType::DeviceCode => device_code::exchange(app, request).await,
+        GrantType::Ciba => ciba::exchange(app, request).await,
     }?;
     app.metrics.count_token(grant_type.as_str());
     Ok(tokens)

@@ -6,7 +6,7 @@
 
 use aws_lc_rs::hmac;
 
-use super::TokenRequest;
+use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::Secret;
@@ -19,6 +19,7 @@ use crate::oauth::protocol::error::quoted;
 use crate::oauth::protocol::params::Params;
 use crate::oauth::protocol::refresh::{Decision, Presented, Windows, decide};
 use crate::oauth::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
+use crate::oauth::protocol::resource;
 use crate::oauth::protocol::scope::ScopeSet;
 use crate::store::grants::{self, Grant, Standing};
 use crate::store::refresh_families::{self, FamilyRow, NewHead};
@@ -53,12 +54,17 @@ pub(super) async fn exchange(
     let token =
         RefreshToken::parse(params.require("refresh_token")?, &tag_key).ok_or_else(invalid)?;
     let mut tx = app.db.write().await?;
-    let grant = usable_grant(&mut tx, &token, client, now).await?;
+    let grant = usable_grant(&mut tx, &token, request).await?;
     let scope = narrowed(&grant.scope.intersection(&client.settings.scope), params)?;
+    let audience = resource::narrowed(
+        params,
+        &grant.details.resources,
+        allowed_resources(app, client),
+    )?;
     let presentation = Presentation {
         token: &token,
         tag_key: &tag_key,
-        windows: windows(app, client.kind()),
+        windows: windows(app, client, &grant),
     };
     for _ in 0..LOOKS {
         let row = refresh_families::find(&mut tx, token.family())
@@ -77,11 +83,12 @@ pub(super) async fn exchange(
                 let entitlement = Entitlement {
                     grant: &grant,
                     scope,
+                    audience,
                     nonce: None,
                     refresh_token: Some(refresh_token),
                     confirmation: request.confirmation.clone(),
                 };
-                return issue::for_person(app, entitlement, now);
+                return issue::for_person(app, client, entitlement, now).await;
             }
         }
     }
@@ -208,18 +215,24 @@ fn open_head(presented: &RefreshToken, row: &FamilyRow) -> Result<Secret<String>
     Ok(Secret::new(text))
 }
 
-/// The token's grant, if this client may use it now. A token that was revoked by logout and shown later is not theft, so
+/// The token's grant, if this client may use it now, with the key it is bound to. A token that was revoked by logout and shown later is not theft, so
 /// this comes before the decision and changes nothing.
 async fn usable_grant(
     tx: &mut Tx,
     token: &RefreshToken,
-    client: &Client,
-    now: Timestamp,
+    request: &TokenRequest<'_>,
 ) -> Result<Grant, OAuthError> {
+    let TokenRequest { client, now, .. } = *request;
     let found = grants::find(tx, token.family(), now)
         .await?
         .filter(|found| found.grant.client_id == client.client_id.as_str())
         .ok_or_else(invalid)?;
+    let bound_to = found.grant.details.refresh_bound_to.as_ref();
+    if bound_to.is_some_and(|key| !key.is_met_by(request.confirmation.as_ref())) {
+        return Err(OAuthError::invalid_grant(
+            "the refresh token is bound to a key that the request does not prove; send a proof made with it",
+        ));
+    }
     match found.standing {
         Standing::Live => Ok(found.grant),
         Standing::Revoked
@@ -245,15 +258,16 @@ fn narrowed(granted: &ScopeSet, params: &Params) -> Result<ScopeSet, OAuthError>
     }
 }
 
-fn windows(app: &App, kind: ClientKind) -> Windows {
+fn windows(app: &App, client: &Client, grant: &Grant) -> Windows {
     let configured = app.config.tokens.refresh;
     Windows {
         grace: configured.grace_seconds,
-        recovery: match kind {
+        recovery: match client.kind() {
             ClientKind::Confidential | ClientKind::Native => configured.recovery_seconds,
             ClientKind::Browser => configured.recovery_browser_seconds,
         },
         max_recoveries: i64::from(configured.max_recoveries),
+        rotates: !client.is_sender_constrained() && grant.details.refresh_bound_to.is_none(),
     }
 }
 

@@ -3,8 +3,10 @@
 //! | Of | Ask |
 //! |---|---|
 //! | one store | [`let_in_store`] |
+//! | the same again | [`still_let_in_store`] |
 //! | writing tuples in it | [`let_in_to_write`] |
 //! | writing many, while a long request lasts | [`WriteGate`] |
+//! | reading, while a long answer lasts | [`ReadGate`] |
 //! | all stores | [`let_in`] |
 
 use std::collections::BTreeSet;
@@ -15,10 +17,10 @@ use axum::http::HeaderMap;
 use super::error::ApiError;
 use crate::app::App;
 use crate::base::time::{Seconds, Timestamp};
-use crate::oauth::bearer::{BearerError, Caller, authenticate};
+use crate::oauth::bearer::{BearerError, Caller, authenticate, authenticate_again};
 use crate::policy::system::{self, Permission, StorePermission};
 
-/// How often who writes for long is asked again.
+/// How often who reads or writes for long is asked again.
 const RECHECK_SECONDS: Seconds = Seconds::new(15);
 const WRITE: StorePermission = StorePermission::WriteTuples;
 
@@ -52,13 +54,37 @@ pub(super) async fn let_in_store(
     permission: StorePermission,
 ) -> Result<Timestamp, ApiError> {
     let (caller, now) = caller(app, headers).await?;
+    may_in_store(app, &caller, (store, permission), now).await
+}
+
+/// Asks the same of a request that was let in before: while a stream lasts, or for what more it wants. Its proof of possession, if any, is not asked
+/// for twice.
+pub(super) async fn still_let_in_store(
+    app: &App,
+    headers: &HeaderMap,
+    store: &str,
+    permission: StorePermission,
+) -> Result<Timestamp, ApiError> {
+    let now = app.clock.now();
+    let caller = authenticate_again(app, headers, now)
+        .await
+        .map_err(refused)?;
+    may_in_store(app, &caller, (store, permission), now).await
+}
+
+async fn may_in_store(
+    app: &App,
+    caller: &Caller,
+    (store, permission): (&str, StorePermission),
+    now: Timestamp,
+) -> Result<Timestamp, ApiError> {
     if !caller.reach.covers_in(store, permission) {
         return Err(beyond_the_key(&permission));
     }
     if system::allows_store(&app.policy, &caller.subject, store, permission, now).await? {
         Ok(now)
     } else {
-        Err(lacks(&caller, permission))
+        Err(lacks(caller, permission))
     }
 }
 
@@ -131,7 +157,10 @@ impl WriteGate {
         let now = self.app.clock.now();
         if now >= self.asked_at.plus(RECHECK_SECONDS) {
             self.types.clear();
-            (self.caller, _) = writer(&self.app, &self.headers, &self.store).await?;
+            self.caller = authenticate_again(&self.app, &self.headers, now)
+                .await
+                .map_err(refused)?;
+            may_write(&self.caller, &self.store)?;
             self.is_open = self.writes_all(now).await?;
             self.asked_at = now;
         }
@@ -158,6 +187,48 @@ impl WriteGate {
     }
 }
 
+/// Who reads for long: a right that was taken while the answer lasts ends it.
+pub(super) struct ReadGate {
+    app: Arc<App>,
+    headers: HeaderMap,
+    store: String,
+    asked_at: Timestamp,
+}
+
+impl ReadGate {
+    /// Of a reader who was let in at `now`.
+    pub(super) const fn of(
+        app: Arc<App>,
+        headers: HeaderMap,
+        store: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            app,
+            headers,
+            store,
+            asked_at: now,
+        }
+    }
+
+    pub(super) const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    pub(super) fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// Asks again, if that is due.
+    pub(super) async fn ask_again(&mut self) -> Result<(), ApiError> {
+        if self.app.clock.now() >= self.asked_at.plus(RECHECK_SECONDS) {
+            let read = StorePermission::Read;
+            self.asked_at = still_let_in_store(&self.app, &self.headers, &self.store, read).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Says the same of a permission that the key lacks and of a store that is not its own.
 fn beyond_the_key(permission: &dyn std::fmt::Display) -> ApiError {
     ApiError::forbidden(&format_args!(
@@ -179,8 +250,13 @@ async fn writer(
     store: &str,
 ) -> Result<(Caller, Timestamp), ApiError> {
     let (caller, now) = caller(app, headers).await?;
+    may_write(&caller, store)?;
+    Ok((caller, now))
+}
+
+fn may_write(caller: &Caller, store: &str) -> Result<(), ApiError> {
     if caller.reach.covers_in(store, WRITE) {
-        Ok((caller, now))
+        Ok(())
     } else {
         Err(beyond_the_key(&WRITE))
     }
@@ -188,11 +264,17 @@ async fn writer(
 
 async fn caller(app: &App, headers: &HeaderMap) -> Result<(Caller, Timestamp), ApiError> {
     let now = app.clock.now();
-    match authenticate(app, headers, now).await {
-        Ok(caller) => Ok((caller, now)),
-        Err(BearerError::Missing) => Err(ApiError::missing_token()),
-        Err(error @ BearerError::Invalid) => Err(ApiError::invalid_token(&error)),
-        Err(error @ BearerError::InsufficientScope(_)) => Err(ApiError::forbidden(&error)),
-        Err(BearerError::Internal(error)) => Err(ApiError::internal(&error)),
+    let caller = authenticate(app, headers, now).await.map_err(refused)?;
+    Ok((caller, now))
+}
+
+fn refused(error: BearerError) -> ApiError {
+    match error {
+        BearerError::Missing => ApiError::missing_token().refused_for(error),
+        BearerError::Invalid | BearerError::Possession(_) => {
+            ApiError::invalid_token(&error).refused_for(error)
+        }
+        BearerError::InsufficientScope(_) => ApiError::forbidden(&error).refused_for(error),
+        BearerError::Internal(error) => ApiError::internal(&error),
     }
 }

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::access::let_in_store;
+use super::access::{let_in_store, still_let_in_store};
 use super::body::{self, Basis, TupleKey, TupleKeys};
 use super::error::ApiError;
 use crate::app::App;
@@ -76,7 +76,7 @@ async fn check(
     let request: Check = body::parse(&body)?;
     if request.item.explain {
         // An explanation shows tuples.
-        let_in_store(&app, &headers, &store, StorePermission::Read).await?;
+        still_let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     }
     let view = request.basis.view(&app, &store, &headers, now).await?;
     let mut shown = request.item.decide(&app, &view)?.shown();
@@ -93,7 +93,7 @@ async fn batch(
     let now = let_in_store(&app, &headers, &store, StorePermission::Check).await?;
     let request: Batch = body::parse(&body)?;
     if request.checks.iter().any(|item| item.explain) {
-        let_in_store(&app, &headers, &store, StorePermission::Read).await?;
+        still_let_in_store(&app, &headers, &store, StorePermission::Read).await?;
     }
     well_formed(&request.checks)?;
     let view = request.basis.view(&app, &store, &headers, now).await?;

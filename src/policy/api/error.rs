@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::http::RequestId;
+use crate::oauth::bearer::BearerError;
 use crate::policy::PolicyError;
 use crate::policy::engine::check::CheckError;
 use crate::policy::engine::json::JsonError;
@@ -20,6 +21,8 @@ pub(super) struct ApiError {
     status: StatusCode,
     pub(super) code: &'static str,
     pub(super) message: String,
+    /// What the caller was refused for, when they did not prove who they are.
+    refusal: Option<Box<BearerError>>,
 }
 
 impl ApiError {
@@ -28,6 +31,15 @@ impl ApiError {
             status,
             code,
             message: message.to_string(),
+            refusal: None,
+        }
+    }
+
+    /// The same error, with the challenge of this refusal.
+    pub(super) fn refused_for(self, refusal: BearerError) -> Self {
+        Self {
+            refusal: Some(Box::new(refusal)),
+            ..self
         }
     }
 
@@ -108,12 +120,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = json!({"code": self.code, "message": self.message});
         let mut response = (self.status, Json(body)).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            // RFC 6750 section 3.
-            let challenge = http::HeaderValue::from_static("Bearer");
-            response
-                .headers_mut()
-                .insert(http::header::WWW_AUTHENTICATE, challenge);
+        if let Some(refusal) = &self.refusal {
+            refusal.challenge(&mut response);
         }
         response
     }

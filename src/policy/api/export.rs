@@ -11,18 +11,14 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 
-use super::access::let_in_store;
+use super::access::{ReadGate, let_in_store};
 use super::body;
 use super::error::ApiError;
 use super::stream::{self, Gone, Parts};
 use crate::app::App;
-use crate::base::time::{Seconds, Timestamp};
 use crate::policy::Export;
 use crate::policy::system::StorePermission;
 use crate::policy::tuple_file::LineFormat;
-
-/// How often the reader's permission is asked again.
-const RECHECK_SECONDS: Seconds = Seconds::new(15);
 
 /// The routes of this file.
 pub(super) fn router() -> Router<Arc<App>> {
@@ -61,61 +57,35 @@ async fn export(
     let mut response = body::answer(&app.policy, &revision, None, answer);
     let media_type = HeaderValue::from_static(media_type);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
-    let reader = Reader {
-        app,
-        headers,
-        store: store.to_owned(),
-        asked_at: now,
-    };
+    let gate = ReadGate::of(app, headers, store.to_owned(), now);
     tokio::spawn(async move {
         let _place = place;
         // Without its end the answer breaks off, which is all that can still be said.
-        if reader.send(export, format, &parts).await.is_ok() {
+        if send(gate, export, format, &parts).await.is_ok() {
             parts.end().await;
         }
     });
     Ok(response)
 }
 
-/// Who reads.
-struct Reader {
-    app: Arc<App>,
-    headers: HeaderMap,
-    store: String,
-    asked_at: Timestamp,
-}
-
-impl Reader {
-    async fn send(
-        mut self,
-        mut export: Export,
-        format: LineFormat,
-        parts: &Parts,
-    ) -> Result<(), Gone> {
-        parts.send(format.head()).await?;
-        let failed = |error: &dyn std::fmt::Display| {
-            tracing::warn!(%error, "an export broke off");
-            Gone
-        };
-        loop {
-            let page = export.next_page().await.map_err(|error| failed(&error))?;
-            let Some(tuples) = page else { return Ok(()) };
-            let lines = format.lines(&tuples).map_err(|error| failed(&error))?;
-            let stopping = self.app.stopping.clone();
-            let sent = stopping.run_until_cancelled(parts.send(lines)).await;
-            sent.ok_or(Gone)??;
-            self.ask_again().await?;
-        }
-    }
-
-    /// A right that was taken while the export lasts ends it.
-    async fn ask_again(&mut self) -> Result<(), Gone> {
-        let now = self.app.clock.now();
-        if now >= self.asked_at.plus(RECHECK_SECONDS) {
-            let permission = StorePermission::Read;
-            let let_in = let_in_store(&self.app, &self.headers, &self.store, permission).await;
-            self.asked_at = let_in.map_err(|_| Gone)?;
-        }
-        Ok(())
+async fn send(
+    mut gate: ReadGate,
+    mut export: Export,
+    format: LineFormat,
+    parts: &Parts,
+) -> Result<(), Gone> {
+    parts.send(format.head()).await?;
+    let failed = |error: &dyn std::fmt::Display| {
+        tracing::warn!(%error, "an export broke off");
+        Gone
+    };
+    loop {
+        let page = export.next_page().await.map_err(|error| failed(&error))?;
+        let Some(tuples) = page else { return Ok(()) };
+        let lines = format.lines(&tuples).map_err(|error| failed(&error))?;
+        let stopping = gate.app().stopping.clone();
+        let sent = stopping.run_until_cancelled(parts.send(lines)).await;
+        sent.ok_or(Gone)??;
+        gate.ask_again().await.map_err(|_| Gone)?;
     }
 }

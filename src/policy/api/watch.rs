@@ -15,20 +15,16 @@ use futures_util::Stream;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::access::let_in_store;
+use super::access::ReadGate;
 use super::error::ApiError;
 use super::tuples::shown_change;
 use crate::app::App;
-use crate::base::time::{Seconds, Timestamp};
-use crate::policy::system::StorePermission;
 use crate::policy::{ChangePage, ChangesFrom};
 
 /// Changes that are read at once.
 const PAGE: u32 = 100;
 /// How often a quiet log is looked at, in milliseconds.
 const POLL_MS: u64 = 250;
-/// How often the reader's permission is asked again.
-const RECHECK_SECONDS: Seconds = Seconds::new(15);
 /// How often a quiet stream says that it lives, in seconds.
 const KEEP_ALIVE_SECONDS: u64 = 15;
 
@@ -51,13 +47,10 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 
 /// A stream that has been let in.
 struct Watch {
-    app: Arc<App>,
-    headers: HeaderMap,
-    store: String,
+    gate: ReadGate,
     object_type: String,
     token: String,
     pending: VecDeque<Event>,
-    asked_at: Timestamp,
     _place: OwnedSemaphorePermit,
 }
 
@@ -72,11 +65,9 @@ pub(super) async fn open(
         ApiError::busy("too many change streams are open; close some or try again later")
     })?;
     let first = app.policy.changes(store, object_type, PAGE, from).await?;
+    let now = app.clock.now();
     let mut watch = Watch {
-        asked_at: app.clock.now(),
-        app,
-        headers,
-        store: store.to_owned(),
+        gate: ReadGate::of(app, headers, store.to_owned(), now),
         object_type: object_type.to_owned(),
         token: String::new(),
         pending: VecDeque::new(),
@@ -101,18 +92,12 @@ fn events(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
 impl Watch {
     /// Reads on, or waits a moment; `None` ends the stream: the reader comes back with its last id.
     async fn more(&mut self) -> Option<()> {
-        let app = Arc::clone(&self.app);
-        let now = app.clock.now();
-        if now >= self.asked_at.plus(RECHECK_SECONDS) {
-            let_in_store(&app, &self.headers, &self.store, StorePermission::Read)
-                .await
-                .ok()?;
-            self.asked_at = now;
-        }
+        self.gate.ask_again().await.ok()?;
+        let app = Arc::clone(self.gate.app());
         let from = ChangesFrom::Token(&self.token);
         let page = app
             .policy
-            .changes(&self.store, &self.object_type, PAGE, from)
+            .changes(self.gate.store(), &self.object_type, PAGE, from)
             .await
             .inspect_err(|error| tracing::debug!(%error, "a change stream ends"))
             .ok()?;

@@ -1,6 +1,7 @@
 //! A model compiled against a store's numbers: per relation a small program, and who can reach it at all.
 
 mod feeds;
+mod met;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,12 +11,10 @@ pub(super) use self::feeds::{Entry, Through};
 use self::feeds::Feeds;
 
 use super::admit::{NotAdmitted, admit};
-use super::budget::Budget;
-use super::check::CheckError;
-use super::condition::{CompiledCondition, ConditionError, INLINE, InlineConditions};
+use super::condition::{CompiledCondition, INLINE, InlineConditions};
 use super::graph::{GraphFull, Symbol, Symbols};
 use super::model::{Model, Restriction, Rewrite, SubjectForm};
-use super::relationship::{Context, Relationship, TupleCondition};
+use super::relationship::Relationship;
 
 /// A compiled model. Valid for every snapshot of the store whose [`Symbols`] it was compiled with.
 #[derive(Debug)]
@@ -189,43 +188,6 @@ impl Program {
             .get(&named.name)
             .ok_or_else(|| NotAdmitted::UndefinedCondition(named.name.clone()))?;
         Ok(condition.admit_context(&named.context)?)
-    }
-
-    /// Whether a tuple's condition is met; `None` if the model does not admit the tuple with it (any more). What it costs is
-    /// spent.
-    pub(super) fn is_met(
-        &self,
-        (named, gate): (&TupleCondition, &Gate),
-        request: &Context,
-        budget: &mut Budget<'_>,
-    ) -> Result<Result<Option<bool>, ConditionError>, CheckError> {
-        if !gate.conditions.contains(&named.name) {
-            return Ok(Ok(None));
-        }
-        if named.name == INLINE {
-            budget.parsed()?;
-            let condition = match self.inline.get(&named.context) {
-                Ok(condition) => condition,
-                Err(error) => return Ok(Err(ConditionError::Inline(error))),
-            };
-            let evaluated = condition.evaluate_counted(&Context::new(), request);
-            budget.evaluated(&evaluated)?;
-            return Ok(evaluated.outcome.map(Some));
-        }
-        let Some(condition) = self
-            .conditions
-            .get(&named.name)
-            .filter(|condition| condition.declares_all(&named.context))
-        else {
-            return Ok(Ok(None));
-        };
-        let evaluated = condition.evaluate_counted(&named.context, request);
-        budget.evaluated(&evaluated)?;
-        Ok(match evaluated.outcome {
-            // The model has changed under the tuple.
-            Err(_) if condition.admit_context(&named.context).is_err() => Ok(None),
-            outcome => outcome.map(Some),
-        })
     }
 
     fn direct(&self, restrictions: &[Restriction], symbols: &Symbols) -> Result<Direct, GraphFull> {

@@ -2,8 +2,8 @@
 //
 // Environment (in brackets what tests/clients/setup.toml sets up):
 //   TESSERA_URL            the issuer, such as http://127.0.0.1:8080
-//   TESSERA_CLIENT_ID      a confidential client with client_secret_basic and the grants authorization_code, refresh_token and
-//                          client_credentials, scope `openid profile email offline_access` [web]
+//   TESSERA_CLIENT_ID      a confidential client with client_secret_basic and the grants authorization_code, refresh_token,
+//                          client_credentials, device_code and ciba, scope `openid profile email offline_access` [web]
 //   TESSERA_CLIENT_SECRET  its secret
 //   TESSERA_REDIRECT_URI   one of its redirect URIs [http://127.0.0.1:9000/cb]
 //   TESSERA_USERNAME, TESSERA_PASSWORD   who signs in [alice]
@@ -78,7 +78,7 @@ await check("discovery names this issuer, S256 and iss in responses", () => {
 });
 
 /** Signs in with the browser and exchanges the code; openid-client validates state, nonce, iss and the ID token. */
-async function signIn(browser, parameters = {}) {
+async function signIn(browser, parameters = {}, options = undefined) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedNonce = client.randomNonce();
   const expectedState = client.randomState();
@@ -93,7 +93,7 @@ async function signIn(browser, parameters = {}) {
   });
   const arrived = await browser.walk(url.href, person);
   const checks = { pkceCodeVerifier, expectedNonce, expectedState, idTokenExpected: true };
-  return { arrived: arrived.url, checks, tokens: await client.authorizationCodeGrant(config, arrived.url, checks) };
+  return { arrived: arrived.url, checks, tokens: await client.authorizationCodeGrant(config, arrived.url, checks, undefined, options) };
 }
 
 const browser = new Browser();
@@ -181,6 +181,35 @@ if (session) {
     equal(active, false, "active");
   });
 
+  await check("DPoP: a code bound to the key, its token at userinfo, and a refresh", async () => {
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+    const bound = { dpop_jkt: await DPoP.calculateThumbprint() };
+    const { tokens: own } = await signIn(browser, bound, { DPoP });
+    equal(own.token_type, "dpop", "token_type");
+    const info = await client.fetchUserInfo(config, own.access_token, idToken.sub, { DPoP });
+    equal(info.preferred_username, person.identifier, "preferred_username");
+    const { cnf, token_type: kind } = await client.tokenIntrospection(config, own.access_token);
+    equal(`${cnf.jkt} ${kind}`, `${bound.dpop_jkt} DPoP`, "what introspection says");
+    const next = await client.refreshTokenGrant(config, own.refresh_token, undefined, { DPoP });
+    equal(next.token_type, "dpop", "token_type of the refreshed token");
+  });
+
+  await check("DPoP: neither a stolen token nor an injected code works without the key", async () => {
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+    const thief = { DPoP: client.getDPoPHandle(config, await client.randomDPoPKeyPair()) };
+    const { access_token: token } = await client.clientCredentialsGrant(config, undefined, { DPoP });
+    const url = new URL(config.serverMetadata().userinfo_endpoint);
+    for (const options of [undefined, thief]) {
+      const outcome = await client.fetchProtectedResource(config, token, url, "GET", null, null, options).then(
+        (response) => response.status,
+        (error) => error.status ?? error.cause?.status,
+      );
+      equal(outcome, 401, "the status");
+    }
+    const bound = { dpop_jkt: await DPoP.calculateThumbprint() };
+    await refused(signIn(browser, bound, thief), "invalid_grant");
+  });
+
   await check("revocation of a refresh token ends its access token", async () => {
     const other = await signIn(browser);
     await client.tokenRevocation(config, other.tokens.refresh_token);
@@ -204,6 +233,39 @@ if (session) {
     await refused(signIn(browser, { prompt: "none" }), "login_required");
   });
 }
+
+await check("the device grant: a person enters the code, openid-client polls", async () => {
+  const begun = await client.initiateDeviceAuthorization(config, { scope: "openid profile offline_access" });
+  const polled = client.pollDeviceAuthorizationGrant(config, begun);
+  const typed = { ...person, user_code: begun.user_code.toLowerCase() };
+  const { text } = await new Browser().walk(begun.verification_uri_complete, typed);
+  equal(text.includes("The device is connected"), true, "the page");
+  const tokens = await polled;
+  equal(tokens.claims().aud, clientId, "aud");
+  const info = await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+  equal(info.preferred_username, person.identifier, "preferred_username");
+  equal(typeof tokens.refresh_token, "string", "a refresh token");
+});
+
+await check("a device that is refused learns it", async () => {
+  const begun = await client.initiateDeviceAuthorization(config, { scope: "openid" });
+  const typed = { ...person, user_code: begun.user_code, decision: "deny" };
+  await new Browser().walk(begun.verification_uri, typed);
+  await refused(client.pollDeviceAuthorizationGrant(config, begun), "access_denied");
+});
+
+await check("CIBA: a person allows what the client asked by name, openid-client polls", async () => {
+  const begun = await client.initiateBackchannelAuthentication(config, {
+    scope: "openid profile offline_access",
+    login_hint: person.identifier,
+    binding_message: "W4SCT",
+  });
+  const polled = client.pollBackchannelAuthenticationGrant(config, begun);
+  const { text } = await new Browser().walk(`${issuer}/approvals`, person);
+  equal(text.includes("The application goes on by itself"), true, "the page");
+  const tokens = await polled;
+  equal(tokens.claims().aud, clientId, "aud");
+});
 
 await check("the client gets a token as itself", async () => {
   const own = await client.clientCredentialsGrant(config);

@@ -1,6 +1,7 @@
 //! The admin API over HTTP: what it does, and for whom.
 
 mod api_keys;
+mod client_secrets;
 mod clients;
 mod outbox;
 mod roles;

@@ -53,6 +53,42 @@ async fn a_user_is_made_read_and_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_profile_is_replaced_as_a_whole_and_held_to_its_form() {
+    for engine in engines() {
+        let t = TestApp::start(engine).await;
+        let admin = Operator::with(&t, "boss", &[Role::Admin]).await;
+        let profile = json!({ "given_name": "Bob", "address": { "country": "UK" } });
+        let made = admin
+            .post("/users", &json!({ "username": "bob", "profile": profile }))
+            .await;
+        assert_eq!(made.json["profile"], profile, "{made:?}");
+        let path = format!("/users/{}", made.json["id"].as_str().unwrap());
+        let untouched = admin.patch(&path, &json!({ "name": "Bob B." })).await;
+        assert_eq!(untouched.json["profile"], profile, "{untouched:?}");
+        let replaced = json!({ "birthdate": "1990-01-31" });
+        let changed = admin.patch(&path, &json!({ "profile": replaced })).await;
+        assert_eq!(changed.json["profile"], replaced, "{changed:?}");
+        for (wrong, named) in [
+            (json!({ "birthdate": "31.1.1990" }), "`birthdate`"),
+            (json!({ "phone_number": "0123" }), "`phone_number`"),
+        ] {
+            let answer = admin.patch(&path, &json!({ "profile": wrong })).await;
+            refused(&answer, StatusCode::UNPROCESSABLE_ENTITY, named);
+        }
+        // Nobody smuggles a reserved claim in (SECURITY row 24).
+        let answer = admin
+            .patch(&path, &json!({ "profile": { "sub": "usr_x" } }))
+            .await;
+        assert_eq!(
+            answer.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{answer:?}"
+        );
+        assert_eq!(admin.get(&path).await.json["profile"], replaced);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn users_are_listed_in_pages() {
     for engine in engines() {
         let t = TestApp::start(engine).await;

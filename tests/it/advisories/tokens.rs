@@ -12,6 +12,7 @@ use tessera::store::q;
 
 use crate::harness::database::{Engine, engines};
 use crate::harness::server::TestApp;
+use crate::oauth::dpop::Key;
 use crate::oauth::party::{Party, claims, setup};
 
 /// Row 7: a code and a refresh token belong to their client.
@@ -32,6 +33,26 @@ async fn codes_and_refresh_tokens_are_bound_to_their_client() {
         }
         assert_eq!(party.redeem(&code).await.error(), "ok");
         assert_eq!(party.refresh(tokens.refresh()).await.error(), "ok");
+    }
+}
+
+/// Row 11, for proofs of possession: what was shown once is refused on every node and after a restart, as long as its time would do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_not_taken_again_by_another_node_or_after_a_restart() {
+    for engine in engines() {
+        let (t, _browser, party) = setup(engine).await;
+        let (key, form) = (Key::new(), [("grant_type", "client_credentials")]);
+        let proof = key.proof(&t);
+        let answer = party.post_with("/token", &form, &[&proof]).await;
+        assert_eq!(answer.error(), "ok", "{engine:?}");
+        for seconds in [0, 30, 30] {
+            t.clock.advance(Seconds::new(seconds));
+            let node = t.second_node().await;
+            for party in [&party, &party.at(&node.url)] {
+                let again = party.post_with("/token", &form, &[&proof]).await;
+                assert_eq!(again.error(), "invalid_dpop_proof", "{engine:?}");
+            }
+        }
     }
 }
 

@@ -90,6 +90,9 @@ fn every_field_of_the_configuration_has_a_key_and_every_key_a_row_in_the_referen
             "policy_default_store" => "default_store",
             "policy_inline_expressions" => "inline_expressions",
             "tls" => "tls.cert",
+            "asked" => "tls.client_certificates",
+            "header" => "tls.client_certificate_header",
+            "authorities" => "tls.client_ca",
             field => field,
         };
         // A struct's own line opens its fields, which follow.

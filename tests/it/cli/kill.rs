@@ -17,6 +17,7 @@ use tessera::base::time::{Clock, Seconds};
 use tessera::config::Config;
 use tessera::identity::account;
 use tessera::identity::identifier::Username;
+use tessera::identity::profile::Profile;
 use tessera::identity::user::NewUser;
 use tessera::oauth::client::{self, NewClient};
 use tessera::oauth::protocol::grant::GrantDetails;
@@ -237,6 +238,7 @@ async fn arrange(app: &App) -> Vec<String> {
         email: None,
         email_verified: false,
         name: None,
+        profile: Profile::default(),
         password: None,
     };
     let user_id = account::create(&mut tx, &user, now).await.unwrap();
@@ -284,6 +286,7 @@ async fn arrange(app: &App) -> Vec<String> {
             redirect_uri_sent: true,
             code_challenge: None,
             nonce: None,
+            dpop_jkt: None,
         };
         let secret: Secret<String> = TokenKind::AuthorizationCode.generate();
         let hash = TokenHash::of(secret.expose());

@@ -4,6 +4,7 @@ mod api_key;
 mod apply;
 mod demo;
 mod kill;
+mod mutual_tls;
 mod outbox;
 mod policy;
 mod process;

@@ -58,6 +58,8 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // A frame of other sites' pages; 404 where it is not switched on.
     ("GET", "/check-session", Door::Public),
     ("GET", "/consent", Door::Public),
+    ("GET", "/approvals", Door::Public),
+    ("GET", "/device", Door::Public),
     ("GET", "/jwks", Door::Public),
     ("GET", "/livez", Door::Public),
     // OpenID Connect RP-Initiated Logout 1.0 section 2: both methods ask, neither ends a session without an answer.
@@ -69,7 +71,10 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/setup/application", Door::Public),
     ("GET", "/setup/{link}", Door::Public),
     // Clients.
+    ("POST", "/bc-authorize", Door::Client),
+    ("POST", "/device_authorization", Door::Client),
     ("POST", "/introspect", Door::Client),
+    ("POST", "/par", Door::Client),
     ("POST", "/revoke", Door::Client),
     ("POST", "/token", Door::Client),
     // Holders of an access token.
@@ -103,6 +108,11 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("GET", "/admin/api/outbox/{id}", Door::Permission),
     ("DELETE", "/admin/api/outbox/{id}", Door::Permission),
     ("POST", "/admin/api/outbox/{id}/retry", Door::Permission),
+    (
+        "DELETE",
+        "/admin/api/clients/{client_id}/former-secret",
+        Door::Permission,
+    ),
     (
         "GET",
         "/admin/api/role-assignments/{subject}",
@@ -221,7 +231,10 @@ const ROUTES: &[(&str, &str, Door)] = &[
     ("POST", "/stores/{store}/what-if", Door::Permission),
     ("POST", "/stores/{store}/write", Door::Permission),
     // Forms: a POST without the form's token is refused, whoever sends it.
+    ("POST", "/approvals", Door::Form),
     ("POST", "/consent", Door::Form),
+    ("POST", "/device", Door::Form),
+    ("POST", "/device/decision", Door::Form),
     ("POST", "/login", Door::Form),
     ("POST", "/setup/application", Door::Form),
     ("POST", "/setup/{link}", Door::Form),

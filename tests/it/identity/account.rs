@@ -81,6 +81,7 @@ on_each_database!(a_changed_name_frees_the_old_one, |t| {
     let change = UserChange {
         username: Some(Username::parse("alicia").unwrap()),
         email: Some(None),
+        profile: None,
         name: Some(None),
     };
     let mut tx = t.db.write().await.unwrap();

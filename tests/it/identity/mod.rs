@@ -11,6 +11,7 @@ use tessera::config::SignIn;
 use tessera::identity::hasher::Hasher;
 use tessera::identity::identifier::{Email, Username};
 use tessera::identity::password::{Password, PasswordHash};
+use tessera::identity::profile::Profile;
 use tessera::identity::user::{DisplayName, NewUser};
 
 use crate::harness::database::{START, TestDb};
@@ -36,6 +37,7 @@ pub fn new_user(username: &str, password: Option<PasswordHash>) -> NewUser {
         email: Some(Email::parse(&format!("{username}@example.com")).unwrap()),
         email_verified: true,
         name: Some(DisplayName::parse("Somebody").unwrap()),
+        profile: Profile::default(),
         password,
     }
 }

@@ -3,13 +3,19 @@
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 use tessera::base::encoding::base64url;
 use tessera::base::time::Seconds;
+use tessera::identity::account;
+use tessera::identity::identifier::Canonical;
+use tessera::identity::user::UserChange;
 use tessera::oauth::bearer::{self, BearerError, Caller, Credential};
+use tessera::oauth::client::NewClient;
 use tessera::policy::system::Reach;
+use tessera::store::users;
 
-use super::party::{Answer, claims, header, setup};
-use crate::harness::database::Engine;
+use super::party::{Answer, claims, header, setup, setup_with};
+use crate::harness::database::{Engine, engines};
 use crate::harness::server::{TestApp, client as http_client};
 
 async fn authenticate(t: &TestApp, value: &str) -> Result<Caller, BearerError> {
@@ -189,4 +195,49 @@ async fn userinfo_says_what_the_scopes_allow() {
     let tokens = party.tokens(&mut browser, &[("scope", "api")]).await;
     let answer = party.userinfo(&tokens.access).await;
     assert_eq!(answer.error(), "insufficient_scope");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_standard_claim_can_be_held_and_is_told_by_its_scope() {
+    for engine in engines() {
+        let scope = "openid profile email address phone";
+        let change = |new: &mut NewClient| new.scope = Some(scope.to_owned());
+        let (t, mut browser, party) = setup_with(engine, |_| {}, change).await;
+        let told = json!({
+            "given_name": "Alice", "family_name": "Liddell", "middle_name": "Pleasance", "nickname": "Ali",
+            "profile": "https://alice.example/me", "picture": "https://alice.example/me.png",
+            "website": "https://alice.example/", "gender": "female", "birthdate": "1852-05-04",
+            "zoneinfo": "Europe/London", "locale": "en-GB", "phone_number": "+442012345678",
+            "phone_number_verified": true,
+            "address": {"street_address": "Christ Church", "locality": "Oxford", "country": "UK"},
+        });
+        let canonical = Canonical::of_typed("alice");
+        let mut tx = t.app.db.write().await.unwrap();
+        let user = users::find_credentials(&mut tx, &canonical).await.unwrap();
+        let change = UserChange {
+            profile: Some(serde_json::from_value(told.clone()).unwrap()),
+            ..UserChange::default()
+        };
+        let id = user.unwrap().user.id;
+        account::update(&mut tx, &id, &change, t.clock.now())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let tokens = party.tokens(&mut browser, &[("scope", scope)]).await;
+        let info = party.userinfo(&tokens.access).await;
+        let announced = reqwest::get(format!("{}/.well-known/openid-configuration", t.url)).await;
+        let announced: Value = announced.unwrap().json().await.unwrap();
+        for (name, value) in told.as_object().unwrap() {
+            assert_eq!(&info.json[name], value, "{engine:?} {name}");
+            let claims = announced["claims_supported"].as_array().unwrap();
+            assert!(claims.contains(&json!(name)), "{name}");
+        }
+        let tokens = party
+            .tokens(&mut browser, &[("scope", "openid phone")])
+            .await;
+        let info = party.userinfo(&tokens.access).await;
+        let mut names: Vec<&String> = info.json.as_object().unwrap().keys().collect();
+        names.sort();
+        assert_eq!(names, ["phone_number", "phone_number_verified", "sub"]);
+    }
 }

@@ -191,7 +191,7 @@ async fn faults_go_back_to_a_verified_redirect_uri_and_nowhere_else() {
             ("request_uri", "https://app.example/r"),
             "request_uri_not_supported",
         ),
-        (("response_mode", "fragment"), "invalid_request"),
+        (("response_mode", "web_message"), "invalid_request"),
         (("prompt", "none login"), "invalid_request"),
     ] {
         let page = browser.get(&party.authorize_path(&[changes])).await;

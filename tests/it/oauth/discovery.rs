@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::party::{Answer, setup};
+use super::party::{Answer, Party, answered, setup};
 use crate::harness::database::Engine;
 use crate::harness::server::{TestApp, client as http_client};
 
@@ -33,7 +33,7 @@ async fn every_advertised_endpoint_answers() {
             endpoints += 1;
         }
     }
-    assert_eq!(endpoints, 7);
+    assert_eq!(endpoints, 10);
     let oauth = get(&format!("{}/.well-known/oauth-authorization-server", t.url)).await;
     assert_eq!(oauth.json, document);
 }
@@ -52,6 +52,10 @@ async fn every_advertised_word_works() {
         let answer = party.token(&[("grant_type", &grant_type)]).await;
         assert_ne!(answer.error(), "unsupported_grant_type");
     }
+    assert_eq!(
+        words("backchannel_token_delivery_modes_supported"),
+        ["poll", "ping"]
+    );
     for prompt in words("prompt_values_supported") {
         let page = browser
             .get(&party.authorize_path(&[("prompt", &prompt)]))
@@ -59,7 +63,32 @@ async fn every_advertised_word_works() {
         assert!(!page.location().contains("invalid_request"), "{prompt}");
     }
     for mode in words("response_modes_supported") {
-        party.code(&mut browser, &[("response_mode", &mode)]).await;
+        let path = party.authorize_path(&[("response_mode", &mode)]);
+        let page = browser.get(&path).await;
+        let answers = format!("{} {}", page.location(), page.text);
+        let name = if mode.ends_with("jwt") {
+            "response"
+        } else {
+            "code"
+        };
+        let found = ["?", "#", "name=\""].map(|mark| format!("{mark}{name}"));
+        assert!(found.iter().any(|text| answers.contains(text)), "{mode}");
+    }
+    for response_type in words("response_types_supported") {
+        let hybrid = Party::register(&t, &response_type.replace(' ', "-"), |new| {
+            new.skip_consent = true;
+            new.response_types = vec![response_type.clone()];
+        })
+        .await;
+        let path = hybrid.authorize_path(&[("response_type", &response_type)]);
+        let page = browser.get(&path).await;
+        assert!(!answered(&page).contains_key("error"), "{response_type}");
+    }
+    for alg in words("request_object_signing_alg_values_supported") {
+        Party::register(&t, &alg, |new| {
+            new.request_object_signing_alg = Some(alg.clone());
+        })
+        .await;
     }
     let tokens = party.tokens(&mut browser, &[]).await;
     let info = party.userinfo(&tokens.access).await;
@@ -71,8 +100,17 @@ async fn every_advertised_word_works() {
     for name in id.as_object().unwrap().keys() {
         assert!(name == "at_hash" || claims.contains(name), "{name}");
     }
-    assert_eq!(document["request_uri_parameter_supported"], json!(false));
-    assert_eq!(document["response_types_supported"], json!(["code"]));
+    let id_acr = id["acr"].as_str().unwrap().to_owned();
+    assert!(words("acr_values_supported").contains(&id_acr));
+    for (member, value) in [
+        ("request_parameter_supported", true),
+        ("request_uri_parameter_supported", true),
+        ("require_request_uri_registration", true),
+        ("claims_parameter_supported", true),
+        ("require_pushed_authorization_requests", false),
+    ] {
+        assert_eq!(document[member], json!(value), "{member}");
+    }
     assert_eq!(
         document["code_challenge_methods_supported"],
         json!(["S256"])

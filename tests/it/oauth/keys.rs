@@ -6,7 +6,8 @@ use tessera::config::Config;
 use tessera::oauth::keys::Keys;
 use tessera::oauth::keys::rotation::Pace;
 use tessera::oauth::protocol::claims::TokenType;
-use tessera::store::q;
+use tessera::oauth::protocol::signing::SigningAlgorithm;
+use tessera::store::{q, signing_keys};
 
 use super::party::{Answer, header, setup};
 use crate::harness::database::{START, TestDb, engines};
@@ -29,6 +30,20 @@ async fn open(t: &TestDb) -> Keys {
 async fn states(keys: &Keys) -> Vec<&'static str> {
     let list = keys.list().await.unwrap();
     list.into_iter().map(|key| key.state).collect()
+}
+
+async fn sign(keys: &Keys, algorithm: SigningAlgorithm, seconds: i64) -> String {
+    let now = START.plus(Seconds::new(seconds));
+    keys.sign_for(algorithm, TokenType::AccessToken, &Claims { n: 1 }, now)
+        .await
+        .unwrap()
+}
+
+/// The states of one algorithm's keys, oldest first.
+async fn states_of(keys: &Keys, algorithm: SigningAlgorithm) -> Vec<&'static str> {
+    let list = keys.list().await.unwrap();
+    let own = list.into_iter().filter(|key| key.algorithm == algorithm);
+    own.map(|key| key.state).collect()
 }
 
 async fn is_good(keys: &Keys, token: &str, seconds: i64) -> bool {
@@ -93,6 +108,93 @@ on_each_database!(rotation_by_hand_announces_or_acts_at_once, |t| {
     states.sort_unstable();
     assert_eq!(states, ["active", "retiring"], "the announced key was used");
 });
+
+on_each_database!(the_keys_of_each_algorithm_go_their_own_way, |t| {
+    let keys = open(&t).await;
+    let at = |days: i64| START.plus(Seconds::new(days * DAY));
+    let (rs256, es256) = (SigningAlgorithm::Rs256, SigningAlgorithm::Es256);
+    assert!(states_of(&keys, es256).await.is_empty(), "not needed yet");
+    let first = sign(&keys, es256, 10 * DAY).await;
+    assert_eq!(states_of(&keys, es256).await, ["active"]);
+    keys.maintain(at(90)).await.unwrap();
+    assert_eq!(states_of(&keys, rs256).await, ["active", "pending"]);
+    assert_eq!(states_of(&keys, es256).await, ["active"]);
+    keys.maintain(at(91)).await.unwrap();
+    assert_eq!(states_of(&keys, rs256).await, ["retiring", "active"]);
+    keys.maintain(at(99)).await.unwrap();
+    assert_eq!(states_of(&keys, rs256).await, ["active"], "dropped");
+    assert_eq!(states_of(&keys, es256).await, ["active", "pending"]);
+    keys.maintain(at(100)).await.unwrap();
+    assert_eq!(states_of(&keys, es256).await, ["retiring", "active"]);
+    let second = sign(&keys, es256, 100 * DAY).await;
+    assert_ne!(header(&first)["kid"], header(&second)["kid"]);
+    assert!(is_good(&keys, &first, 100 * DAY).await);
+    assert!(is_good(&keys, &second, 100 * DAY).await);
+    keys.rotate(Pace::Immediate, at(100)).await.unwrap();
+    let third = sign(&keys, es256, 100 * DAY).await;
+    assert_ne!(header(&third)["kid"], header(&second)["kid"]);
+    assert_eq!(states_of(&keys, rs256).await, ["retiring", "active"]);
+});
+
+on_each_database!(two_nodes_that_need_an_algorithm_at_once_make_one_key, |t| {
+    let (one, two) = tokio::join!(open(&t), open(&t));
+    for algorithm in SigningAlgorithm::ALL {
+        let (a, b, c) = tokio::join!(
+            sign(&one, *algorithm, 0),
+            sign(&two, *algorithm, 0),
+            sign(&two, *algorithm, 0)
+        );
+        assert_eq!(header(&a)["alg"], algorithm.as_str());
+        assert_eq!(header(&a)["kid"], header(&b)["kid"], "{algorithm:?}");
+        assert_eq!(header(&b)["kid"], header(&c)["kid"], "{algorithm:?}");
+        assert_eq!(states_of(&one, *algorithm).await, ["active"]);
+        for (keys, token) in [(&one, &b), (&two, &a), (&two, &c)] {
+            assert!(is_good(keys, token, 0).await, "{algorithm:?}");
+        }
+    }
+    let jwks: serde_json::Value = serde_json::from_str(&one.jwks()).unwrap();
+    let algorithms: Vec<&str> = jwks["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["alg"].as_str().unwrap())
+        .collect();
+    assert_eq!(algorithms, ["RS256", "PS256", "ES256", "EdDSA"]);
+});
+
+on_each_database!(
+    a_wanted_algorithm_gets_its_key_from_the_worker_or_at_the_start,
+    |t| {
+        let keys = open(&t).await;
+        let mut tx = t.db.write().await.unwrap();
+        for algorithm in [
+            SigningAlgorithm::EdDsa,
+            SigningAlgorithm::Es256,
+            SigningAlgorithm::EdDsa,
+        ] {
+            signing_keys::want(&mut tx, algorithm, START).await.unwrap();
+        }
+        assert_eq!(
+            signing_keys::list_unmet(&mut tx).await.unwrap(),
+            [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa]
+        );
+        tx.commit().await.unwrap();
+        assert_eq!(keys.jwks().matches("\"kid\"").count(), 1);
+        keys.maintain(START).await.unwrap();
+        assert_eq!(keys.jwks().matches("\"kid\"").count(), 3);
+        let mut tx = t.db.write().await.unwrap();
+        assert!(signing_keys::list_unmet(&mut tx).await.unwrap().is_empty());
+        signing_keys::want(&mut tx, SigningAlgorithm::Ps256, START)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let restarted = open(&t).await;
+        assert_eq!(
+            states_of(&restarted, SigningAlgorithm::Ps256).await,
+            ["active"]
+        );
+    }
+);
 
 on_each_database!(nodes_share_their_keys, |t| {
     let (one, two) = tokio::join!(open(&t), open(&t));

@@ -202,7 +202,15 @@ impl Party {
 
     /// Posts a form with the client's own authentication.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let request = self.http.post(format!("{}{path}", self.url));
+        self.post_with(path, form, &[]).await
+    }
+
+    /// The same, with DPoP proofs beside it.
+    pub async fn post_with(&self, path: &str, form: &[(&str, &str)], proofs: &[&str]) -> Answer {
+        let mut request = self.http.post(format!("{}{path}", self.url));
+        for proof in proofs {
+            request = request.header("dpop", *proof);
+        }
         if let Some(secret) = &self.secret {
             Answer::of(request.basic_auth(&self.client_id, Some(secret)).form(form)).await
         } else {
@@ -268,15 +276,16 @@ impl Tokens {
     }
 }
 
-/// The parameters that the server sent back to the client with a redirect.
+/// The parameters that the server sent back to the client with a redirect, in the query or in the fragment.
 pub fn answered(page: &Page) -> BTreeMap<String, String> {
     let location = page.location();
-    if page.status != StatusCode::SEE_OTHER || !location.starts_with("https://app.example/cb?") {
+    let parameters = ["https://app.example/cb?", "https://app.example/cb#"]
+        .iter()
+        .find_map(|target| location.strip_prefix(target));
+    let Some(parameters) = parameters.filter(|_| page.status == StatusCode::SEE_OTHER) else {
         return BTreeMap::new();
-    }
-    url::Url::parse(location)
-        .unwrap()
-        .query_pairs()
+    };
+    url::form_urlencoded::parse(parameters.as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect()
 }

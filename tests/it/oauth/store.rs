@@ -7,6 +7,7 @@ use tessera::config::Config;
 use tessera::oauth::client::{self, NewClient};
 use tessera::oauth::protocol::authorize::AuthorizeRequest;
 use tessera::oauth::protocol::confirmation::Confirmation;
+use tessera::oauth::protocol::dpop::Thumbprint;
 use tessera::oauth::protocol::grant::GrantDetails;
 use tessera::oauth::protocol::scope::ScopeSet;
 use tessera::oauth::sweep;
@@ -14,7 +15,7 @@ use tessera::store::authorization_codes::{self, Code};
 use tessera::store::authorization_flows::{self, FlowRow};
 use tessera::store::grants::{self, Grant, Standing};
 use tessera::store::refresh_families::{self, NewHead};
-use tessera::store::{Tx, consents, q, revoked_access_tokens};
+use tessera::store::{Tx, consents, dpop_proofs, q, revoked_access_tokens};
 
 use crate::harness::database::{START, TestDb};
 use crate::on_each_database;
@@ -64,6 +65,7 @@ fn grant(user: &UserId, scopes: &str) -> Grant {
                 jkt: Some("thumbprint".to_owned()),
                 x5t_s256: None,
             }),
+            ..GrantDetails::default()
         },
         created_at: START,
     }
@@ -151,6 +153,7 @@ on_each_database!(a_code_is_redeemed_by_its_client_once_and_in_time, |t| {
         redirect_uri_sent: true,
         code_challenge: None,
         nonce: Some("n".to_owned()),
+        dpop_jkt: Some(Thumbprint::parse(&"A".repeat(43)).unwrap()),
     };
     let hash = TokenHash::of("code");
     authorization_codes::insert(&mut tx, &hash, &code, START, at(60))
@@ -173,6 +176,39 @@ on_each_database!(a_code_is_redeemed_by_its_client_once_and_in_time, |t| {
             .unwrap();
         assert_eq!(found, expect);
     }
+});
+
+on_each_database!(a_proof_is_noted_once_and_forgotten_when_it_expired, |t| {
+    let mut tx = t.db.write().await.unwrap();
+    for (hash, expect) in [("a", true), ("b", true), ("a", false)] {
+        let is_new = dpop_proofs::insert(&mut tx, hash, at(60)).await.unwrap();
+        assert_eq!(is_new, expect, "{hash}");
+    }
+    for (seconds, limit, expect) in [(59, 9, 0), (60, 1, 1), (60, 9, 1), (60, 9, 0)] {
+        let rows = dpop_proofs::delete_expired(&mut tx, at(seconds), limit)
+            .await
+            .unwrap();
+        assert_eq!(rows, expect, "{seconds} {limit}");
+    }
+    assert!(dpop_proofs::insert(&mut tx, "a", at(60)).await.unwrap());
+});
+
+on_each_database!(a_grant_learns_its_key_unless_it_is_revoked, |t| {
+    let user = arrange(&t).await;
+    let mut tx = t.db.write().await.unwrap();
+    let mut grant = grant(&user, "openid");
+    grants::insert(&mut tx, &grant).await.unwrap();
+    grant.details.refresh_bound_to = Some(Confirmation {
+        jkt: Some("other".to_owned()),
+        x5t_s256: None,
+    });
+    assert!(grants::set_details(&mut tx, &grant).await.unwrap());
+    let found = grants::find(&mut tx, &grant.id, START).await.unwrap();
+    assert_eq!(found.unwrap().grant.details, grant.details);
+    grants::revoke(&mut tx, &grant.id, "test", START)
+        .await
+        .unwrap();
+    assert!(!grants::set_details(&mut tx, &grant).await.unwrap());
 });
 
 on_each_database!(
@@ -277,12 +313,8 @@ fn flow(user: Option<UserId>) -> FlowRow {
             redirect_uri_sent: true,
             state: Some("s".to_owned()),
             scope: scope("openid"),
-            nonce: None,
-            code_challenge: None,
-            prompt: std::collections::BTreeSet::new(),
             max_age: Some(1),
-            login_hint: None,
-            id_token_hint: None,
+            ..AuthorizeRequest::default()
         },
         hinted_subject: Some("usr".to_owned()),
         consented_by: user,

@@ -160,7 +160,10 @@ async fn malformed_token_requests_are_invalid() {
             "grant_type=client_credentials&scope=api&scope=api",
             "invalid_request",
         ),
-        ("grant_type=client_credentials&resource=a&resource=b", "ok"),
+        (
+            "grant_type=client_credentials&resource=https://a.example&resource=https://b.example",
+            "invalid_target",
+        ),
         ("grant_type=client_credentials&unknown=1", "ok"),
         ("grant_type=client_credentials&scope=%ff", "invalid_request"),
         ("grant_type=client_credentials&scope=%00", "invalid_request"),

@@ -10,6 +10,7 @@ use tessera::base::time::Seconds;
 use tessera::identity::account;
 use tessera::identity::identifier::Username;
 use tessera::identity::password::Password;
+use tessera::identity::profile::Profile;
 use tessera::identity::user::NewUser;
 use tessera::oauth::client as clients;
 use tessera::oauth::protocol::api_key::ApiKey;
@@ -48,6 +49,7 @@ async fn person(t: &TestApp) -> tessera::base::id::UserId {
         email: None,
         email_verified: false,
         name: None,
+        profile: Profile::default(),
         password: None,
     };
     let now = t.clock.now();

@@ -6,6 +6,7 @@ mod api_keys;
 mod assertions;
 mod authzen;
 mod cases;
+mod dpop;
 mod explain;
 mod freshness;
 mod inline;

@@ -11,6 +11,7 @@ use tessera::base::id::UserId;
 use tessera::identity::account;
 use tessera::identity::identifier::{Email, Username};
 use tessera::identity::password::Password;
+use tessera::identity::profile::Profile;
 use tessera::identity::user::{DisplayName, NewUser};
 
 use crate::harness::server::TestApp;
@@ -29,6 +30,7 @@ pub async fn person(t: &TestApp, username: &str, name: &str) -> UserId {
         email: Some(Email::parse(&format!("{username}@example.com")).unwrap()),
         email_verified: true,
         name: Some(DisplayName::parse(name).unwrap()),
+        profile: Profile::default(),
         password: Some(t.app.hasher.hash(password).await.unwrap()),
     };
     let mut tx = t.app.db.write().await.unwrap();

@@ -1,14 +1,24 @@
 //! Clients: what the server knows of an application, in the words of RFC 7591.
 
 mod about;
+mod ciba;
+mod keys;
 mod logout;
+mod requests;
+mod sender;
+mod tokens;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
+pub use self::ciba::{Ciba, DeliveryMode};
+pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::logout::Logout;
+pub use self::requests::Requests;
+pub use self::sender::Sender;
+pub use self::tokens::{Protection, TokenFormats, UserInfoFormat};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -110,6 +120,10 @@ words! {
         RefreshToken = "refresh_token",
         /// The client itself (section 4.4).
         ClientCredentials = "client_credentials",
+        /// A code that a person approved for a device (RFC 8628).
+        DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
+        /// A request that a person approved without a redirect (OpenID Connect CIBA Core 1.0).
+        Ciba = "urn:openid:params:grant-type:ciba",
     }
 }
 
@@ -120,8 +134,41 @@ words! {
         ClientSecretBasic = "client_secret_basic",
         /// `client_id` and `client_secret` in the body.
         ClientSecretPost = "client_secret_post",
+        /// A JWT that the client signs with its secret (OpenID Connect Core 1.0 section 9, RFC 7523).
+        ClientSecretJwt = "client_secret_jwt",
+        /// A JWT that the client signs with its private key.
+        PrivateKeyJwt = "private_key_jwt",
+        /// A TLS certificate with a registered name, from an authority that the server trusts (RFC 8705 section 2.1).
+        TlsClientAuth = "tls_client_auth",
+        /// A TLS certificate of a registered key (RFC 8705 section 2.2).
+        SelfSignedTlsClientAuth = "self_signed_tls_client_auth",
         /// A public client: it has no secret.
         None = "none",
+    }
+}
+
+impl AuthMethod {
+    /// Whether client and server share a secret.
+    pub const fn has_secret(self) -> bool {
+        match self {
+            Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt => true,
+            Self::PrivateKeyJwt
+            | Self::TlsClientAuth
+            | Self::SelfSignedTlsClientAuth
+            | Self::None => false,
+        }
+    }
+
+    /// Whether the client proves itself with a TLS certificate.
+    pub const fn is_mutual_tls(self) -> bool {
+        match self {
+            Self::TlsClientAuth | Self::SelfSignedTlsClientAuth => true,
+            Self::ClientSecretBasic
+            | Self::ClientSecretPost
+            | Self::ClientSecretJwt
+            | Self::PrivateKeyJwt
+            | Self::None => false,
+        }
     }
 }
 
@@ -168,6 +215,21 @@ pub struct ClientMetadata {
     /// How it learns that a session has ended.
     #[serde(flatten)]
     pub logout: Logout,
+    /// How it asks people without a redirect.
+    #[serde(flatten)]
+    pub ciba: Ciba,
+    /// What its authorization requests may and must be.
+    #[serde(flatten)]
+    pub requests: Requests,
+    /// What it proves with who it is.
+    #[serde(flatten)]
+    pub keys: ClientKeys,
+    /// Whether its tokens must be bound to a key.
+    #[serde(flatten)]
+    pub sender: Sender,
+    /// How what it is told is signed and encrypted.
+    #[serde(flatten)]
+    pub tokens: TokenFormats,
 }
 
 /// A registered application.
@@ -177,14 +239,29 @@ pub struct Client {
     pub client_id: ClientId,
     /// Its settings.
     pub settings: ClientSettings,
-    /// MAC of its secret; none for a public client.
+    /// MAC of its secret; none for a client without one.
     pub secret_mac: Option<String>,
+    /// The secret itself, sealed: only where the client signs with it.
+    pub sealed_secret: Option<String>,
+    /// The secret before this one, until it expires.
+    pub former_secret: Option<FormerSecret>,
     /// Whether it may be used.
     pub state: ClientState,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+}
+
+/// A secret that was replaced and stays good for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerSecret {
+    /// Its MAC.
+    pub mac: String,
+    /// The secret itself, sealed: only where the client signs with it.
+    pub sealed: Option<String>,
+    /// From when on it is good no more.
+    pub expires_at: Timestamp,
 }
 
 /// Where a client's code runs, as far as its registration shows.
@@ -199,6 +276,13 @@ pub enum ClientKind {
 }
 
 impl Client {
+    /// The secret before this one, if it is still good.
+    pub fn former_secret(&self, now: Timestamp) -> Option<&FormerSecret> {
+        self.former_secret
+            .as_ref()
+            .filter(|secret| secret.expires_at > now)
+    }
+
     /// Whether the client may be used.
     pub fn is_active(&self) -> bool {
         self.state == ClientState::Active
@@ -209,12 +293,22 @@ impl Client {
         self.settings.grant_types.contains(&grant_type)
     }
 
+    /// Whether all its tokens are bound to keys of its own: then its refresh tokens need not rotate.
+    pub const fn is_sender_constrained(&self) -> bool {
+        let metadata = &self.settings.metadata;
+        metadata.sender.dpop_bound_access_tokens
+            || metadata.keys.tls_client_certificate_bound_access_tokens
+    }
+
     /// Where the client's code runs.
     pub fn kind(&self) -> ClientKind {
         match self.settings.token_endpoint_auth_method {
-            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
-                ClientKind::Confidential
-            }
+            AuthMethod::ClientSecretBasic
+            | AuthMethod::ClientSecretPost
+            | AuthMethod::ClientSecretJwt
+            | AuthMethod::PrivateKeyJwt
+            | AuthMethod::TlsClientAuth
+            | AuthMethod::SelfSignedTlsClientAuth => ClientKind::Confidential,
             AuthMethod::None
                 if self
                     .settings

@@ -42,6 +42,11 @@ impl Faults {
         self.keep(field, WebUri::parse(text))
     }
 
+    /// Whether a field whose name begins so has a fault already.
+    pub fn has_prefix(&self, prefix: &str) -> bool {
+        self.0.iter().any(|fault| fault.field.starts_with(prefix))
+    }
+
     /// Whether a field has a fault already.
     pub fn has(&self, field: &str) -> bool {
         self.0.iter().any(|fault| fault.field == field)

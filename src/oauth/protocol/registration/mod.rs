@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, ClientId, ClientMetadata, ClientSettings, GrantType, Logout,
+    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
+    Logout, Requests, Sender, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -25,6 +26,10 @@ const SECRET_BYTES_MAX: usize = 512;
 /// Metadata of a client to be registered or changed. Every field but the redirect URIs has a default.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the metadata of RFC 7591 and its kin are what they are"
+)]
 pub struct NewClient {
     /// Chosen by the server when absent.
     pub client_id: Option<String>,
@@ -64,6 +69,80 @@ pub struct NewClient {
     pub frontchannel_logout_session_required: bool,
     /// Whether its offline access ends when somebody signs out, too.
     pub revoke_offline_access_at_logout: bool,
+    /// `poll` or `ping`: how a client of the grant type ciba learns of decisions. `poll` when absent.
+    pub backchannel_token_delivery_mode: Option<String>,
+    /// Where a `ping` goes.
+    pub backchannel_client_notification_endpoint: Option<String>,
+    /// What signs its backchannel requests; they are not signed when absent.
+    pub backchannel_authentication_request_signing_alg: Option<String>,
+    /// Only `false` is supported.
+    pub backchannel_user_code_parameter: bool,
+    /// The client's public keys, a JWK set.
+    pub jwks: Option<serde_json::Value>,
+    /// Where it publishes them.
+    pub jwks_uri: Option<String>,
+    /// The one algorithm of its assertions.
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// The subject of its certificate, as RFC 4514 writes it.
+    pub tls_client_auth_subject_dn: Option<String>,
+    /// A host name in its certificate.
+    pub tls_client_auth_san_dns: Option<String>,
+    /// A URI in its certificate.
+    pub tls_client_auth_san_uri: Option<String>,
+    /// An address in its certificate.
+    pub tls_client_auth_san_ip: Option<String>,
+    /// An e-mail address in its certificate.
+    pub tls_client_auth_san_email: Option<String>,
+    /// Whether its access tokens are bound to the certificate it shows.
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Whether a token request without a DPoP proof is refused.
+    pub dpop_bound_access_tokens: bool,
+    /// What signs its ID tokens; `RS256` when absent.
+    pub id_token_signed_response_alg: Option<String>,
+    /// How the key of an encrypted ID token reaches it; not encrypted when absent.
+    pub id_token_encrypted_response_alg: Option<String>,
+    /// What encrypts its ID tokens; `A128CBC-HS256` when absent.
+    pub id_token_encrypted_response_enc: Option<String>,
+    /// What signs its userinfo answers; plain JSON when absent.
+    pub userinfo_signed_response_alg: Option<String>,
+    /// How the key of an encrypted userinfo answer reaches it.
+    pub userinfo_encrypted_response_alg: Option<String>,
+    /// What encrypts its userinfo answers; `A128CBC-HS256` when absent.
+    pub userinfo_encrypted_response_enc: Option<String>,
+    /// What signs its introspection answers where it asks for a JWT; `RS256` when absent.
+    pub introspection_signed_response_alg: Option<String>,
+    /// How the key of an encrypted introspection answer reaches it.
+    pub introspection_encrypted_response_alg: Option<String>,
+    /// What encrypts its introspection answers; `A128CBC-HS256` when absent.
+    pub introspection_encrypted_response_enc: Option<String>,
+    /// What signs its authorization answers in the modes of JARM; `RS256` when absent.
+    pub authorization_signed_response_alg: Option<String>,
+    /// How the key of an encrypted authorization answer reaches it.
+    pub authorization_encrypted_response_alg: Option<String>,
+    /// What encrypts its authorization answers; `A128CBC-HS256` when absent.
+    pub authorization_encrypted_response_enc: Option<String>,
+    /// What it may ask the authorization endpoint for; `code` when absent.
+    pub response_types: Vec<String>,
+    /// How its answers may travel; every way when absent.
+    pub response_modes: Vec<String>,
+    /// What its request objects are signed with.
+    pub request_object_signing_alg: Option<String>,
+    /// Where its request objects may be fetched from.
+    pub request_uris: Vec<String>,
+    /// Whether a request without a signed object is refused.
+    pub require_signed_request_object: bool,
+    /// Whether a request that was not pushed is refused.
+    pub require_pushed_authorization_requests: bool,
+    /// `max_age` of a request that names none, in seconds.
+    pub default_max_age: Option<u32>,
+    /// Whether ID tokens must say when the person signed in.
+    pub require_auth_time: bool,
+    /// `acr_values` of a request that names none.
+    pub default_acr_values: Vec<String>,
+    /// Where a sign-in may be begun from outside.
+    pub initiate_login_uri: Option<String>,
+    /// The services that its tokens may be for.
+    pub resources: Vec<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -116,10 +195,7 @@ impl NewClient {
                 .unwrap_or_default(),
             skip_consent: self.skip_consent,
             require_pkce: self.require_pkce.unwrap_or(true),
-            metadata: ClientMetadata {
-                about: About::check(self, &mut faults),
-                logout: Logout::check(self, &mut faults),
-            },
+            metadata: self.metadata(&mut faults),
         };
         self.check_secret(method, &mut faults);
         check_together(&settings, &mut faults);
@@ -134,6 +210,22 @@ impl NewClient {
                 .clone()
                 .map(crate::base::secret::Secret::new),
         })
+    }
+
+    fn metadata(&self, faults: &mut Faults) -> ClientMetadata {
+        let about = About::check(self, faults);
+        let requests = Requests::check(self, faults);
+        let keys = ClientKeys::check(self, faults);
+        let tokens = TokenFormats::check(self, &keys, faults);
+        ClientMetadata {
+            about,
+            logout: Logout::check(self, faults),
+            ciba: Ciba::check(self, faults),
+            requests,
+            keys,
+            sender: Sender::check(self, faults),
+            tokens,
+        }
     }
 
     fn name(&self, faults: &mut Faults) -> String {
@@ -161,7 +253,7 @@ impl NewClient {
             Some(text) => AuthMethod::parse(text).unwrap_or_else(|| {
                 faults.add(
                     "token_endpoint_auth_method",
-                    format!("`{text}` is not supported; use client_secret_basic, client_secret_post or none"),
+                    format!("`{text}` is not supported; use {}", methods()),
                 );
                 AuthMethod::None
             }),
@@ -179,7 +271,7 @@ impl NewClient {
                 if parsed.is_none() {
                     faults.add(
                         "grant_types",
-                        format!("`{text}` is not supported; use authorization_code, refresh_token or client_credentials"),
+                        format!("`{text}` is not supported; use {}", all_grant_types()),
                     );
                 }
                 parsed
@@ -197,10 +289,13 @@ impl NewClient {
         let Some(secret) = &self.client_secret else {
             return;
         };
-        if method == AuthMethod::None {
+        if !method.has_secret() {
             faults.add(
                 "client_secret",
-                "a client whose token_endpoint_auth_method is none has no secret; remove one of the two",
+                format!(
+                    "a client whose token_endpoint_auth_method is {} has no secret; remove one of the two",
+                    method.as_str()
+                ),
             );
         }
         let graphic = secret.bytes().all(|byte| byte.is_ascii_graphic());
@@ -213,6 +308,11 @@ impl NewClient {
             );
         }
     }
+}
+
+fn all_grant_types() -> String {
+    let names: Vec<&str> = GrantType::ALL.iter().map(|one| one.as_str()).collect();
+    names.join(", ")
 }
 
 fn uris(texts: &[String], field: &'static str, faults: &mut Faults) -> Vec<RedirectUri> {
@@ -230,6 +330,12 @@ fn uris(texts: &[String], field: &'static str, faults: &mut Faults) -> Vec<Redir
     uris
 }
 
+/// The methods, as a message lists them.
+fn methods() -> String {
+    let words: Vec<&str> = AuthMethod::ALL.iter().map(|one| one.as_str()).collect();
+    words.join(", ")
+}
+
 /// Rules between fields.
 fn check_together(settings: &ClientSettings, faults: &mut Faults) {
     let public = settings.token_endpoint_auth_method == AuthMethod::None;
@@ -243,10 +349,22 @@ fn check_together(settings: &ClientSettings, faults: &mut Faults) {
             );
         }
     }
-    if may(GrantType::RefreshToken) && !may(GrantType::AuthorizationCode) {
+    let of_a_person = [
+        GrantType::AuthorizationCode,
+        GrantType::DeviceCode,
+        GrantType::Ciba,
+    ];
+    if may(GrantType::RefreshToken) && !of_a_person.into_iter().any(may) {
         faults.add(
             "grant_types",
-            "refresh_token needs authorization_code beside it",
+            "refresh_token needs authorization_code, or another grant of a person, beside it",
+        );
+    }
+    if may(GrantType::Ciba) && public {
+        // OpenID Connect CIBA Core 1.0 section 4: a client without credentials could ask anybody in another's name.
+        faults.add(
+            "grant_types",
+            "urn:openid:params:grant-type:ciba needs a client that authenticates; set token_endpoint_auth_method",
         );
     }
     if may(GrantType::ClientCredentials) && public {

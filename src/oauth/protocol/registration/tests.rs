@@ -37,7 +37,7 @@ fn every_fault_is_named_at_once() {
     check(&web(), &[]);
     let mut client = web();
     client.client_id = Some("a b".to_owned());
-    client.token_endpoint_auth_method = Some("private_key_jwt".to_owned());
+    client.token_endpoint_auth_method = Some("password".to_owned());
     client.grant_types = Some(vec!["password".to_owned()]);
     client.redirect_uris = vec![
         "javascript:alert(1)".to_owned(),
@@ -119,25 +119,56 @@ fn what_a_client_says_about_itself_is_held_to_web_addresses() {
 }
 
 #[test]
-fn a_front_channel_frame_lies_at_an_origin_of_the_redirect_uris() {
-    let at = |uri: &str| {
-        let mut client = web();
-        client.frontchannel_logout_uri = Some(uri.to_owned());
-        client
+fn grants_away_from_the_client_need_no_redirect_uri_but_what_they_live_by() {
+    let ciba = "urn:openid:params:grant-type:ciba";
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let of = |grant_types: &[&str]| NewClient {
+        client_id: Some("tv".to_owned()),
+        grant_types: Some(grant_types.iter().map(ToString::to_string).collect()),
+        ..NewClient::default()
     };
-    check(&at("https://app.example/out?x=1"), &[]);
-    for uri in [
-        "https://other.example/out",
-        "https://app.example:8443/out",
-        "http://127.0.0.1/out",
-    ] {
-        check(&at(uri), &["frontchannel_logout_uri"]);
-    }
-    let mut client = web();
-    client.backchannel_logout_uri = Some("http://app.example/out".to_owned());
-    check(&client, &["backchannel_logout_uri"]);
-    client.backchannel_logout_uri = Some("https://api.app.example/out".to_owned());
-    client.revoke_offline_access_at_logout = true;
-    let logout = client.check().unwrap().settings.metadata.logout;
-    assert!(logout.backchannel_logout_uri.is_some() && logout.revoke_offline_access_at_logout);
+    check(&of(&[device, "refresh_token"]), &[]);
+    check(&of(&[ciba, "refresh_token"]), &[]);
+    check(
+        &of(&["client_credentials", "refresh_token"]),
+        &["grant_types"],
+    );
+    let public = Some("none".to_owned());
+    check(
+        &NewClient {
+            token_endpoint_auth_method: public.clone(),
+            ..of(&[device])
+        },
+        &[],
+    );
+    check(
+        &NewClient {
+            token_endpoint_auth_method: public,
+            ..of(&[ciba])
+        },
+        &["grant_types"],
+    );
+}
+
+#[test]
+fn a_client_that_is_pinged_says_where() {
+    let told = |mode: &str, endpoint: Option<&str>| NewClient {
+        backchannel_token_delivery_mode: Some(mode.to_owned()),
+        backchannel_client_notification_endpoint: endpoint.map(str::to_owned),
+        ..web()
+    };
+    let field = "backchannel_client_notification_endpoint";
+    check(&told("poll", None), &[]);
+    check(&told("ping", Some("https://app.example/ping")), &[]);
+    check(&told("ping", None), &[field]);
+    check(
+        &told("ping", Some("http://app.example/ping")),
+        &[field, field],
+    );
+    check(&told("push", None), &["backchannel_token_delivery_mode"]);
+    let with_user_codes = NewClient {
+        backchannel_user_code_parameter: true,
+        ..web()
+    };
+    check(&with_user_codes, &["backchannel_user_code_parameter"]);
 }

@@ -12,7 +12,7 @@ use super::entity::Item;
 use super::token::{Who, resolve};
 use super::{ApiError, InPath, Session};
 use crate::app::App;
-use crate::policy::CheckRequest;
+use crate::policy::{CheckRequest, PolicyError};
 
 pub(super) async fn answer(
     app: State<Arc<App>>,
@@ -76,7 +76,7 @@ impl Session {
             }
             Err(error) => return Err(ApiError::internal(&error)),
         }
-        match self.check(&item) {
+        match self.check(&item).map_err(ApiError::from) {
             Ok(allowed) => {
                 let counted = if allowed { "allowed" } else { "denied" };
                 self.app.metrics.count_check(counted);
@@ -93,8 +93,8 @@ impl Session {
         }
     }
 
-    pub(super) fn check(&self, item: &Item) -> Result<bool, ApiError> {
-        let asked = item.tuple().map_err(|error| ApiError::invalid(&error))?;
+    pub(super) fn check(&self, item: &Item) -> Result<bool, PolicyError> {
+        let asked = item.tuple()?;
         let request = CheckRequest {
             model_id: "",
             object: &asked.object,
@@ -103,6 +103,6 @@ impl Session {
             contextual: &[],
             context: &item.context(),
         };
-        Ok(self.view.check(&request)?)
+        self.view.check(&request)
     }
 }

@@ -168,9 +168,13 @@ impl Session {
             }
             let mut one = item.clone();
             one.action.name.clone_from(&name);
-            if !self.check(&one).unwrap_or(false) {
-                // Unless it was time that ran out: then the rest of the list is not known.
-                self.view.in_time()?;
+            let is_permitted = match self.check(&one) {
+                Ok(is_permitted) => is_permitted,
+                // Past a bound the rest of the list is not known.
+                Err(error) if is_past_a_bound(&error) => return Err(error),
+                Err(_) => false,
+            };
+            if !is_permitted {
                 continue;
             }
             if found.entries.len() == page.limit {
@@ -241,6 +245,14 @@ impl Page {
 /// What a page's token depends on beside the question.
 fn bound(context: &Context) -> String {
     json!(["authzen", context]).to_string()
+}
+
+/// Whether a question was given up.
+const fn is_past_a_bound(error: &PolicyError) -> bool {
+    matches!(
+        error,
+        PolicyError::Check(CheckError::OutOfTime | CheckError::TooDeep | CheckError::Exhausted)
+    )
 }
 
 /// Whether a search asks for what the model does not have.

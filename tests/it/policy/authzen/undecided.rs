@@ -146,3 +146,35 @@ async fn a_search_for_actions_leaves_out_those_that_cannot_be_decided() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_search_for_actions_past_a_bound_is_an_error_and_no_short_list() {
+    let model = "
+model
+  schema 1.1
+type user
+type folder
+  relations
+    define parent: [folder]
+    define owner: [user]
+    define view: owner or view from parent
+";
+    let mut tuples = vec![key(("user:ann", "owner", "folder:0"))];
+    for n in 0..40 {
+        let parent = format!("folder:{}", n + 1);
+        tuples.push(key((&parent, "parent", &format!("folder:{n}"))));
+    }
+    for engine in engines() {
+        let scenario = Scenario::start(engine, model, &tuples).await;
+        let request =
+            |user| json!({"subject": entity("user", user), "resource": entity("folder", "0")});
+        let found = scenario.finds("action", "name", &request("ann")).await;
+        assert_eq!(found, ["view"], "what is near is found: {engine:?}");
+        let reply = scenario.ask("search/action", &request("bob")).await;
+        let error = &reply.body["context"]["error"]["message"];
+        assert!(
+            error.as_str().unwrap().contains("25"),
+            "{engine:?} {reply:?}"
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! An authorization request as it comes in: plain parameters, a request object, or what was pushed before.
+//!
+//! The parameters of a request object are the only ones that count (RFC 9101 section 6.3), and a pushed request is what it was when it was
+//! pushed (RFC 9126 section 4): whatever stands beside it in the URL is ignored.
+
+use super::error::OAuthError;
+use super::par;
+use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
+use super::protocol::client::{Client, GrantType};
+use super::protocol::error::{ErrorCode, Fault};
+use super::protocol::params::Params;
+use super::request_object;
+use crate::app::App;
+use crate::base::time::Timestamp;
+
+/// What a request comes to.
+pub type Read = Result<AuthorizeRequest, AuthorizeError>;
+
+/// Reads the request that a browser brings.
+pub async fn read(
+    app: &App,
+    params: &Params,
+    client: &Client,
+    now: Timestamp,
+) -> Result<Read, OAuthError> {
+    if let Some(uri) = params.get("request_uri").filter(|uri| par::is_pushed(uri)) {
+        let pushed = par::redeem(app, uri, client, now).await?;
+        return Ok(pushed
+            .filter(|request| is_still_registered(request, client))
+            .ok_or_else(|| {
+                // Its redirect URI is not known any more: the fault stays on our page.
+                AuthorizeError::ShowPage(Fault::new(
+                    ErrorCode::InvalidRequestUri,
+                    "the pushed request is unknown, used, expired or another client's; push it again",
+                ))
+            }));
+    }
+    let must_push = client
+        .settings
+        .metadata
+        .requests
+        .require_pushed_authorization_requests
+        || app.config.requests.require_pushed;
+    if must_push {
+        let fault = Fault::invalid_request(
+            "this request must be pushed first (RFC 9126); send its `request_uri`",
+        );
+        return Ok(Err(authorize::refuse(params, client, fault)));
+    }
+    read_sent(app, params, client, now).await
+}
+
+/// Reads a request from its parameters or its request object: at the authorization endpoint or as it is pushed.
+pub async fn read_sent(
+    app: &App,
+    params: &Params,
+    client: &Client,
+    now: Timestamp,
+) -> Result<Read, OAuthError> {
+    let rules = &client.settings.metadata.requests;
+    let issuer = &app.config.issuer;
+    Ok(match request_object::open(app, params, client, now).await {
+        Err(fault) => Err(authorize::refuse(params, client, fault)),
+        Ok(Some(inner)) => authorize::parse(&inner, client, issuer),
+        Ok(None) if rules.require_signed_request_object && !params.is_repeated("request") => {
+            let fault = Fault::invalid_request(
+                "this client may send signed requests only; put the parameters into `request` (RFC 9101)",
+            );
+            Err(authorize::refuse(params, client, fault))
+        }
+        Ok(None) => authorize::parse(params, client, issuer),
+    })
+}
+
+/// Whether the registration still allows what a kept request asks: it may have changed meanwhile (SECURITY row 9).
+pub fn is_still_registered(request: &AuthorizeRequest, client: &Client) -> bool {
+    let settings = &client.settings;
+    let uris = &settings.redirect_uris;
+    let response_type = request.response_type;
+    uris.iter().any(|uri| uri.matches(&request.redirect_uri))
+        && settings.metadata.requests.may_ask_for(response_type)
+        && (!response_type.has_code() || client.may_use(GrantType::AuthorizationCode))
+}

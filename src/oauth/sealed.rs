@@ -1,0 +1,57 @@
+//! What is signed for one client, with the algorithm that it registered for, and encrypted to its key where it asked for that: ID tokens, and
+//! the answers of userinfo and introspection. First signed, then encrypted (OpenID Connect Core 1.0 section 16.14).
+
+use serde::Serialize;
+
+use super::error::OAuthError;
+use super::keys::KeysError;
+use super::protocol::claims::TokenType;
+use super::protocol::client::{Client, Protection};
+use super::protocol::jwe::{Encryption, JweError, Plaintext, Recipient, encrypt};
+use super::protocol::key_set::KeySet;
+use crate::app::App;
+use crate::base::time::Timestamp;
+
+/// Claims as a JWT for the client.
+pub async fn jwt<T: Serialize>(
+    app: &App,
+    (client, protection): (&Client, Protection),
+    (kind, claims): (TokenType, &T),
+    now: Timestamp,
+) -> Result<String, OAuthError> {
+    let signing = protection.signing;
+    let jwt = app.keys.sign_for(signing, kind, claims, now).await?;
+    Ok(match protection.encryption {
+        None => jwt,
+        Some(encryption) => seal(app, (client, encryption), Plaintext::Jwt(&jwt), now).await?,
+    })
+}
+
+/// Claims that are encrypted to the client, and not signed.
+pub async fn unsigned<T: Serialize>(
+    app: &App,
+    (client, encryption): (&Client, Encryption),
+    claims: &T,
+    now: Timestamp,
+) -> Result<String, OAuthError> {
+    let claims = serde_json::to_vec(claims)
+        .map_err(|_| OAuthError::Inconsistent("claims that are no JSON"))?;
+    let plaintext = Plaintext::Claims(&claims);
+    Ok(seal(app, (client, encryption), plaintext, now).await?)
+}
+
+/// Encrypts to the client's key: the registered one, or the one that it publishes.
+async fn seal(
+    app: &App,
+    (client, encryption): (&Client, Encryption),
+    plaintext: Plaintext<'_>,
+    now: Timestamp,
+) -> Result<String, KeysError> {
+    let alg = encryption.alg;
+    let fits = |set: &KeySet| Recipient::choose(set.keys(), alg).is_ok();
+    let registered = &client.settings.metadata.keys;
+    let keys = app.remote_keys.find(registered, now, fits).await;
+    let keys = keys.ok_or(JweError::NoKey(alg))?;
+    let recipient = Recipient::choose(keys.keys(), alg)?;
+    Ok(encrypt(&recipient, encryption, plaintext)?)
+}
