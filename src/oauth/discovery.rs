@@ -170,12 +170,14 @@ impl Metadata {
             claims_supported: UserClaims::names().chain(TOKEN_CLAIMS).collect(),
             dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
             authorization_response_iss_parameter_supported: true,
-            request_uri_parameter_supported: false,
             backchannel_logout_supported: true,
             backchannel_logout_session_supported: true,
             frontchannel_logout_supported: true,
             frontchannel_logout_session_supported: true,
-            check_session_iframe: None,
+            check_session_iframe: config
+                .sessions
+                .check_session_iframe
+                .then(|| format!("{}{}", config.issuer, paths::CHECK_SESSION)),
             authorization_signing_alg_values_supported: SigningAlgorithm::ALL,
             authorization_encryption_alg_values_supported: KeyManagement::ALL,
             authorization_encryption_enc_values_supported: ContentEncryption::ALL,
@@ -186,15 +188,6 @@ impl Metadata {
             require_request_uri_registration: true,
             request_object_signing_alg_values_supported: RequestAlg::ALL,
         }
-    }
-
-    /// The same with the check-session frame, where it is switched on.
-    fn with_check_session(mut self, config: &Config) -> Self {
-        self.check_session_iframe = config
-            .sessions
-            .check_session_iframe
-            .then(|| format!("{}{}", config.issuer, paths::CHECK_SESSION));
-        self
     }
 }
 
@@ -214,12 +207,8 @@ fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
 
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    (
-        [(CACHE_CONTROL, CACHE)],
-        Json(Metadata::of(&app.config.issuer).with_check_session(&app.config)),
-    )
-        .into_response()([(CACHE_CONTROL, CACHE)], Json(Metadata::of(&app.config)))
-    .into_response()
+    let metadata = Metadata::of(&app.config);
+    ([(CACHE_CONTROL, CACHE)], Json(metadata)).into_response()
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

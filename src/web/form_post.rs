@@ -38,6 +38,7 @@ fn body(action: &str, fields: &[(&'static str, String)]) -> Markup {
 mod tests {
     use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 
+    use super::super::layout::source_of;
     use super::*;
 
     #[test]
