@@ -101,14 +101,41 @@ pub struct Metadata {
     claims_parameter_supported: bool,
     request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
+    #[serde(flatten)]
+    sessions: SessionMetadata,
+    require_request_uri_registration: bool,
+    request_object_signing_alg_values_supported: &'static [RequestAlg],
+}
+
+/// How sessions end and are watched (OpenID Connect Back-Channel Logout 1.0 section 2.1, Front-Channel Logout 1.0 section 3, Session Management 1.0
+/// section 3.3).
+#[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the members of the specifications"
+)]
+struct SessionMetadata {
     backchannel_logout_supported: bool,
     backchannel_logout_session_supported: bool,
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     check_session_iframe: Option<String>,
-    require_request_uri_registration: bool,
-    request_object_signing_alg_values_supported: &'static [RequestAlg],
+}
+
+impl SessionMetadata {
+    fn of(config: &Config) -> Self {
+        Self {
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
+            check_session_iframe: config
+                .sessions
+                .check_session_iframe
+                .then(|| format!("{}{}", config.issuer, paths::CHECK_SESSION)),
+        }
+    }
 }
 
 impl Metadata {
@@ -170,14 +197,7 @@ impl Metadata {
             claims_supported: UserClaims::names().chain(TOKEN_CLAIMS).collect(),
             dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
             authorization_response_iss_parameter_supported: true,
-            backchannel_logout_supported: true,
-            backchannel_logout_session_supported: true,
-            frontchannel_logout_supported: true,
-            frontchannel_logout_session_supported: true,
-            check_session_iframe: config
-                .sessions
-                .check_session_iframe
-                .then(|| format!("{}{}", config.issuer, paths::CHECK_SESSION)),
+            sessions: SessionMetadata::of(config),
             authorization_signing_alg_values_supported: SigningAlgorithm::ALL,
             authorization_encryption_alg_values_supported: KeyManagement::ALL,
             authorization_encryption_enc_values_supported: ContentEncryption::ALL,
