@@ -208,7 +208,10 @@ mod tests {
                 "invalid_request",
             ),
             ("scope=openid&login_hint_token=a", "invalid_request"),
-            ("scope=openid&login_hint=a&acr_values=phr+urn:x", "openid 300"),
+            (
+                "scope=openid&login_hint=a&acr_values=phr+urn:x",
+                "openid 300",
+            ),
             (
                 "scope=openid&login_hint=a&resource=https://id.example",
                 "openid 300",

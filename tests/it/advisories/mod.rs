@@ -6,5 +6,6 @@ mod authorization;
 mod authorization_requests;
 mod client_assertions;
 mod logout;
+mod matrix;
 mod redirect_uris;
 mod tokens;

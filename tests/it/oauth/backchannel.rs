@@ -464,9 +464,17 @@ async fn a_client_that_has_its_tokens_already_is_not_told_any_more() {
         let form = [("login_hint", "alice"), ("client_notification_token", "tk")];
         let asked = ask(&till, &form).await;
         decide(&mut browser, "allow").await;
-        let waiting = async || outbox::count(&mut t.app.db.read().await.unwrap()).await.unwrap();
+        let waiting = async || {
+            outbox::count(&mut t.app.db.read().await.unwrap())
+                .await
+                .unwrap()
+        };
         deliver_due(Arc::clone(&t.app)).await.unwrap();
-        assert_eq!(waiting().await, (1, 0), "{engine:?}: it will be tried again");
+        assert_eq!(
+            waiting().await,
+            (1, 0),
+            "{engine:?}: it will be tried again"
+        );
         let auth_req_id = asked.json["auth_req_id"].as_str().unwrap();
         poll(&till, auth_req_id).await.tokens();
         t.clock.advance(Seconds::new(7));

@@ -236,7 +236,8 @@ async fn a_logout_token_is_signed_as_the_clients_id_tokens_are() {
         let token = told[0].strip_prefix("logout_token=").unwrap();
         assert_eq!(header(token)["alg"], algorithm.as_str());
         let kind = TokenType::LogoutToken;
-        let said: Option<LogoutClaims> = t.app.keys.verify(kind, token, t.clock.now()).await.unwrap();
+        let said: Option<LogoutClaims> =
+            t.app.keys.verify(kind, token, t.clock.now()).await.unwrap();
         assert_eq!(said.unwrap().aud, "other");
     }
 }

@@ -94,7 +94,9 @@ on_each_database!(a_grant_needs_a_live_session_of_its_person, |t| {
         (&stranger, &live, false),
         (&user, &live, true),
     ] {
-        let kept = grants::insert(&mut tx, &grant(user, session)).await.unwrap();
+        let kept = grants::insert(&mut tx, &grant(user, session))
+            .await
+            .unwrap();
         assert_eq!(kept, expect, "{user} {session}");
     }
 });

@@ -285,7 +285,10 @@ async fn a_key_that_cannot_be_had_costs_no_code_and_no_approval() {
     let (private, change) = encrypts_all(true);
     let mut new = NewClient::default();
     change(&mut new);
-    let (text, is_up) = (new.jwks.take().unwrap().to_string(), Arc::new(AtomicBool::new(false)));
+    let (text, is_up) = (
+        new.jwks.take().unwrap().to_string(),
+        Arc::new(AtomicBool::new(false)),
+    );
     let up = Arc::clone(&is_up);
     let handler = async move || match up.load(Ordering::SeqCst) {
         true => Ok(text.clone()),
@@ -307,13 +310,22 @@ async fn a_key_that_cannot_be_had_costs_no_code_and_no_approval() {
     .await;
     let code = party.code(&mut browser, &[]).await;
     let answer = party.redeem(&code).await;
-    assert_eq!((answer.status, answer.error()), (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"));
+    assert_eq!(
+        (answer.status, answer.error()),
+        (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+    );
     // Its own tokens are not encrypted.
-    party.token(&[("grant_type", "client_credentials")]).await.tokens();
+    party
+        .token(&[("grant_type", "client_credentials")])
+        .await
+        .tokens();
     is_up.store(true, Ordering::SeqCst);
     t.clock.advance(Seconds::new(11));
     let tokens = party.redeem(&code).await.tokens();
-    assert_eq!(header(&decrypted(&tokens.id.unwrap(), &private))["alg"], "RS256");
+    assert_eq!(
+        header(&decrypted(&tokens.id.unwrap(), &private))["alg"],
+        "RS256"
+    );
     server.abort();
 }
 

@@ -133,8 +133,7 @@ on_each_database!(
             (&opened.id, &opened.scope, opened.address.as_str()),
             (&new.id, &scope(), "192.0.2.7")
         );
-        assert_eq!(opened.details, for_a_service()
-        );
+        assert_eq!(opened.details, for_a_service());
         assert_eq!(
             claim(&mut tx, &mine, at(1)).await,
             Some(opened),
@@ -168,7 +167,11 @@ on_each_database!(
         );
         assert_eq!(
             (approval.scope, approval.details, approval.amr),
-            (scope(), for_a_service(), vec!["pwd".to_owned(), "otp".to_owned()])
+            (
+                scope(),
+                for_a_service(),
+                vec!["pwd".to_owned(), "otp".to_owned()]
+            )
         );
         assert_eq!(
             device_authorizations::redeem(&mut tx, id, at(1))

@@ -86,10 +86,19 @@ async fn tokens_of_a_device_and_of_a_till_are_for_the_services_that_they_named()
         let begun = tv.post("/device_authorization", &named).await;
         let text = |answer: &Answer, name: &str| answer.json[name].as_str().unwrap().to_owned();
         let page = device::enter(&mut browser, &text(&begun, "user_code")).await;
-        assert!(page.text.contains(A) && page.text.contains(B), "{}", page.text);
+        assert!(
+            page.text.contains(A) && page.text.contains(B),
+            "{}",
+            page.text
+        );
         browser.submit(&page, &[("decision", "allow")]).await;
         let code = text(&begun, "device_code");
-        check(&t, &tv, [("grant_type", DEVICE_CODE), ("device_code", &code)]).await;
+        check(
+            &t,
+            &tv,
+            [("grant_type", DEVICE_CODE), ("device_code", &code)],
+        )
+        .await;
 
         let till = Party::register(&t, "till", |new| {
             at_a_till(new);
@@ -100,7 +109,11 @@ async fn tokens_of_a_device_and_of_a_till_are_for_the_services_that_they_named()
         asked.push(("login_hint", "alice"));
         let asked = till.post("/bc-authorize", &asked).await;
         let page = browser.get("/approvals").await;
-        assert!(page.text.contains(A) && page.text.contains(B), "{}", page.text);
+        assert!(
+            page.text.contains(A) && page.text.contains(B),
+            "{}",
+            page.text
+        );
         browser.submit(&page, &[("decision", "allow")]).await;
         let id = text(&asked, "auth_req_id");
         check(&t, &till, [("grant_type", CIBA), ("auth_req_id", &id)]).await;
