@@ -9,4 +9,5 @@ mod hostile;
 mod logout;
 mod matrix;
 mod redirect_uris;
+mod standing;
 mod tokens;

@@ -121,9 +121,9 @@ pub fn grants(w: &Armed) -> Vec<Case> {
         ),
         (
             "grant_type=authorization_code%00&code=x".to_owned(),
-            unsupported.clone(),
+            REFUSED,
         ),
-        (format!("grant_type={long}"), unsupported),
+        (format!("grant_type={long}"), REFUSED),
         ("grant_type=authorization_code".to_owned(), REFUSED),
         ("grant_type=authorization_code&code=".to_owned(), REFUSED),
         (
@@ -132,7 +132,7 @@ pub fn grants(w: &Armed) -> Vec<Case> {
         ),
         (
             "grant_type=authorization_code&code=tsr_ac_%00".to_owned(),
-            grant.clone(),
+            REFUSED,
         ),
         (
             "grant_type=authorization_code&code='%20OR%201=1%20--".to_owned(),
@@ -140,7 +140,7 @@ pub fn grants(w: &Armed) -> Vec<Case> {
         ),
         (
             format!("grant_type=authorization_code&code={long}"),
-            grant.clone(),
+            REFUSED,
         ),
         ("grant_type=refresh_token".to_owned(), REFUSED),
         (
@@ -153,11 +153,11 @@ pub fn grants(w: &Armed) -> Vec<Case> {
         ),
         (
             format!("grant_type=refresh_token&refresh_token={long}"),
-            grant,
+            REFUSED,
         ),
         (
             "grant_type=client_credentials&scope=openid%00".to_owned(),
-            Expect::OAuth(400, "invalid_scope"),
+            REFUSED,
         ),
         (
             "grant_type=client_credentials&scope=%22".to_owned(),
@@ -210,11 +210,9 @@ pub fn assertions(w: &Armed) -> Vec<Case> {
         ("alg", Value::Null),
         ("crit", json!(["exp"])),
         ("crit", json!([])),
-        ("b64", json!(false)),
-        ("enc", json!("A256GCM")),
         ("kid", json!("../../../../etc/passwd")),
         ("kid", json!("' UNION SELECT 'x")),
-        ("kid", json!("x".repeat(10_000))),
+        ("kid", json!("x".repeat(3_000))),
         ("kid", json!({})),
     ] {
         found.push((
@@ -248,7 +246,7 @@ pub fn assertions(w: &Armed) -> Vec<Case> {
         ("sub", json!("web")),
         ("jti", json!("")),
         ("jti", json!(7)),
-        ("jti", json!("x".repeat(10_000))),
+        ("jti", json!("x".repeat(3_000))),
     ] {
         found.push((
             format!("{name} {value:.30}"),

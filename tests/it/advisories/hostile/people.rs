@@ -6,7 +6,8 @@ use super::wire::{Case, Expect};
 /// Authorization requests.
 pub fn requests(w: &Armed) -> Vec<Case> {
     let mut cases = Vec::new();
-    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    let long = "[".repeat(10_000);
     let invalid = "invalid_request";
     for (name, value, error) in [
         ("response_type", "token", "unsupported_response_type"),
@@ -27,7 +28,6 @@ pub fn requests(w: &Armed) -> Vec<Case> {
         ("code_challenge", "<script>", invalid),
         ("code_challenge_method", "plain", invalid),
         ("code_challenge_method", "S512", invalid),
-        ("scope", "\u{0}", "invalid_scope"),
         ("scope", "a\"b", "invalid_scope"),
         ("scope", "root", "invalid_scope"),
         ("claims", "no json", invalid),
@@ -37,6 +37,16 @@ pub fn requests(w: &Armed) -> Vec<Case> {
         ("resource", "https://evil.example/", "invalid_target"),
         ("resource", "javascript:alert(1)", "invalid_target"),
         ("id_token_hint", "e30.e30.", invalid),
+        (
+            "request_uri",
+            "http://169.254.169.254/latest/meta-data",
+            "request_uri_not_supported",
+        ),
+        (
+            "request_uri",
+            "file:///etc/passwd",
+            "request_uri_not_supported",
+        ),
         ("registration", "{}", "registration_not_supported"),
         ("prompt", "none", "login_required"),
     ] {
@@ -67,8 +77,8 @@ pub fn requests(w: &Armed) -> Vec<Case> {
         ("client_id", "WEB"),
         ("client_id", "https://evil.example/client"),
         ("client_id", "<script>alert(1)</script>"),
-        ("request_uri", "http://169.254.169.254/latest/meta-data"),
-        ("request_uri", "file:///etc/passwd"),
+        ("scope", "\u{0}"),
+        ("claims", &long),
         ("request_uri", "urn:ietf:params:oauth:request_uri:x"),
     ] {
         let target = w.web.authorize_path(&[(name, value)]);
@@ -140,7 +150,7 @@ pub fn paths(w: &Armed) -> Vec<Case> {
     cases.extend([
         protocol("NUL in a header", "GET", "/").header("X-A", "a\u{0}b"),
         protocol("a bare line feed in a header", "GET", "/").header("X-A", "a\rb"),
-        protocol("a header without end", "GET", "/").header("X-A", "a".repeat(200_000)),
+        protocol("a header without end", "GET", "/").header("X-A", "a".repeat(1_000_000)),
         protocol("two lengths", "POST", "/token")
             .header("Content-Length", "0")
             .header("Content-Length", "5"),
