@@ -19,7 +19,9 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
-use crate::http::{Problem, client_certificate, headers, observe, path, problem, query, timeout};
+use crate::http::{
+    Problem, client_certificate, headers, is_media_type, observe, path, problem, query, timeout,
+};
 use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
 
@@ -44,6 +46,20 @@ fn bound(routes: Router<Arc<App>>) -> Router<Arc<App>> {
     routes
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES))
+        .layer(middleware::map_response(say_the_bound))
+}
+
+/// Says what the bound is where a body was refused for its length alone, before a handler could say it.
+async fn say_the_bound(response: Response) -> Response {
+    let is_plain = is_media_type(response.headers(), "text/plain");
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE || !is_plain {
+        return response;
+    }
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("the body is longer than {BODY_BYTES} bytes; send less at a time"),
+    )
+    .into_response()
 }
 
 /// The middleware that every request passes; the last layer is the outermost.

@@ -3,11 +3,11 @@
 //! A [`Letter`] is [`post`]ed in the transaction of the fact it tells. Workers of every node [`take`] due letters, send them, and
 //! [`settle`] what came of it; a letter whose worker died is taken again when the claim has passed. Attempts are [`MOST_ATTEMPTS`], ever further
 //! apart; then the letter is dead, and an administrator sends it again or removes it. How a letter is put into a request is the business of the room that
-//! knows its protocol (`oauth/backchannel_logout.rs`).
+//! knows its protocol (`oauth/backchannel_logout.rs`, `oauth/backchannel/ping.rs`).
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::id::{MessageId, SessionId, UserId, new_ulid};
+use crate::base::id::{BackchannelId, MessageId, SessionId, UserId, new_ulid};
 use crate::base::secret::random;
 use crate::base::time::{Seconds, Timestamp};
 use crate::store::outbox::{self, Claim, MessageRow};
@@ -42,6 +42,14 @@ pub enum Letter {
         /// The session.
         session_id: SessionId,
     },
+    /// A person decided on what a client asked (OpenID Connect CIBA Core 1.0 section 10.2).
+    #[serde(rename = "backchannel_ping")]
+    BackchannelPing {
+        /// Whom to tell.
+        client_id: String,
+        /// The request that was decided.
+        request_id: BackchannelId,
+    },
 }
 
 impl Letter {
@@ -49,6 +57,7 @@ impl Letter {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::BackchannelLogout { .. } => "backchannel_logout",
+            Self::BackchannelPing { .. } => "backchannel_ping",
         }
     }
 }
@@ -224,13 +233,21 @@ mod tests {
 
     #[test]
     fn a_letter_says_its_kind_in_its_body_too() {
-        let letter = Letter::BackchannelLogout {
-            client_id: "web".to_owned(),
-            user_id: UserId::new(Timestamp::from_ms(0)),
-            session_id: SessionId::new(Timestamp::from_ms(0)),
-        };
-        let body = serde_json::to_value(&letter).unwrap();
-        assert_eq!(body["kind"], letter.kind());
-        assert_eq!(serde_json::from_value::<Letter>(body).unwrap(), letter);
+        let client_id = || "web".to_owned();
+        for letter in [
+            Letter::BackchannelLogout {
+                client_id: client_id(),
+                user_id: UserId::new(Timestamp::from_ms(0)),
+                session_id: SessionId::new(Timestamp::from_ms(0)),
+            },
+            Letter::BackchannelPing {
+                client_id: client_id(),
+                request_id: BackchannelId::new(Timestamp::from_ms(0)),
+            },
+        ] {
+            let body = serde_json::to_value(&letter).unwrap();
+            assert_eq!(body["kind"], letter.kind());
+            assert_eq!(serde_json::from_value::<Letter>(body).unwrap(), letter);
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! Which kind of body a request says it has.
+//! Which kind of body a request or an answer says it has.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-/// Whether the request's `Content-Type` is `media`, in any case and with any parameters (RFC 9110 section 8.3.1).
+/// Whether the `Content-Type` is `media`, in any case and with any parameters (RFC 9110 section 8.3.1).
 pub fn is_media_type(headers: &HeaderMap, media: &str) -> bool {
     headers
         .get(CONTENT_TYPE)

@@ -27,13 +27,17 @@ pub async fn request(
     let Some(client) = client.filter(Client::is_active) else {
         return Ok(None);
     };
+    let now = app.clock.now();
     let claims = LogoutClaims::new(
         (&app.config.issuer, client.client_id.as_str()),
         user_id.as_str(),
         session_id.clone(),
-        app.clock.now(),
+        now,
     );
-    let token = app.keys.sign(TokenType::LogoutToken, &claims)?;
+    // Section 2.6: validated like an ID token, so signed like one.
+    let signing = client.settings.metadata.tokens.id_token().signing;
+    let kind = TokenType::LogoutToken;
+    let token = app.keys.sign_for(signing, kind, &claims, now).await?;
     let body = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("logout_token", &token)
         .finish();

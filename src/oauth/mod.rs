@@ -3,6 +3,28 @@
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
 //! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
 //! [`par`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
+//!
+//! What the specifications demand stands, row by row with its file and its test, in `tests/it/conformance/requirements.tsv`. In short:
+//!
+//! | specification | where |
+//! |---|---|
+//! | RFC 6749, OAuth 2.1: authorization, tokens, errors | `src/oauth/protocol/authorize.rs`, `src/oauth/token/mod.rs`, `src/oauth/respond.rs` |
+//! | RFC 7009, RFC 7662: revocation, introspection | `src/oauth/revoke.rs`, `src/oauth/introspect.rs` |
+//! | RFC 7523: client assertions | `src/oauth/protocol/client_assertion.rs` |
+//! | RFC 7591: what a client is registered with | `src/oauth/protocol/registration/mod.rs` |
+//! | RFC 7636: PKCE | `src/oauth/protocol/pkce.rs` |
+//! | RFC 8414, OpenID Connect Discovery | `src/oauth/discovery.rs` |
+//! | RFC 8628: devices | `src/oauth/device/mod.rs`, `src/oauth/protocol/polling.rs` |
+//! | RFC 8705: mutual TLS | `src/oauth/mtls.rs`, `src/oauth/protocol/certificate.rs` |
+//! | RFC 8707: resource indicators | `src/oauth/protocol/resource.rs` |
+//! | RFC 9068: access tokens | `src/oauth/protocol/claims.rs`, `src/oauth/bearer.rs` |
+//! | RFC 9101, RFC 9126: request objects, pushed requests | `src/oauth/protocol/request_object.rs`, `src/oauth/par.rs` |
+//! | RFC 9207, JARM, response modes | `src/oauth/protocol/response.rs` |
+//! | RFC 9449: DPoP | `src/oauth/protocol/dpop/mod.rs` |
+//! | RFC 9700: refresh tokens | `src/oauth/protocol/refresh.rs` |
+//! | OpenID Connect Core: ID tokens, userinfo, `claims`, prompts | `src/oauth/issue.rs`, `src/oauth/userinfo.rs`, `src/oauth/protocol/claims_request.rs`, `src/oauth/protocol/authorize_step.rs` |
+//! | OpenID Connect CIBA | `src/oauth/backchannel/mod.rs` |
+//! | OpenID Connect logout | `src/oauth/logout.rs`, `src/oauth/backchannel_logout.rs`, `src/oauth/check_session.rs` |
 
 pub mod answer;
 pub mod api_key;

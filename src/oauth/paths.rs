@@ -26,6 +26,7 @@ pub const DEVICE: &str = "/device";
 pub const BACKCHANNEL_AUTHENTICATION: &str = "/bc-authorize";
 /// Where clients authenticate: an assertion may name any of them as its audience.
 pub const OF_CLIENTS: &[&str] = &[
+    PAR,
     TOKEN,
     INTROSPECT,
     REVOKE,

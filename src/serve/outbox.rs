@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::events::outbox::{self, Letter, Outcome, Taken};
+use crate::oauth::backchannel::ping;
 use crate::oauth::backchannel_logout;
 use crate::store::{self, StoreError};
 
@@ -86,6 +87,12 @@ async fn request(app: &App, taken: &Taken) -> Result<Option<Request<Vec<u8>>>, S
                 .await
                 .map_err(|error| error.to_string())
         }
+        Letter::BackchannelPing {
+            client_id,
+            request_id,
+        } => ping::request(app, client_id, request_id)
+            .await
+            .map_err(|error| error.to_string()),
     }
 }
 

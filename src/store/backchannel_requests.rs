@@ -1,11 +1,12 @@
 //! Table `backchannel_requests`: what clients asked people without a browser (OpenID Connect CIBA Core 1.0). Every step is one
 //! conditional statement.
 
-use super::polled::{Decider, Polled, scope};
+use super::polled::{Decider, Polled, details, details_text, scope};
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::id::{BackchannelId, UserId};
 use crate::base::secret::TokenHash;
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::polling::{
     Approval, Decision, INTERVAL, INTERVAL_LONGEST, INTERVAL_STEP, LEEWAY,
 };
@@ -24,6 +25,8 @@ pub struct NewRequest {
     pub user_id: Option<UserId>,
     /// For what.
     pub scope: ScopeSet,
+    /// For what else.
+    pub details: GrantDetails,
     /// What the person compares.
     pub binding_message: Option<String>,
     /// What the ping carries, sealed.
@@ -43,6 +46,8 @@ pub struct Waiting {
     pub client_name: String,
     /// For what.
     pub scope: ScopeSet,
+    /// For what else.
+    pub details: GrantDetails,
     /// What the person compares.
     pub binding_message: Option<String>,
     /// When it was made.
@@ -56,6 +61,7 @@ impl FromRow for Waiting {
                 .map_err(|error| StoreError::corrupt("backchannel_requests.id", &error))?,
             client_name: row.get("client_name")?,
             scope: scope(row)?,
+            details: details(row)?,
             binding_message: row.get("binding_message")?,
             created_at: row.time("created_at")?,
         })
@@ -69,8 +75,8 @@ pub struct Decided {
     pub client_id: String,
     /// What it asked for.
     pub scope: ScopeSet,
-    /// What the ping carries, sealed.
-    pub sealed_ping: Option<String>,
+    /// Whether the client is to be told.
+    pub is_pinged: bool,
 }
 
 impl FromRow for Decided {
@@ -78,7 +84,7 @@ impl FromRow for Decided {
         Ok(Self {
             client_id: row.get("client_id")?,
             scope: scope(row)?,
-            sealed_ping: row.get("sealed_ping")?,
+            is_pinged: row.get("is_pinged")?,
         })
     }
 }
@@ -87,8 +93,8 @@ impl FromRow for Decided {
 pub async fn insert(tx: &mut Tx, new: &NewRequest) -> Result<(), StoreError> {
     tx.exec(
         q("INSERT INTO backchannel_requests (id, auth_req_id_hash, client_id, user_id, scope, binding_message, sealed_ping, \
-           state, interval_seconds, too_soon, created_at, expires_at) \
-           VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, FALSE, $9, $10)")
+           state, interval_seconds, too_soon, created_at, expires_at, details) \
+           VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, FALSE, $9, $10, $11)")
             .bind(new.id.as_str())
             .bind(new.auth_req_id_hash.as_str())
             .bind(&new.client_id)
@@ -98,7 +104,8 @@ pub async fn insert(tx: &mut Tx, new: &NewRequest) -> Result<(), StoreError> {
             .bind(new.sealed_ping.clone())
             .bind(INTERVAL.get())
             .bind(new.created_at)
-            .bind(new.expires_at),
+            .bind(new.expires_at)
+            .bind(details_text(&new.details)?),
     )
     .await?;
     Ok(())
@@ -112,7 +119,7 @@ pub async fn list_waiting(
     limit: u32,
 ) -> Result<Vec<Waiting>, StoreError> {
     conn.all(
-        q("SELECT b.id, c.client_name, b.scope, b.binding_message, b.created_at \
+        q("SELECT b.id, c.client_name, b.scope, b.details, b.binding_message, b.created_at \
            FROM backchannel_requests b JOIN clients c ON c.client_id = b.client_id \
            WHERE b.user_id = $1 AND b.state = 'pending' AND b.expires_at > $2 AND c.state = 'active' \
            ORDER BY b.id LIMIT $3")
@@ -135,7 +142,7 @@ pub async fn decide(
         q(
             "UPDATE backchannel_requests SET state = $2, session_id = $4, auth_time = $5, amr = $6 \
            WHERE id = $1 AND state = 'pending' AND user_id = $3 AND expires_at > $7 \
-           RETURNING client_id, scope, sealed_ping",
+           RETURNING client_id, scope, sealed_ping IS NOT NULL AS is_pinged",
         )
         .bind(id.as_str())
         .bind(decision.state().as_str())
@@ -143,6 +150,22 @@ pub async fn decide(
         .bind(decider.session_id.as_str())
         .bind(decider.auth_time)
         .bind(decider.amr.join(" "))
+        .bind(now),
+    )
+    .await
+}
+
+/// What the ping of a request carries, sealed, as long as there is something to come for: it was decided, the client has no tokens
+/// for it yet, and it has not ended.
+pub async fn find_ping(
+    conn: &mut Conn,
+    id: &BackchannelId,
+    now: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    conn.opt(
+        q("SELECT sealed_ping FROM backchannel_requests \
+           WHERE id = $1 AND state IN ('approved', 'denied') AND expires_at > $2 AND sealed_ping IS NOT NULL")
+        .bind(id.as_str())
         .bind(now),
     )
     .await
@@ -178,7 +201,7 @@ pub async fn redeem(tx: &mut Tx, id: &str, now: Timestamp) -> Result<Option<Appr
     tx.opt(
         q("UPDATE backchannel_requests SET state = 'redeemed' \
            WHERE id = $1 AND state = 'approved' AND expires_at > $2 \
-           RETURNING scope, user_id, session_id, auth_time, amr")
+           RETURNING scope, details, user_id, session_id, auth_time, amr")
         .bind(id)
         .bind(now),
     )

@@ -107,16 +107,35 @@ pub async fn find(
     .await
 }
 
-/// Keeps a new grant, if its client may be used and its person signed in after the last voiding; `false` otherwise.
+/// What [`insert`] does, with the lock that the engine needs.
+macro_rules! insert_sql {
+    ($lock:literal) => {
+        concat!(
+            "INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, amr, created_at, details) \
+             SELECT $1, c.client_id, u.id, s.session_id, $5, $6, $7, $8, $9 FROM clients c, users u, sessions s \
+             WHERE c.client_id = $2 AND c.state = 'active' \
+             AND u.id = $3 AND u.state = 'active' AND u.tokens_valid_from <= $6 \
+             AND s.session_id = $4 AND s.user_id = u.id AND s.expires_at > $8",
+            $lock
+        )
+    };
+}
+
+/// Keeps a new grant, if its client may be used, its person signed in after the last voiding, and that sign-in lives; `false` otherwise.
+///
+/// On PostgreSQL the session's row is held until the commit: who ends the session waits, and then sees the grant and does what
+/// follows from the end. SQLite writes one transaction at a time.
 pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
     let details = serde_json::to_string(&grant.details)
         .map_err(|error| StoreError::corrupt("grants.details", &error))?;
+    let sql = if tx.is_postgres() {
+        insert_sql!(" FOR KEY SHARE OF s")
+    } else {
+        insert_sql!("")
+    };
     let rows = tx
         .exec(
-            q("INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, amr, created_at, details) \
-               SELECT $1, c.client_id, u.id, $4, $5, $6, $7, $8, $9 FROM clients c, users u \
-               WHERE c.client_id = $2 AND c.state = 'active' \
-               AND u.id = $3 AND u.state = 'active' AND u.tokens_valid_from <= $6")
+            q(sql)
                 .bind(grant.id.as_str())
                 .bind(&grant.client_id)
                 .bind(grant.user_id.as_str())

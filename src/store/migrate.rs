@@ -65,6 +65,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "user_profiles",
         include_str!("../../migrations/0012_user_profiles.sql"),
     ),
+    (
+        17,
+        "polled_details",
+        include_str!("../../migrations/0017_polled_details.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

@@ -3,6 +3,7 @@
 use super::{FromRow, Row, StoreError};
 use crate::base::id::{SessionId, UserId};
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::polling::{Approval, Poll, State};
 use crate::oauth::protocol::scope::ScopeSet;
 
@@ -48,6 +49,7 @@ impl FromRow for Approval {
         let text = |column: &'static str| row.get::<String, _>(column);
         Ok(Self {
             scope: scope(row)?,
+            details: details(row)?,
             user_id: UserId::parse(&text("user_id")?)
                 .map_err(|error| StoreError::corrupt("user_id", &error))?,
             session_id: SessionId::parse(&text("session_id")?)
@@ -56,6 +58,17 @@ impl FromRow for Approval {
             amr: text("amr")?.split_whitespace().map(str::to_owned).collect(),
         })
     }
+}
+
+/// What else the row asks for.
+pub(super) fn details(row: Row<'_>) -> Result<GrantDetails, StoreError> {
+    serde_json::from_str(&row.get::<String, _>("details")?)
+        .map_err(|error| StoreError::corrupt("details", &error))
+}
+
+/// The same, as it is stored.
+pub(super) fn details_text(details: &GrantDetails) -> Result<String, StoreError> {
+    serde_json::to_string(details).map_err(|error| StoreError::corrupt("details", &error))
 }
 
 /// The row's scopes.

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::consent::scope_list;
+use super::consent::{resource_list, scope_list};
 use super::csrf::{self, Form, Guard};
 use super::device::decision;
 use super::flow::Destination;
@@ -139,6 +139,7 @@ fn card(
             h2 id=(heading) { "Allow " (request.client_name) "?" }
             p .small { "It asked " (ago(request.created_at, now)) " and will be able to:" }
             (scope_list(&scopes, heading))
+            (resource_list(&request.details.resources))
             @if let Some(message) = &request.binding_message {
                 p .small { "Deny it unless the application shows you the same message:" }
                 p .usercode { code { (message) } }

@@ -107,9 +107,7 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
         (person(&visitor.user))
         h2 #asks { "It will be able to" }
         (scope_list(&flow.scopes, "asks"))
-        @if !flow.resources.is_empty() {
-            p .small { "At: " @for resource in &flow.resources { code { (resource) } " " } }
-        }
+        (resource_list(&flow.resources))
         form method="post" action=(flow::path(app, "/consent", Some(flow))) {
             (guard.field(app, Form::Consent, Some(&visitor.sign_in)))
             div .pair {
@@ -131,6 +129,15 @@ pub(super) fn scope_list(scopes: &[String], heading: &str) -> Markup {
             @for scope in in_order(scopes) {
                 li { (tick()) span { (meaning(scope)) } }
             }
+        }
+    }
+}
+
+/// The services that the tokens are for; nothing where they are the issuer's own.
+pub(super) fn resource_list(resources: &[String]) -> Markup {
+    html! {
+        @if !resources.is_empty() {
+            p .small { "At: " @for resource in resources { code { (resource) } " " } }
         }
     }
 }

@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::consent::{more, scope_list};
+use super::consent::{more, resource_list, scope_list};
 use super::csrf::{self, Form, Guard};
 use super::flow::Destination;
 use super::form::Fields;
@@ -244,6 +244,7 @@ fn question(app: &App, guard: &Guard, visitor: &Visitor, look: &Look<'_>) -> Mar
         (origin(look))
         h2 #asks { "It will be able to" }
         (scope_list(&request.scopes, "asks"))
+        (resource_list(&request.resources))
         form method="post" action=(links::path(&app.config, DECISION)) {
             (guard.field(app, Form::DeviceDecision, Some(&visitor.sign_in)))
             input type="hidden" name="request" value=(request.id);

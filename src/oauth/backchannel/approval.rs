@@ -1,7 +1,5 @@
 //! What the page `/approvals` does: it lists what clients ask of a person, and notes what the person decides.
 
-use std::sync::Arc;
-
 use super::ping;
 use crate::app::App;
 use crate::base::id::{BackchannelId, UserId};
@@ -30,7 +28,7 @@ pub async fn waiting(
 /// Notes what the person decided, and has the client told that wants to be; `false` when the request has ended or is not
 /// theirs. The approval is the consent: it is remembered as one of the consent page is.
 pub async fn decide(
-    app: &Arc<App>,
+    app: &App,
     id: &BackchannelId,
     decision: Decision,
     sign_in: &SignIn,
@@ -47,9 +45,9 @@ pub async fn decide(
     if decision == Decision::Approve {
         throttle::give_request_back(&mut tx, &sign_in.user_id).await?;
     }
-    tx.commit().await?;
-    if let Some(sealed) = decided.sealed_ping {
-        ping::tell(app, id.clone(), decided.client_id, sealed);
+    if decided.is_pinged {
+        ping::post(&mut tx, id, &decided.client_id, now).await?;
     }
+    tx.commit().await?;
     Ok(true)
 }

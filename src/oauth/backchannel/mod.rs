@@ -7,7 +7,7 @@
 //! are bounded over all clients and all the person's names (row 38).
 
 pub mod approval;
-mod ping;
+pub mod ping;
 mod signed;
 
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use super::protocol::backchannel::{Hint, parse};
 use super::protocol::claims::{IdClaims, TokenType};
 use super::protocol::client::{Client, ClientKind, GrantType};
 use super::protocol::error::{ErrorCode, Fault};
+use super::protocol::grant::GrantDetails;
 use super::protocol::params::Params;
 use super::protocol::polling::INTERVAL;
 use super::respond::{fault_json, no_store};
@@ -81,7 +82,7 @@ async fn ask(
         .into());
     }
     let inner = signed::open(app, params, client, now).await?;
-    let request = parse(inner.as_ref().unwrap_or(params), client)?;
+    let request = parse(inner.as_ref().unwrap_or(params), client, &app.config.issuer)?;
     let (user_id, name) = person(app, client, &request.hint, now).await?;
     let auth_req_id = TokenKind::AuthReqId.generate();
     let id = BackchannelId::new(now);
@@ -95,6 +96,10 @@ async fn ask(
         client_id: client.client_id.as_str().to_owned(),
         user_id,
         scope: request.scope.clone(),
+        details: GrantDetails {
+            resources: request.resources.clone(),
+            ..GrantDetails::default()
+        },
         binding_message: request.binding_message.clone(),
         sealed_ping,
         created_at: now,

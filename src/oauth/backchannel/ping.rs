@@ -1,22 +1,18 @@
-//! The ping (OpenID Connect CIBA Core 1.0 section 10.2): the client is told that there is a decision, not which one. A ping that
-//! is lost costs the client time, nothing else: it may poll as well.
+//! The ping (OpenID Connect CIBA Core 1.0 section 10.2): the client is told that there is a decision, not which one. It goes through the
+//! outbox, so that one which fails is sent again; a client may poll as well.
 
-use std::sync::Arc;
-use std::time::Duration;
-
+use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::base::id::BackchannelId;
 use crate::base::secret::Secret;
-use crate::oauth::protocol::client::ClientId;
-use crate::outbound::{Outbound, OutboundError};
+use crate::base::time::Timestamp;
+use crate::events::outbox::{self, Letter};
+use crate::oauth::protocol::client::{Client, ClientId};
 use crate::store::seal::{Place, SealError, Sealer};
-use crate::store::{StoreError, clients};
-
-/// How long after a ping that failed the second and last one follows.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+use crate::store::{Conn, StoreError, Tx, backchannel_requests, clients};
 
 /// What a ping carries.
 #[derive(Serialize, Deserialize)]
@@ -25,21 +21,21 @@ struct Sealed {
     token: String,
 }
 
-/// Why a client was not told.
+/// Why a ping could not be made.
 #[derive(Debug, thiserror::Error)]
-enum PingError {
+pub enum PingError {
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What the ping carries does not open.
     #[error(transparent)]
     Seal(#[from] SealError),
-    #[error(transparent)]
-    Outbound(#[from] OutboundError),
+    /// What the ping carries is not what was sealed.
     #[error("what the ping carries is not what was sealed: {0}")]
     Content(#[from] serde_json::Error),
+    /// A stored address cannot be called.
     #[error("the ping is no request: {0}")]
     Request(#[from] http::Error),
-    #[error("the client answered {0}")]
-    Refused(http::StatusCode),
 }
 
 /// Seals what the ping of a request will carry.
@@ -53,52 +49,58 @@ pub(super) fn seal(
     sealer.seal(place(id), content.to_string().as_bytes())
 }
 
-/// Tells the client in the background, after the decision was committed.
-pub(super) fn tell(app: &Arc<App>, id: BackchannelId, client_id: String, sealed: String) {
-    let app = Arc::clone(app);
-    tokio::spawn(async move {
-        let Err(first) = send(&app, &id, &client_id, &sealed).await else {
-            return;
-        };
-        tracing::info!(error = %first, client_id, "a ping failed; it is sent once more");
-        tokio::time::sleep(RETRY_AFTER).await;
-        if let Err(error) = send(&app, &id, &client_id, &sealed).await {
-            tracing::warn!(%error, client_id, "a ping failed; the client has to poll");
-        }
-    });
-}
-
-/// One ping, to where the client is registered now.
-async fn send(
-    app: &App,
+/// Has the client told of the decision once the transaction has committed, if it is still registered for that.
+pub(super) async fn post(
+    tx: &mut Tx,
     id: &BackchannelId,
     client_id: &str,
-    sealed: &str,
-) -> Result<(), PingError> {
-    let client_id = ClientId::parse(client_id)
-        .map_err(|error| StoreError::corrupt("backchannel_requests.client_id", &error))?;
-    let client = clients::find(&mut app.db.read().await?, &client_id).await?;
-    let client = client.filter(crate::oauth::protocol::client::Client::is_active);
-    let Some(client) = client else {
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(client) = active(tx, client_id).await? else {
         return Ok(());
     };
     let Some(endpoint) = client.settings.metadata.ciba.pinged_at() else {
         return Ok(());
     };
-    let content: Sealed = serde_json::from_slice(&app.sealer.open_sealed(place(id), sealed)?)?;
+    let letter = Letter::BackchannelPing {
+        client_id: client_id.to_owned(),
+        request_id: id.clone(),
+    };
+    outbox::post(tx, &letter, endpoint.as_str(), now).await?;
+    Ok(())
+}
+
+/// The ping, to where the client is registered now; `None` when there is nobody to tell, or nothing to come for any more.
+pub async fn request(
+    app: &App,
+    client_id: &str,
+    id: &BackchannelId,
+) -> Result<Option<Request<Vec<u8>>>, PingError> {
+    let mut conn = app.db.read().await?;
+    let Some(client) = active(&mut conn, client_id).await? else {
+        return Ok(None);
+    };
+    let Some(endpoint) = client.settings.metadata.ciba.pinged_at() else {
+        return Ok(None);
+    };
+    let now = app.clock.now();
+    let Some(sealed) = backchannel_requests::find_ping(&mut conn, id, now).await? else {
+        return Ok(None);
+    };
+    let content: Sealed = serde_json::from_slice(&app.sealer.open_sealed(place(id), &sealed)?)?;
     let body = serde_json::json!({ "auth_req_id": content.auth_req_id });
-    let request = http::Request::post(endpoint.as_str())
+    let request = Request::post(endpoint.as_str())
         .header(AUTHORIZATION, format!("Bearer {}", content.token))
         .header(CONTENT_TYPE, "application/json")
         .body(body.to_string().into_bytes())?;
-    let answer = Outbound::new(&app.config.outbound_allowed)?
-        .send(request)
-        .await?;
-    if answer.status.is_success() {
-        Ok(())
-    } else {
-        Err(PingError::Refused(answer.status))
-    }
+    Ok(Some(request))
+}
+
+async fn active(conn: &mut Conn, client_id: &str) -> Result<Option<Client>, StoreError> {
+    let client_id = ClientId::parse(client_id)
+        .map_err(|error| StoreError::corrupt("backchannel_requests.client_id", &error))?;
+    let client = clients::find(conn, &client_id).await?;
+    Ok(client.filter(Client::is_active))
 }
 
 fn place(id: &BackchannelId) -> Place<'_> {

@@ -37,6 +37,8 @@ pub struct DeviceRequest {
     pub about: About,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// The services that the tokens are for; the issuer's own when there are none.
+    pub resources: Vec<String>,
     /// Where the device asked from.
     pub address: String,
     /// When.
@@ -81,6 +83,7 @@ pub async fn open(
         client_name: client.settings.client_name,
         about: client.settings.metadata.about,
         scopes: row.scope.iter().map(str::to_owned).collect(),
+        resources: row.details.resources,
         address: row.address,
         created_at: row.created_at,
     })))

@@ -16,8 +16,10 @@ use super::form::Form;
 use super::protocol::authorize;
 use super::protocol::client::{Client, GrantType};
 use super::protocol::error::{ErrorCode, Fault};
+use super::protocol::grant::GrantDetails;
 use super::protocol::params::Params;
 use super::protocol::polling::INTERVAL;
+use super::protocol::resource::{self, Allowed};
 use super::protocol::user_code::UserCode;
 use super::respond::no_store;
 use super::{client_auth, paths};
@@ -75,6 +77,7 @@ async fn begin(
     now: Timestamp,
 ) -> Result<DeviceResponse, OAuthError> {
     let scope = authorize::scope(params, client)?;
+    let resources = resource::wanted(params, Allowed::of(client, &app.config.issuer))?;
     let device_code = TokenKind::DeviceCode.generate();
     let mut new = NewDevice {
         id: DeviceId::new(now),
@@ -82,6 +85,10 @@ async fn begin(
         user_code_mac: String::new(),
         client_id: client.client_id.as_str().to_owned(),
         scope,
+        details: GrantDetails {
+            resources,
+            ..GrantDetails::default()
+        },
         address: address.to_string(),
         network: network_of(address),
         created_at: now,

@@ -1,11 +1,14 @@
 //! The authentication request without a browser (OpenID Connect CIBA Core 1.0 section 7.1), read from its parameters.
 //!
+//! `acr_values` is a wish, as it is in a browser, and fails no request: the ID token says what was proven ([`super::acr`]).
+//!
 //! Does not decide whom a hint names: that is asked of the database, and a name that nobody has is no error (SECURITY row 39).
 
 use super::authorize;
 use super::client::Client;
 use super::error::{ErrorCode, Fault};
 use super::params::Params;
+use super::resource::{self, Allowed};
 use super::scope::{OPENID, ScopeSet};
 use crate::base::secret::Secret;
 use crate::base::time::Seconds;
@@ -33,6 +36,8 @@ pub enum Hint {
 pub struct BackchannelRequest {
     /// What is asked for.
     pub scope: ScopeSet,
+    /// The services that the tokens are for (RFC 8707); none for the issuer's own.
+    pub resources: Vec<String>,
     /// Whom.
     pub hint: Hint,
     /// What the person compares with the client's screen.
@@ -44,7 +49,7 @@ pub struct BackchannelRequest {
 }
 
 /// Reads a request.
-pub fn parse(params: &Params, client: &Client) -> Result<BackchannelRequest, Fault> {
+pub fn parse(params: &Params, client: &Client, issuer: &str) -> Result<BackchannelRequest, Fault> {
     params.require("scope")?;
     let scope = authorize::scope(params, client)?;
     if !scope.contains(OPENID) {
@@ -55,6 +60,7 @@ pub fn parse(params: &Params, client: &Client) -> Result<BackchannelRequest, Fau
     }
     Ok(BackchannelRequest {
         scope,
+        resources: resource::wanted(params, Allowed::of(client, issuer))?,
         hint: hint(params)?,
         binding_message: binding_message(params)?,
         expires_in: expires_in(params)?,
@@ -156,7 +162,7 @@ mod tests {
     #[track_caller]
     fn check(mode: &str, raw: &str, expect: &str) {
         let params = Params::parse(raw.as_bytes()).unwrap();
-        let found = match parse(&params, &client(mode)) {
+        let found = match parse(&params, &client(mode), "https://id.example") {
             Ok(request) => format!("{} {}", request.scope, request.expires_in.get()),
             Err(fault) => fault.code.as_str().to_owned(),
         };
@@ -202,6 +208,18 @@ mod tests {
                 "invalid_request",
             ),
             ("scope=openid&login_hint_token=a", "invalid_request"),
+            (
+                "scope=openid&login_hint=a&acr_values=phr+urn:x",
+                "openid 300",
+            ),
+            (
+                "scope=openid&login_hint=a&resource=https://id.example",
+                "openid 300",
+            ),
+            (
+                "scope=openid&login_hint=a&resource=https://api.example",
+                "invalid_target",
+            ),
             (
                 "scope=openid&login_hint=a&binding_message=W4SCT",
                 "openid 300",

@@ -48,7 +48,10 @@ impl Params {
                 )));
             }
             let value = decode(value).ok_or_else(|| {
-                Fault::invalid_request(format!("the parameter {} is not UTF-8 text", quoted(&name)))
+                Fault::invalid_request(format!(
+                    "the parameter {} is not UTF-8 text without NUL",
+                    quoted(&name)
+                ))
             })?;
             values.entry(name).or_default().push(value);
         }

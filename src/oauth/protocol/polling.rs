@@ -3,6 +3,7 @@
 
 use super::client::words;
 use super::error::{ErrorCode, Fault};
+use super::grant::GrantDetails;
 use super::scope::ScopeSet;
 use crate::base::id::{SessionId, UserId};
 use crate::base::time::{Seconds, Timestamp};
@@ -54,6 +55,8 @@ impl Decision {
 pub struct Approval {
     /// To what.
     pub scope: ScopeSet,
+    /// To what else: what the grant keeps.
+    pub details: GrantDetails,
     /// Who.
     pub user_id: UserId,
     /// In which sign-in.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::audience::Audience;
+use super::client::Client;
 use super::error::{ErrorCode, Fault, quoted};
 use super::params::Params;
 
@@ -69,7 +70,15 @@ pub struct Allowed<'a> {
     pub issuer: &'a str,
 }
 
-impl Allowed<'_> {
+impl<'a> Allowed<'a> {
+    /// What is registered for a client of this issuer.
+    pub fn of(client: &'a Client, issuer: &'a str) -> Self {
+        Self {
+            registered: &client.settings.metadata.requests.resources,
+            issuer,
+        }
+    }
+
     /// The audience that stands for a named resource; the issuer may be written with the slash that URL libraries put at its end.
     fn audience(&self, text: &str) -> Option<String> {
         if text.strip_suffix('/').unwrap_or(text) == self.issuer {

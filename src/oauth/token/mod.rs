@@ -26,6 +26,7 @@ use super::protocol::error::{ErrorCode, Fault, quoted};
 use super::protocol::params::Params;
 use super::protocol::resource::Allowed;
 use super::respond::no_store;
+use super::sealed;
 use crate::app::App;
 use crate::base::time::Timestamp;
 
@@ -67,10 +68,7 @@ struct TokenRequest<'a> {
 
 /// The resources that a client may name.
 fn allowed_resources<'a>(app: &'a App, client: &'a Client) -> Allowed<'a> {
-    Allowed {
-        registered: &client.settings.metadata.requests.resources,
-        issuer: &app.config.issuer,
-    }
+    Allowed::of(client, &app.config.issuer)
 }
 
 async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
@@ -87,6 +85,9 @@ async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse
             format!("this client is not registered for the grant type {text}"),
         )
         .into());
+    }
+    if grant_type != GrantType::ClientCredentials {
+        sealed::make_ready(app, request.client, request.now).await?;
     }
     let tokens = match grant_type {
         GrantType::AuthorizationCode => authorization_code::exchange(app, request).await,

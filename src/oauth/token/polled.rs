@@ -25,7 +25,7 @@ pub(super) async fn issue(
 ) -> Result<TokenResponse, OAuthError> {
     // A fault leaves the approval: nothing is committed yet.
     let allowed = allowed_resources(app, request.client);
-    let audience = resource::narrowed(request.params, &[], allowed)?;
+    let audience = resource::narrowed(request.params, &approval.details.resources, allowed)?;
     let grant = grant_of(request, approval);
     let now = request.now;
     let live = grants::insert(&mut tx, &grant).await?
@@ -73,7 +73,7 @@ fn grant_of(request: &TokenRequest<'_>, approval: Approval) -> Grant {
         amr: approval.amr,
         details: GrantDetails {
             refresh_bound_to: request.confirmation.clone().filter(|_| public),
-            ..GrantDetails::default()
+            ..approval.details
         },
         created_at: request.now,
     }

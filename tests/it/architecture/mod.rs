@@ -3,5 +3,6 @@
 mod documents;
 mod floors;
 mod purity;
+mod requirements;
 mod sizes;
 mod source;

@@ -53,3 +53,14 @@ fn only_one_file_reads_the_system_clock() {
         }
     }
 }
+
+/// SECURITY R73: its private keys can be read off its timing (RUSTSEC-2023-0071).
+#[test]
+fn the_crate_rsa_is_not_in_the_tree() {
+    let lock = std::fs::read_to_string(super::source::root().join("Cargo.lock")).unwrap();
+    assert!(
+        lock.contains("name = \"aws-lc-rs\""),
+        "the lock file is read"
+    );
+    assert!(!lock.contains("name = \"rsa\"\n"));
+}

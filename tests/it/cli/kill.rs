@@ -26,7 +26,8 @@ use tessera::policy::system::{self, Role};
 use tessera::store::authorization_codes::Code;
 use tessera::store::grants::Grant;
 use tessera::store::seal::MasterKey;
-use tessera::store::{DbOptions, authorization_codes, grants, q};
+use tessera::store::sessions::SessionRow;
+use tessera::store::{DbOptions, authorization_codes, grants, q, sessions};
 use tokio::task::JoinSet;
 
 use super::process::{MASTER_KEY, Place};
@@ -278,6 +279,16 @@ async fn arrange(app: &App) -> Vec<String> {
             details: GrantDetails::default(),
             created_at: now,
         };
+        let session = SessionRow {
+            session_id: grant.session_id.clone(),
+            user_id: user_id.clone(),
+            data: "{}".to_owned(),
+            auth_time: now,
+            last_seen_at: now,
+            expires_at: now.plus(Seconds::new(86_400)),
+        };
+        let id = TokenHash::of(grant.session_id.as_str());
+        sessions::insert(&mut tx, &id, &session).await.unwrap();
         assert!(grants::insert(&mut tx, &grant).await.unwrap());
         let code = Code {
             grant_id: grant.id,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tessera::oauth::paths;
 use tessera::policy::system::{self, Role};
 use tessera::serve;
 
@@ -293,6 +294,14 @@ async fn every_route_has_a_row_and_every_row_a_route() {
         without_route.is_empty(),
         "no such routes: {without_route:?}"
     );
+}
+
+#[test]
+fn an_assertion_may_name_every_endpoint_where_clients_authenticate() {
+    let doors = ROUTES.iter().filter(|(_, _, door)| *door == Door::Client);
+    let doors: BTreeSet<&str> = doors.map(|(_, path, _)| *path).collect();
+    let named: BTreeSet<&str> = paths::OF_CLIENTS.iter().copied().collect();
+    assert_eq!(named, doors);
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde_json::Value;
 use tessera::base::time::Seconds;
 use tessera::oauth::client::NewClient;
-use tessera::store::{consents, q};
+use tessera::serve::outbox::deliver_due;
+use tessera::store::{consents, outbox, q};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::client_auth::Signer;
@@ -422,11 +423,13 @@ async fn a_client_that_wants_it_is_told_that_there_is_a_decision_and_told_again_
                 .unwrap();
             drop(conn);
             assert!(!kept.contains(token) && !kept.contains(auth_req_id));
-            let told = async {
-                answer_one(&listener, "500 No").await;
-                answer_one(&listener, "204 No Content").await
-            };
-            let (told, _) = tokio::join!(told, decide(&mut browser, decision));
+            decide(&mut browser, decision).await;
+            let deliver = || deliver_due(Arc::clone(&t.app));
+            let (_, sent) = tokio::join!(answer_one(&listener, "500 No"), deliver());
+            sent.unwrap();
+            t.clock.advance(Seconds::new(7));
+            let (told, sent) = tokio::join!(answer_one(&listener, "204 No Content"), deliver());
+            sent.unwrap();
             let (head, body) = told.split_once("\r\n\r\n").unwrap();
             let head = head.to_ascii_lowercase();
             assert!(head.starts_with("post /told http/1.1"), "{head}");
@@ -444,5 +447,38 @@ async fn a_client_that_wants_it_is_told_that_there_is_a_decision_and_told_again_
             };
             assert_eq!(poll(&till, auth_req_id).await.error(), expect);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_its_tokens_already_is_not_told_any_more() {
+    for engine in engines() {
+        let (t, mut browser, _) = setup(engine).await;
+        let till = Party::register(&t, "pinged", |new| {
+            at_a_till(new);
+            new.backchannel_token_delivery_mode = Some("ping".to_owned());
+            // Nobody is reached there: the address is private, and none is allowed.
+            new.backchannel_client_notification_endpoint = Some("http://127.0.0.1:1/".to_owned());
+        })
+        .await;
+        let form = [("login_hint", "alice"), ("client_notification_token", "tk")];
+        let asked = ask(&till, &form).await;
+        decide(&mut browser, "allow").await;
+        let waiting = async || {
+            outbox::count(&mut t.app.db.read().await.unwrap())
+                .await
+                .unwrap()
+        };
+        deliver_due(Arc::clone(&t.app)).await.unwrap();
+        assert_eq!(
+            waiting().await,
+            (1, 0),
+            "{engine:?}: it will be tried again"
+        );
+        let auth_req_id = asked.json["auth_req_id"].as_str().unwrap();
+        poll(&till, auth_req_id).await.tokens();
+        t.clock.advance(Seconds::new(7));
+        deliver_due(Arc::clone(&t.app)).await.unwrap();
+        assert_eq!(waiting().await, (0, 0), "{engine:?}");
     }
 }

@@ -10,6 +10,7 @@ use tessera::identity::{account, session};
 use tessera::oauth::client::NewClient;
 use tessera::oauth::protocol::claims::TokenType;
 use tessera::oauth::protocol::logout::LogoutClaims;
+use tessera::oauth::protocol::signing::SigningAlgorithm;
 use tessera::oauth::sweep;
 use tessera::serve::outbox::deliver_due;
 use tessera::store::{outbox, sessions};
@@ -219,5 +220,28 @@ async fn proving_it_again_ends_nothing_and_somebody_else_ends_it() {
             thief.cookies.insert("tessera".to_owned(), old.clone());
             assert!(!thief.get("/").await.text.contains("Hello"));
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_token_is_signed_as_the_clients_id_tokens_are() {
+    for algorithm in SigningAlgorithm::ALL {
+        let receiver = Receiver::start().await;
+        let (t, mut browser, _) = start(Engine::Sqlite, &receiver.url).await;
+        let other = Party::register(&t, "other", |new| {
+            first_party(&receiver.url)(new);
+            new.id_token_signed_response_alg = Some(algorithm.as_str().to_owned());
+        })
+        .await;
+        let id = other.tokens(&mut browser, &[]).await.id.unwrap();
+        browser.get(&format!("/logout?id_token_hint={id}")).await;
+        deliver_due(Arc::clone(&t.app)).await.unwrap();
+        let told = receiver.got();
+        let token = told[0].strip_prefix("logout_token=").unwrap();
+        assert_eq!(header(token)["alg"], algorithm.as_str());
+        let kind = TokenType::LogoutToken;
+        let said: Option<LogoutClaims> =
+            t.app.keys.verify(kind, token, t.clock.now()).await.unwrap();
+        assert_eq!(said.unwrap().aud, "other");
     }
 }

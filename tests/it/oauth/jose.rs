@@ -1,5 +1,8 @@
 //! Every algorithm from registration to the client that verifies with what `/jwks` publishes, and reads what was encrypted to it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey};
 use aws_lc_rs::kdf::{SskdfDigestAlgorithmId, get_sskdf_digest_algorithm, sskdf_digest};
@@ -8,6 +11,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 use tessera::base::encoding::{base64url, from_base64url};
+use tessera::base::time::Seconds;
 use tessera::oauth::client::NewClient;
 use tessera::oauth::protocol::signing::SigningAlgorithm;
 
@@ -273,6 +277,55 @@ async fn a_key_that_the_client_publishes_is_encrypted_to() {
     let jwe = party.tokens(&mut browser, &[]).await.id.unwrap();
     let id = verified(&t, &decrypted(&jwe, &private), SigningAlgorithm::Es256).await;
     assert_eq!(id["aud"], "web");
+    server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_had_costs_no_code_and_no_approval() {
+    let (private, change) = encrypts_all(true);
+    let mut new = NewClient::default();
+    change(&mut new);
+    let (text, is_up) = (
+        new.jwks.take().unwrap().to_string(),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let up = Arc::clone(&is_up);
+    let handler = async move || match up.load(Ordering::SeqCst) {
+        true => Ok(text.clone()),
+        false => Err(StatusCode::BAD_GATEWAY),
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let router = axum::Router::new().route("/jwks", axum::routing::get(handler));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let (t, mut browser, party) = setup_with(
+        Engine::Sqlite,
+        |config| config.outbound_allowed = vec!["127.0.0.1/32".parse().unwrap()],
+        |client| {
+            client.jwks_uri = Some(url);
+            client.id_token_encrypted_response_alg = new.id_token_encrypted_response_alg;
+            client.id_token_encrypted_response_enc = new.id_token_encrypted_response_enc;
+        },
+    )
+    .await;
+    let code = party.code(&mut browser, &[]).await;
+    let answer = party.redeem(&code).await;
+    assert_eq!(
+        (answer.status, answer.error()),
+        (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+    );
+    // Its own tokens are not encrypted.
+    party
+        .token(&[("grant_type", "client_credentials")])
+        .await
+        .tokens();
+    is_up.store(true, Ordering::SeqCst);
+    t.clock.advance(Seconds::new(11));
+    let tokens = party.redeem(&code).await.tokens();
+    assert_eq!(
+        header(&decrypted(&tokens.id.unwrap(), &private))["alg"],
+        "RS256"
+    );
     server.abort();
 }
 

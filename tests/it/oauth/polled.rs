@@ -4,6 +4,7 @@ use tessera::base::id::{BackchannelId, DeviceId, SessionId, UserId};
 use tessera::base::secret::TokenHash;
 use tessera::base::time::{Seconds, Timestamp};
 use tessera::oauth::client::{self, NewClient};
+use tessera::oauth::protocol::grant::GrantDetails;
 use tessera::oauth::protocol::polling::{Decision, State};
 use tessera::oauth::protocol::scope::ScopeSet;
 use tessera::store::backchannel_requests::{self, NewRequest};
@@ -46,6 +47,14 @@ async fn arrange(t: &TestDb) -> UserId {
     user
 }
 
+/// What is asked for beyond scopes.
+fn for_a_service() -> GrantDetails {
+    GrantDetails {
+        resources: vec!["https://api.example/".to_owned()],
+        ..GrantDetails::default()
+    }
+}
+
 fn decider(user_id: &UserId) -> Decider {
     Decider {
         user_id: user_id.clone(),
@@ -62,6 +71,7 @@ fn device(mac: &str) -> NewDevice {
         user_code_mac: mac.to_owned(),
         client_id: "tv".to_owned(),
         scope: scope(),
+        details: for_a_service(),
         address: "192.0.2.7".to_owned(),
         network: "192.0.2.0/24".to_owned(),
         created_at: START,
@@ -123,6 +133,7 @@ on_each_database!(
             (&opened.id, &opened.scope, opened.address.as_str()),
             (&new.id, &scope(), "192.0.2.7")
         );
+        assert_eq!(opened.details, for_a_service());
         assert_eq!(
             claim(&mut tx, &mine, at(1)).await,
             Some(opened),
@@ -155,8 +166,12 @@ on_each_database!(
             (user, mine.session_id)
         );
         assert_eq!(
-            (approval.scope, approval.amr),
-            (scope(), vec!["pwd".to_owned(), "otp".to_owned()])
+            (approval.scope, approval.details, approval.amr),
+            (
+                scope(),
+                for_a_service(),
+                vec!["pwd".to_owned(), "otp".to_owned()]
+            )
         );
         assert_eq!(
             device_authorizations::redeem(&mut tx, id, at(1))
@@ -183,6 +198,7 @@ on_each_database!(
             client_id: "tv".to_owned(),
             user_id: Some(user),
             scope: scope(),
+            details: for_a_service(),
             binding_message: None,
             sealed_ping: None,
             created_at: START,
@@ -243,6 +259,7 @@ on_each_database!(
             client_id: "tv".to_owned(),
             user_id,
             scope: scope(),
+            details: for_a_service(),
             binding_message: Some("W4SCT".to_owned()),
             sealed_ping: Some("sealed".to_owned()),
             created_at: START,
@@ -263,6 +280,9 @@ on_each_database!(
             (&hers.id, "Living room")
         );
         assert_eq!(waiting[0].binding_message.as_deref(), Some("W4SCT"));
+        assert_eq!(waiting[0].details, for_a_service());
+        let ping = backchannel_requests::find_ping(&mut tx, &hers.id, START).await;
+        assert_eq!(ping.unwrap(), None, "not decided");
         let expired = backchannel_requests::list_waiting(&mut tx, &user, at(300), 10)
             .await
             .unwrap();
@@ -282,7 +302,11 @@ on_each_database!(
         let decided = backchannel_requests::decide(&mut tx, &hers.id, decide, &she, START)
             .await
             .unwrap();
-        assert_eq!(decided.unwrap().sealed_ping.as_deref(), Some("sealed"));
+        assert!(decided.unwrap().is_pinged);
+        for (now, expect) in [(START, Some("sealed".to_owned())), (at(300), None)] {
+            let ping = backchannel_requests::find_ping(&mut tx, &hers.id, now).await;
+            assert_eq!(ping.unwrap(), expect);
+        }
         let again =
             backchannel_requests::decide(&mut tx, &hers.id, Decision::Deny, &she, START).await;
         assert_eq!(again.unwrap(), None);
@@ -292,6 +316,9 @@ on_each_database!(
             .unwrap()
             .unwrap();
         assert_eq!(approval.user_id, user);
+        assert_eq!(approval.details, for_a_service());
+        let ping = backchannel_requests::find_ping(&mut tx, &hers.id, START).await;
+        assert_eq!(ping.unwrap(), None, "nothing to come for any more");
         assert_eq!(
             backchannel_requests::redeem(&mut tx, id, START)
                 .await
@@ -314,6 +341,7 @@ on_each_database!(requests_are_forgotten_some_time_after_they_ended, |t| {
             client_id: "tv".to_owned(),
             user_id: None,
             scope: scope(),
+            details: for_a_service(),
             binding_message: None,
             sealed_ping: None,
             created_at: START,

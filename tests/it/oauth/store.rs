@@ -15,6 +15,7 @@ use tessera::store::authorization_codes::{self, Code};
 use tessera::store::authorization_flows::{self, FlowRow};
 use tessera::store::grants::{self, Grant, Standing};
 use tessera::store::refresh_families::{self, NewHead};
+use tessera::store::sessions::{self, SessionRow};
 use tessera::store::{Tx, consents, dpop_proofs, q, revoked_access_tokens};
 
 use crate::harness::database::{START, TestDb};
@@ -71,6 +72,26 @@ fn grant(user: &UserId, scopes: &str) -> Grant {
     }
 }
 
+/// The sign-in that a grant was given in.
+async fn sign_in(tx: &mut Tx, grant: &Grant, expires_at: Timestamp) {
+    let row = SessionRow {
+        session_id: grant.session_id.clone(),
+        user_id: grant.user_id.clone(),
+        data: "{}".to_owned(),
+        auth_time: START,
+        last_seen_at: START,
+        expires_at,
+    };
+    let id = TokenHash::of(grant.session_id.as_str());
+    sessions::insert(tx, &id, &row).await.unwrap();
+}
+
+/// Keeps a grant with its sign-in.
+async fn keep(tx: &mut Tx, grant: &Grant) {
+    sign_in(tx, grant, at(1)).await;
+    assert!(grants::insert(tx, grant).await.unwrap());
+}
+
 async fn standing(tx: &mut Tx, grant: &Grant) -> Standing {
     grants::find(tx, &grant.id, START)
         .await
@@ -85,21 +106,14 @@ on_each_database!(a_grant_stands_as_long_as_everything_under_it_does, |t| {
     let offline = grant(&user, "openid offline_access");
     let online = grant(&user, "openid");
     for grant in [&offline, &online] {
-        assert!(grants::insert(&mut tx, grant).await.unwrap());
+        keep(&mut tx, grant).await;
         let found = grants::find(&mut tx, &grant.id, START).await.unwrap();
         assert_eq!(&found.unwrap().grant, grant);
     }
+    tx.exec(q("DELETE FROM sessions")).await.unwrap();
     assert_eq!(standing(&mut tx, &offline).await, Standing::Live);
     assert_eq!(standing(&mut tx, &online).await, Standing::SessionEnded);
-    tx.exec(
-        q("INSERT INTO sessions (id_hash, session_id, user_id, data, auth_time, last_seen_at, expires_at) \
-           VALUES ('h', $1, $2, '{}', 0, 0, $3)")
-            .bind(online.session_id.as_str())
-            .bind(user.as_str())
-            .bind(at(1)),
-    )
-    .await
-    .unwrap();
+    sign_in(&mut tx, &online, at(1)).await;
     assert_eq!(standing(&mut tx, &online).await, Standing::Live);
     for (change, undo, expect) in [
         (
@@ -121,6 +135,7 @@ on_each_database!(a_grant_stands_as_long_as_everything_under_it_does, |t| {
         tx.exec(q(change)).await.unwrap();
         assert_eq!(standing(&mut tx, &offline).await, expect, "{change}");
         let another = grant(&user, "openid");
+        sign_in(&mut tx, &another, at(1)).await;
         assert!(
             !grants::insert(&mut tx, &another).await.unwrap(),
             "{change}"
@@ -145,7 +160,7 @@ on_each_database!(a_code_is_redeemed_by_its_client_once_and_in_time, |t| {
     let user = arrange(&t).await;
     let mut tx = t.db.write().await.unwrap();
     let grant = grant(&user, "openid");
-    grants::insert(&mut tx, &grant).await.unwrap();
+    keep(&mut tx, &grant).await;
     let code = Code {
         grant_id: grant.id.clone(),
         client_id: "web".to_owned(),
@@ -197,7 +212,7 @@ on_each_database!(a_grant_learns_its_key_unless_it_is_revoked, |t| {
     let user = arrange(&t).await;
     let mut tx = t.db.write().await.unwrap();
     let mut grant = grant(&user, "openid");
-    grants::insert(&mut tx, &grant).await.unwrap();
+    keep(&mut tx, &grant).await;
     grant.details.refresh_bound_to = Some(Confirmation {
         jkt: Some("other".to_owned()),
         x5t_s256: None,
@@ -217,7 +232,7 @@ on_each_database!(
         let user = arrange(&t).await;
         let mut tx = t.db.write().await.unwrap();
         let grant = grant(&user, "openid");
-        grants::insert(&mut tx, &grant).await.unwrap();
+        keep(&mut tx, &grant).await;
         let hashes: Vec<TokenHash> = (0..4).map(|n: i32| TokenHash::of(&n.to_string())).collect();
         let head = |n: usize| NewHead {
             generation: i64::try_from(n).unwrap(),
@@ -374,13 +389,14 @@ on_each_database!(a_sweep_takes_what_has_served_and_leaves_the_rest, |t| {
     let with_family = grant(&user, "openid");
     let without = grant(&user, "openid");
     for grant in [&with_family, &without] {
-        grants::insert(&mut tx, grant).await.unwrap();
+        keep(&mut tx, grant).await;
     }
     let hash = TokenHash::of("head");
     let month = at(30 * 86_400);
     refresh_families::insert(&mut tx, &with_family.id, (1, &hash), START, month)
         .await
         .unwrap();
+    tx.exec(q("DELETE FROM sessions")).await.unwrap();
     tx.commit().await.unwrap();
     for (seconds, expect) in [
         (59, 0),
