@@ -65,6 +65,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "user_profiles",
         include_str!("../../migrations/0012_user_profiles.sql"),
     ),
+    (
+        13,
+        "trusted_issuers",
+        include_str!("../../migrations/0013_trusted_issuers.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.
