@@ -7,6 +7,7 @@ use tessera::policy::system::Role;
 use super::{Operator, pages, refused};
 use crate::harness::database::engines;
 use crate::harness::server::TestApp;
+use crate::oauth::Party;
 use crate::web::alice;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +99,7 @@ async fn only_an_administrator_gives_such_rights_or_changes_who_has_them() {
         let t = TestApp::start(engine).await;
         let alice = alice(&t).await;
         let admin = Operator::with(&t, "boss", &[Role::Admin]).await;
-        Operator::with(&t, "api", &[]).await;
+        Party::register(&t, "api", |new| new.scope = Some("api".to_owned())).await;
         let managers = [Role::UserManager, Role::ClientManager, Role::PolicyManager];
         let manager = Operator::with(&t, "manager", &managers).await;
         let path = format!("/users/{alice}/acting-rights/impersonator/client:api");

@@ -254,6 +254,7 @@ async fn a_person_acts_for_another_and_userinfo_tells() {
         let mut bench = Bench::new(engine).await;
         let bob = person(&bench.t, "bob", "Bob").await;
         agree(&bench.t, &bob, &bench.api).await;
+        agree(&bench.t, &bob, &bench.web).await;
         let mut at_bobs = Browser::new(&bench.t);
         at_bobs.sign_in("bob", crate::web::PASSWORD).await;
         let of = [("scope", "openid profile")];
@@ -481,26 +482,5 @@ async fn what_outlives_the_sign_in_is_exchanged_afterwards_and_nothing_else() {
         assert!(bench.api.is_active(&new.access).await, "{engine:?}");
         // The next sign-in is another one.
         bench.browser = signed_in(&bench.t).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn parallel_exchanges_of_one_token_each_get_their_own() {
-    for engine in engines() {
-        let mut bench = Bench::trusting(engine).await;
-        let token = bench.token().await;
-        let api = std::sync::Arc::new(bench.api.at(&bench.t.url));
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..16 {
-            let (api, token) = (api.clone(), token.clone());
-            tasks.spawn(async move { exchange(&api, &token, &[("resource", FILES)]).await });
-        }
-        let ids: std::collections::BTreeSet<String> = tasks
-            .join_all()
-            .await
-            .iter()
-            .map(|answer| claims(&answer.tokens().access)["jti"].to_string())
-            .collect();
-        assert_eq!(ids.len(), 16, "{engine:?}");
     }
 }

@@ -9,6 +9,7 @@ mod claims;
 pub mod client_auth;
 mod clients;
 mod cors;
+mod derived_grants;
 pub mod device;
 mod discovery;
 pub mod dpop;
