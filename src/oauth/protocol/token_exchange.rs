@@ -147,7 +147,6 @@ pub fn permit(
     issuer: &str,
 ) -> Result<Permit, Fault> {
     match may_act {
-        None => Ok(Permit::Ask),
         Some(may_act) if !may_act.names(party, issuer) => Err(Fault::new(
             ErrorCode::AccessDenied,
             format!(
@@ -156,7 +155,7 @@ pub fn permit(
             ),
         )),
         Some(_) if is_actor => Ok(Permit::Given),
-        Some(_) => Ok(Permit::Ask),
+        None | Some(_) => Ok(Permit::Ask),
     }
 }
 

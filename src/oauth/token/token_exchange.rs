@@ -55,7 +55,7 @@ pub(super) async fn exchange(
         .map(|token| token.expires_at)
         .collect();
     let origins = origins(&subject, actor.as_ref())?;
-    let grant = grant_of(request, (&subject, user_id), scope.clone(), origins);
+    let grant = grant_of(request, (&subject, user_id), &scope, origins);
     let mut tx = app.db.write().await?;
     keep(&mut tx, request, &grant, &subject).await?;
     let event = event_of(&grant, &subject, actor.as_ref());
@@ -204,7 +204,7 @@ fn next_actor(actor: &HandedIn, former: Option<&Actor>) -> Result<Actor, Fault> 
 fn grant_of(
     request: &TokenRequest<'_>,
     (subject, user_id): (&HandedIn, UserId),
-    scope: ScopeSet,
+    scope: &ScopeSet,
     origins: Origins,
 ) -> Grant {
     let TokenRequest { client, now, .. } = *request;

@@ -125,6 +125,9 @@ async fn a_chain_of_exchanges_ends_behind_the_link_that_is_revoked() {
     }
 }
 
+/// What makes a good claim a wrong one.
+type Change = Box<dyn Fn(&mut AccessClaims)>;
+
 /// Row 23: signature, type, issuer, expiry, audience, client and person of a token are all asked, in each form that takes it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_with_one_wrong_claim_is_not_exchanged() {
@@ -132,7 +135,6 @@ async fn a_token_with_one_wrong_claim_is_not_exchanged() {
     let token = bench.token().await;
     let now = bench.t.clock.now().seconds();
     let other = crate::web::person(&bench.t, "bob", "Bob").await;
-    type Change = Box<dyn Fn(&mut AccessClaims)>;
     let wrong: Vec<(&str, Change)> = vec![
         ("exp", Box::new(move |claims| claims.exp = now)),
         ("exp", Box::new(|claims| claims.exp = 0)),

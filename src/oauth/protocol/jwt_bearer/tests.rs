@@ -118,7 +118,7 @@ fn good() -> Value {
 }
 
 #[track_caller]
-fn check_with(name: &str, value: Value, expect: Option<Fault>) {
+fn check_with(name: &str, value: Value, expect: impl Into<Option<Fault>>) {
     let mut claims = good();
     let members = claims.as_object_mut().unwrap();
     if value.is_null() {
@@ -130,7 +130,7 @@ fn check_with(name: &str, value: Value, expect: Option<Fault>) {
     let found = serde_json::from_value(claims)
         .map_err(|_| Fault::Malformed)
         .and_then(|claims| check(claims, &issuer(), &audiences, Timestamp::from_seconds(NOW)));
-    assert_eq!(found.err(), expect, "{name}");
+    assert_eq!(found.err(), expect.into(), "{name}");
 }
 
 #[test]
