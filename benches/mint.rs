@@ -89,6 +89,8 @@ fn claims(app: &App) -> AccessClaims {
         scope: ScopeSet::parse("openid profile email").unwrap(),
         sid: None,
         cnf: None,
+        act: None,
+        may_act: None,
         auth_time: Some(now.seconds()),
     }
 }

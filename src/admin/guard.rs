@@ -196,14 +196,15 @@ impl Admin {
         ))
     }
 
-    /// Refuses to touch an account or client that holds roles or rights in a store unless the caller may assign them: whoever resets an administrator's
+    /// Refuses to touch an account or client that holds roles, or rights in a store or over a person, unless the caller may assign them: whoever resets an administrator's
     /// password would be one (SECURITY row 42).
     pub async fn require_power_over(&self, app: &App, subject: &str) -> Result<(), Problem> {
         let mut conn = app.db.read().await?;
         let roles = system::roles_of(&mut conn, subject).await?;
         let rights = system::holds_store_rights(&mut conn, subject).await?;
+        let acts = system::holds_acting_rights(&mut conn, subject).await?;
         drop(conn);
-        if (roles.is_empty() && !rights) || self.is_wholly(subject) {
+        if (roles.is_empty() && !rights && !acts) || self.is_wholly(subject) {
             return Ok(());
         }
         self.require(app, Permission::ManageRoles).await

@@ -1,8 +1,9 @@
-//! The admin JSON API: clients, users, API keys, role assignments, rights in stores, sessions, the outbox, under `/admin/api`.
+//! The admin JSON API: clients, users, API keys, role assignments, rights in stores, rights over people, trusted issuers, sessions, the outbox, under `/admin/api`.
 //!
 //! Deny by default: a route exists only with the permission it needs (`guard::Guarded`), and the permission is a relation of the system
 //! store, checked by the same engine as everybody's, fully consistent. Errors are problem details (RFC 9457).
 
+mod acting_rights;
 mod api_keys;
 mod clients;
 mod guard;
@@ -11,6 +12,7 @@ mod outbox;
 mod roles;
 mod sessions;
 mod store_rights;
+mod trusted_issuers;
 mod users;
 
 use std::sync::Arc;
@@ -36,5 +38,6 @@ fn guarded(app: &Arc<App>) -> guard::Guarded {
     let guarded = users::routes(clients::routes(guarded));
     let guarded = store_rights::routes(roles::routes(guarded));
     let guarded = outbox::routes(sessions::routes(guarded));
+    let guarded = acting_rights::routes(trusted_issuers::routes(guarded));
     api_keys::routes(guarded)
 }

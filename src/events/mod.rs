@@ -129,6 +129,35 @@ pub enum Event {
         /// The grant type.
         grant_type: &'static str,
     },
+    /// A client exchanged a person's token for another (RFC 8693).
+    TokenExchanged {
+        /// The grant that came of it.
+        grant_id: GrantId,
+        /// Which client.
+        client_id: String,
+        /// In whose name.
+        user_id: UserId,
+        /// Who acts, such as `client:app`; none when the client takes the person's place.
+        actor: Option<String>,
+        /// The client that the person's token was issued to; none when an issuer vouched for the person.
+        subject_client_id: Option<String>,
+    },
+    /// A trusted issuer's assertion was accepted (RFC 7523 section 2.1).
+    AssertionAccepted {
+        /// The issuer's name.
+        issuer: String,
+        /// The client that showed it.
+        client_id: String,
+        /// About whom, such as `user:usr_..`.
+        subject: String,
+    },
+    /// A trusted issuer was added, changed or removed.
+    TrustChanged {
+        /// Its name.
+        issuer: String,
+        /// `put`, `removed`.
+        change: &'static str,
+    },
     /// A refresh family moved to its next head.
     RefreshRotated {
         /// The family.
@@ -192,6 +221,9 @@ impl Event {
             Self::PersonAsked { .. } => "request.asked",
             Self::RequestDecided { .. } => "request.decided",
             Self::RequestRedeemed { .. } => "request.redeemed",
+            Self::TokenExchanged { .. } => "token.exchanged",
+            Self::AssertionAccepted { .. } => "assertion.accepted",
+            Self::TrustChanged { .. } => "trust.changed",
             Self::RefreshRotated { .. } => "refresh.rotated",
             Self::RefreshRecovered { .. } => "refresh.recovered",
             Self::RefreshReplayed { .. } => "refresh.replayed",

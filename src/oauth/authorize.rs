@@ -76,6 +76,7 @@ fn page(error: OAuthError) -> Response {
         OAuthError::Store(_)
         | OAuthError::Keys(_)
         | OAuthError::Seal(_)
+        | OAuthError::Policy(_)
         | OAuthError::Inconsistent(_) => fault_page(&internal(&error)),
     }
 }

@@ -240,10 +240,13 @@ pub async fn verify(
                         && found.grant.client_id == claims.client_id
                 })
                 .map(|found| found.grant);
-            Ok(grant.map(|grant| Verified {
-                claims,
-                grant: Some(grant),
-            }))
+            match grant {
+                Some(grant) if !origins_revoked(&mut conn, &grant).await? => Ok(Some(Verified {
+                    claims,
+                    grant: Some(grant),
+                })),
+                Some(_) | None => Ok(None),
+            }
         }
         None if is_active_client(&mut conn, &claims).await? => Ok(Some(Verified {
             claims,
@@ -251,6 +254,17 @@ pub async fn verify(
         })),
         None => Ok(None),
     }
+}
+
+/// Whether a token that the grant was made from was revoked alone (RFC 7009).
+async fn origins_revoked(conn: &mut Conn, grant: &Grant) -> Result<bool, OAuthError> {
+    let origins = grant.details.derived_from.as_ref();
+    for jti in origins.into_iter().flat_map(|origins| &origins.tokens) {
+        if revoked_access_tokens::contains(conn, jti).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A token without a grant is a client's own: its `sub` is that client, and the client may be used.

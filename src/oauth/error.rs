@@ -2,6 +2,7 @@
 
 use super::keys::KeysError;
 use super::protocol::error::{ErrorCode, Fault};
+use crate::policy::PolicyError;
 use crate::store::StoreError;
 use crate::store::seal::SealError;
 
@@ -28,6 +29,9 @@ pub enum OAuthError {
     /// A sealed value failed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The permissions could not be asked.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// A rule of ours does not hold.
     #[error("a refresh family is not consistent: {0}")]
     Inconsistent(&'static str),

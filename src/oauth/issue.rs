@@ -26,6 +26,9 @@ use crate::store::users;
 #[derive(Debug, Serialize)]
 pub struct TokenResponse {
     access_token: String,
+    /// What it is, where the RFC wants it said (RFC 8693 section 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,10 +92,51 @@ pub async fn for_person(
     };
     Ok(TokenResponse {
         access_token,
+        issued_token_type: None,
         token_type: Confirmation::token_type(claims.cnf.as_ref()),
         expires_in: app.config.tokens.access_token_ttl_seconds.get(),
         refresh_token: refresh_token.map(|token| token.expose().clone()),
         id_token,
+        scope: claims.scope,
+    })
+}
+
+/// What a grant that was given for another proof entitles to.
+#[derive(Debug)]
+pub struct Exchanged<'a> {
+    /// The grant.
+    pub grant: &'a Grant,
+    /// The scopes of the access token.
+    pub scope: ScopeSet,
+    /// Whom it is for.
+    pub audience: Audience,
+    /// The key that it is bound to.
+    pub confirmation: Option<Confirmation>,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// What the answer calls it.
+    pub issued_token_type: Option<&'static str>,
+}
+
+/// An access token in a person's name, and nothing else: neither a refresh token nor an ID token comes of an exchange.
+pub fn exchanged(
+    app: &App,
+    exchanged: Exchanged<'_>,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let target = (exchanged.scope, exchanged.audience);
+    let claims = AccessClaims {
+        cnf: exchanged.confirmation,
+        exp: exchanged.expires_at.seconds(),
+        ..access_claims(app, exchanged.grant, target, now)
+    };
+    Ok(TokenResponse {
+        access_token: app.keys.sign(TokenType::AccessToken, &claims)?,
+        issued_token_type: exchanged.issued_token_type,
+        token_type: Confirmation::token_type(claims.cnf.as_ref()),
+        expires_in: claims.exp.saturating_sub(claims.iat),
+        refresh_token: None,
+        id_token: None,
         scope: claims.scope,
     })
 }
@@ -104,11 +148,15 @@ pub(super) fn access_claims(
     (scope, audience): (ScopeSet, Audience),
     now: Timestamp,
 ) -> AccessClaims {
+    let signed_in = grant.details.asserted_by.is_none();
+    let origins = grant.details.derived_from.as_ref();
     AccessClaims {
         sub: grant.user_id.as_str().to_owned(),
         aud: audience,
-        sid: Some(grant.session_id.clone()),
-        auth_time: Some(grant.auth_time.seconds()),
+        // Who was vouched for did not sign in here.
+        sid: signed_in.then(|| grant.session_id.clone()),
+        auth_time: signed_in.then(|| grant.auth_time.seconds()),
+        act: origins.and_then(|origins| origins.act.clone()),
         jti: new_jti(Some(&grant.id)),
         ..base_claims(app, &grant.client_id, scope, now)
     }
@@ -194,6 +242,7 @@ pub fn for_client(
     };
     Ok(TokenResponse {
         access_token: app.keys.sign(TokenType::AccessToken, &claims)?,
+        issued_token_type: None,
         token_type: Confirmation::token_type(claims.cnf.as_ref()),
         expires_in: app.config.tokens.access_token_ttl_seconds.get(),
         refresh_token: None,
@@ -218,5 +267,7 @@ fn base_claims(app: &App, client_id: &str, scope: ScopeSet, now: Timestamp) -> A
         sid: None,
         auth_time: None,
         cnf: None,
+        act: None,
+        may_act: None,
     }
 }

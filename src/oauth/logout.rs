@@ -84,6 +84,7 @@ async fn answer(
         OAuthError::Store(_)
         | OAuthError::Keys(_)
         | OAuthError::Seal(_)
+        | OAuthError::Policy(_)
         | OAuthError::Inconsistent(_) => fault_page(&internal(&error)),
     })
 }

@@ -10,6 +10,7 @@ use super::dpop::offer_nonce;
 use super::error::OAuthError;
 use super::protocol::error::{ErrorCode, Fault};
 use crate::http::RequestId;
+use crate::policy::PolicyError;
 use crate::web::error_page::ErrorPage;
 
 impl IntoResponse for OAuthError {
@@ -24,9 +25,11 @@ impl IntoResponse for OAuthError {
                 }
                 response
             }
-            Self::Store(_) | Self::Keys(_) | Self::Seal(_) | Self::Inconsistent(_) => {
-                fault_json(&internal(&self))
-            }
+            Self::Store(_)
+            | Self::Keys(_)
+            | Self::Seal(_)
+            | Self::Policy(_)
+            | Self::Inconsistent(_) => fault_json(&internal(&self)),
         }
     }
 }
@@ -37,11 +40,14 @@ pub fn internal(error: &OAuthError) -> Fault {
     let id = id.as_ref().map_or("", RequestId::as_str);
     tracing::error!(error = %error, "an OAuth request failed");
     let unavailable = match error {
-        OAuthError::Store(cause) => cause.is_unavailable(),
+        OAuthError::Store(cause) | OAuthError::Policy(PolicyError::Store(cause)) => {
+            cause.is_unavailable()
+        }
         OAuthError::Fault(_)
         | OAuthError::Client { .. }
         | OAuthError::Keys(_)
         | OAuthError::Seal(_)
+        | OAuthError::Policy(_)
         | OAuthError::Inconsistent(_) => false,
     };
     if unavailable {

@@ -92,9 +92,12 @@ async fn answer(
     let scopes = (&claims.scope, &client.settings.scope);
     let place = &grant.details.claims.userinfo;
     let person = issue::person(&user);
-    let claims = claims_of((&claims.sub, &person), scopes, place);
+    let mut members = claims_of((&claims.sub, &person), scopes, place);
     drop(conn);
-    let mut response = format(app, &client, claims, now).await?;
+    if let Some(Ok(act)) = claims.act.map(serde_json::to_value) {
+        members.insert("act".to_owned(), act);
+    }
+    let mut response = format(app, &client, members, now).await?;
     allow_origins_of(&mut response, &client);
     Ok(response)
 }

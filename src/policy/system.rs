@@ -78,6 +78,10 @@ relations! {
         ClientManager = "client_manager",
         /// May manage permission stores, their models and tuples.
         PolicyManager = "policy_manager",
+        /// May take everybody's place when tokens are exchanged.
+        Impersonator = "impersonator",
+        /// May act for everybody when tokens are exchanged.
+        Delegate = "delegate",
     }
 }
 
@@ -114,12 +118,21 @@ relations! {
         ReadOutbox = "can_read_outbox",
         /// Send dead messages again, or remove them.
         ManageOutbox = "can_manage_outbox",
+        /// See the issuers whose assertions are grants.
+        ReadTrust = "can_read_trust",
+        /// Trust an issuer, or no more.
+        ManageTrust = "can_manage_trust",
     }
 }
 
+mod acting;
 mod reach;
 mod stores;
 
+pub use acting::{
+    ActingPermission, ActingRight, acting_for, allows_acting, give_acting, holds_acting_rights,
+    take_acting,
+};
 pub use reach::{LimitError, Limits, Reach};
 pub(super) use stores::take_all_rights;
 pub use stores::{
@@ -136,6 +149,10 @@ impl Role {
             Self::UserManager => "may manage people, but give nobody a role",
             Self::ClientManager => "may manage clients, but give none a role",
             Self::PolicyManager => "may manage permission stores, their models and tuples",
+            Self::Impersonator => "may take everybody's place when it exchanges tokens",
+            Self::Delegate => {
+                "may act for everybody when tokens are exchanged, and is named in them"
+            }
         }
     }
 }

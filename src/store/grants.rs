@@ -43,6 +43,8 @@ pub enum Standing {
     UserVoided,
     /// The sign-in ended, and the grant does not outlive it.
     SessionEnded,
+    /// What it was made from is not good any more.
+    OriginEnded,
 }
 
 /// A grant with its standing.
@@ -81,7 +83,10 @@ impl FromRow for Standed {
             || row.time("tokens_valid_from")? > grant.auth_time
         {
             Standing::UserVoided
-        } else if !grant.scope.contains(OFFLINE_ACCESS) && !row.get::<bool, _>("session_lives")? {
+        } else if !grant.scope.contains(OFFLINE_ACCESS)
+            && grant.details.asserted_by.is_none()
+            && !row.get::<bool, _>("session_lives")?
+        {
             Standing::SessionEnded
         } else {
             Standing::Live
@@ -90,8 +95,52 @@ impl FromRow for Standed {
     }
 }
 
-/// The grant and whether its tokens are good at `now`.
+/// The grant and whether its tokens are good at `now`. One that was made from others is as good as the worst of them.
 pub async fn find(
+    conn: &mut Conn,
+    id: &GrantId,
+    now: Timestamp,
+) -> Result<Option<Standed>, StoreError> {
+    let Some(mut found) = find_alone(conn, id, now).await? else {
+        return Ok(None);
+    };
+    if found.standing == Standing::Live
+        && let Some(origins) = &found.grant.details.derived_from
+    {
+        for origin in &origins.grants {
+            // One that is gone was spent long ago.
+            let origin = find_alone(conn, origin, now).await?;
+            if origin.is_none_or(|origin| origin.standing != Standing::Live) {
+                found.standing = Standing::OriginEnded;
+                break;
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
+/// The newest grant of a person to a client in one session that is not revoked and was not made from another.
+pub async fn newest_of_session(
+    conn: &mut Conn,
+    session_id: &SessionId,
+    (client_id, user_id): (&str, &UserId),
+) -> Result<Option<GrantId>, StoreError> {
+    // The member stands in the JSON as it is written: a quote within a text has a backslash before it.
+    let id: Option<String> = conn
+        .opt(
+            q("SELECT id FROM grants WHERE session_id = $1 AND client_id = $2 AND user_id = $3 AND revoked_at IS NULL \
+               AND details NOT LIKE '%\"derived_from\":%' ORDER BY id DESC LIMIT 1")
+                .bind(session_id.as_str())
+                .bind(client_id)
+                .bind(user_id.as_str()),
+        )
+        .await?;
+    id.map(|id| GrantId::parse(&id).map_err(|error| StoreError::corrupt("grants.id", &error)))
+        .transpose()
+}
+
+/// The grant, whatever it was made from.
+async fn find_alone(
     conn: &mut Conn,
     id: &GrantId,
     now: Timestamp,

@@ -66,6 +66,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0012_user_profiles.sql"),
     ),
     (
+        13,
+        "trusted_issuers",
+        include_str!("../../migrations/0013_trusted_issuers.sql"),
+    ),
+    (
         17,
         "polled_details",
         include_str!("../../migrations/0017_polled_details.sql"),

@@ -41,6 +41,7 @@ pub mod sessions;
 pub mod setup_links;
 pub mod sign_in_attempts;
 pub mod signing_keys;
+pub mod trusted_issuers;
 pub mod used_jtis;
 pub mod users;
 

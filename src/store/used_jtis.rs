@@ -9,12 +9,15 @@ use crate::base::time::Timestamp;
 pub enum Purpose {
     /// A client's assertion (RFC 7523 section 3).
     ClientAssertion,
+    /// A trusted issuer's assertion (RFC 7523 section 2.1).
+    Grant,
 }
 
 impl Purpose {
     const fn as_str(self) -> &'static str {
         match self {
             Self::ClientAssertion => "client_assertion",
+            Self::Grant => "grant",
         }
     }
 }

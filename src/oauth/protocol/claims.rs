@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::actor::{Actor, MayAct};
 use super::audience::Audience;
 use super::confirmation::Confirmation;
 use super::scope::{ADDRESS, EMAIL, PHONE, PROFILE, ScopeSet};
@@ -70,6 +71,12 @@ pub struct AccessClaims {
     /// The key that it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// Who acts in the subject's name (RFC 8693 section 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// Who may come to act in the subject's name (section 4.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_act: Option<MayAct>,
 }
 
 impl AccessClaims {
@@ -282,6 +289,8 @@ mod tests {
             sid: None,
             auth_time: None,
             cnf: None,
+            act: None,
+            may_act: None,
         };
         assert_eq!(claims(new_jti(Some(&grant))).grant_id(), Some(grant));
         assert_eq!(claims(new_jti(None)).grant_id(), None);

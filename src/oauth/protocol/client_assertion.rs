@@ -183,7 +183,7 @@ pub fn check(
 }
 
 /// A `NumericDate`: seconds, perhaps with a fraction, which is dropped (RFC 7519 section 2).
-fn instant(number: Option<Number>) -> Result<Option<Timestamp>, AssertionFault> {
+pub(super) fn instant(number: Option<Number>) -> Result<Option<Timestamp>, AssertionFault> {
     let Some(number) = number else {
         return Ok(None);
     };

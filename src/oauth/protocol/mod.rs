@@ -1,6 +1,7 @@
 //! The rules of OAuth 2 and OpenID Connect, each a pure function of values: no I/O, no clock.
 
 pub mod acr;
+pub mod actor;
 pub mod api_key;
 pub mod audience;
 pub mod authorize;
@@ -18,6 +19,7 @@ pub mod dpop;
 pub mod error;
 pub mod grant;
 pub mod jwe;
+pub mod jwt_bearer;
 pub mod key_set;
 pub mod logout;
 pub mod media_type;
@@ -33,5 +35,6 @@ pub mod resource;
 pub mod response;
 pub mod scope;
 pub mod signing;
+pub mod token_exchange;
 pub mod user_code;
 pub mod web_uri;

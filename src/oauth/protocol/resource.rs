@@ -80,7 +80,7 @@ impl<'a> Allowed<'a> {
     }
 
     /// The audience that stands for a named resource; the issuer may be written with the slash that URL libraries put at its end.
-    fn audience(&self, text: &str) -> Option<String> {
+    pub(super) fn audience(&self, text: &str) -> Option<String> {
         if text.strip_suffix('/').unwrap_or(text) == self.issuer {
             return Some(self.issuer.to_owned());
         }

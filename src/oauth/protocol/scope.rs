@@ -94,6 +94,12 @@ impl ScopeSet {
         Self(self.0.union(&other.0).cloned().collect())
     }
 
+    /// The one scope, if it is in the set.
+    #[must_use]
+    pub fn only(&self, scope: &str) -> Self {
+        Self(self.0.get(scope).cloned().into_iter().collect())
+    }
+
     /// The set without one scope.
     #[must_use]
     pub fn without(mut self, scope: &str) -> Self {

@@ -4,8 +4,11 @@ mod authorization_code;
 mod ciba;
 mod client_credentials;
 mod device_code;
+mod handed_in;
+mod jwt_bearer;
 mod polled;
 mod refresh_token;
+mod token_exchange;
 
 use std::sync::Arc;
 
@@ -95,6 +98,8 @@ async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse
         GrantType::ClientCredentials => client_credentials::exchange(app, request),
         GrantType::DeviceCode => device_code::exchange(app, request).await,
         GrantType::Ciba => ciba::exchange(app, request).await,
+        GrantType::TokenExchange => token_exchange::exchange(app, request).await,
+        GrantType::JwtBearer => jwt_bearer::exchange(app, request).await,
     }?;
     app.metrics.count_token(grant_type.as_str());
     Ok(tokens)

@@ -238,7 +238,8 @@ async fn usable_grant(
         Standing::Revoked
         | Standing::ClientDisabled
         | Standing::UserVoided
-        | Standing::SessionEnded => Err(invalid()),
+        | Standing::SessionEnded
+        | Standing::OriginEnded => Err(invalid()),
     }
 }
 

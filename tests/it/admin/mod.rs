@@ -1,5 +1,6 @@
 //! The admin API over HTTP: what it does, and for whom.
 
+mod acting_rights;
 mod api_keys;
 mod client_secrets;
 mod clients;
@@ -7,6 +8,7 @@ mod outbox;
 mod roles;
 mod sessions;
 mod store_rights;
+mod trusted_issuers;
 mod users;
 
 use http::{Method, StatusCode};

@@ -5,6 +5,7 @@ mod approvals;
 mod authorization;
 mod authorization_requests;
 mod client_assertions;
+mod exchange;
 mod hostile;
 mod logout;
 mod matrix;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tessera::base::time::Seconds;
 use tessera::store::q;
 
-use super::party::{Answer, Party, setup};
+use super::exchange::{Bench, FILES, exchange};
+use super::party::{Answer, Party, claims, setup};
 use crate::harness::database::engines;
 
 const PARALLEL: usize = 64;
@@ -106,5 +107,26 @@ async fn many_parallel_recoveries_make_one_head() {
                 .collect();
             assert_eq!(heads.len(), 1, "{engine:?} round {round}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_exchanges_of_one_token_each_get_their_own() {
+    for engine in engines() {
+        let mut bench = Bench::trusting(engine).await;
+        let token = bench.token().await;
+        let api = Arc::new(bench.api.at(&bench.t.url));
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            let (api, token) = (api.clone(), token.clone());
+            tasks.spawn(async move { exchange(&api, &token, &[("resource", FILES)]).await });
+        }
+        let ids: BTreeSet<String> = tasks
+            .join_all()
+            .await
+            .iter()
+            .map(|answer| claims(&answer.tokens().access)["jti"].to_string())
+            .collect();
+        assert_eq!(ids.len(), 16, "{engine:?}");
     }
 }

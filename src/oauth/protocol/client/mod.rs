@@ -2,6 +2,7 @@
 
 mod about;
 mod ciba;
+mod exchange;
 mod keys;
 mod logout;
 mod requests;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
 pub use self::ciba::{Ciba, DeliveryMode};
+pub use self::exchange::Exchange;
 pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::logout::Logout;
 pub use self::requests::Requests;
@@ -124,6 +126,10 @@ words! {
         DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
         /// A request that a person approved without a redirect (OpenID Connect CIBA Core 1.0).
         Ciba = "urn:openid:params:grant-type:ciba",
+        /// Somebody's token, for another in the same name (RFC 8693).
+        TokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange",
+        /// An assertion of an issuer that we trust (RFC 7523 section 2.1).
+        JwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer",
     }
 }
 
@@ -230,6 +236,9 @@ pub struct ClientMetadata {
     /// How what it is told is signed and encrypted.
     #[serde(flatten)]
     pub tokens: TokenFormats,
+    /// Whose tokens it may exchange.
+    #[serde(flatten)]
+    pub exchange: Exchange,
 }
 
 /// A registered application.

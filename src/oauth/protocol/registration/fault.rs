@@ -47,6 +47,11 @@ impl Faults {
         self.0.iter().any(|fault| fault.field.starts_with(prefix))
     }
 
+    /// All of them.
+    pub fn into_vec(self) -> Vec<MetadataFault> {
+        self.0
+    }
+
     /// Whether a field has a fault already.
     pub fn has(&self, field: &str) -> bool {
         self.0.iter().any(|fault| fault.field == field)

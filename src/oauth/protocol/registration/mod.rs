@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
-    Logout, Requests, Sender, TokenFormats,
+    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, Exchange,
+    GrantType, Logout, Requests, Sender, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -143,6 +143,8 @@ pub struct NewClient {
     pub initiate_login_uri: Option<String>,
     /// The services that its tokens may be for.
     pub resources: Vec<String>,
+    /// The services that it is: tokens for these it may exchange.
+    pub subject_token_audiences: Vec<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -225,6 +227,7 @@ impl NewClient {
             keys,
             sender: Sender::check(self, faults),
             tokens,
+            exchange: Exchange::check(self, faults),
         }
     }
 
@@ -365,6 +368,13 @@ fn check_together(settings: &ClientSettings, faults: &mut Faults) {
         faults.add(
             "grant_types",
             "urn:openid:params:grant-type:ciba needs a client that authenticates; set token_endpoint_auth_method",
+        );
+    }
+    if may(GrantType::TokenExchange) && public {
+        // Whoever found a person's token could exchange it in this client's name.
+        faults.add(
+            "grant_types",
+            "urn:ietf:params:oauth:grant-type:token-exchange needs a client that authenticates; set token_endpoint_auth_method",
         );
     }
     if may(GrantType::ClientCredentials) && public {
