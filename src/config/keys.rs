@@ -338,6 +338,11 @@ pub static KEYS: &[Key] = &[
         "Failed sign-ins from one network (/24 of IPv4, /56 of IPv6) within the window before it must wait.",
     ),
     key(
+        "sign_in.server_failures",
+        Kind::Count(|d| &mut d.config.sign_in.server_failures, 1, 100_000_000),
+        "Failed sign-ins of everybody within the window before strangers must wait half a minute each time; where somebody has signed in before, they need not.",
+    ),
+    key(
         "sign_in.window_seconds",
         Kind::Seconds(|d| &mut d.config.sign_in.window_seconds, 30, DAY),
         "The window in which failures are counted, and the wait.",

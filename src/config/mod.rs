@@ -192,6 +192,8 @@ pub struct SignIn {
     pub account_failures: u32,
     /// Failures of one network (/24 of IPv4, /56 of IPv6) within the window before it must wait.
     pub network_failures: u32,
+    /// Failures of everybody within the window before who is not known must wait.
+    pub server_failures: u32,
     /// The window, and the wait.
     pub window_seconds: Seconds,
     /// Password hashes computed at the same time.
@@ -267,6 +269,7 @@ impl Default for Config {
             sign_in: SignIn {
                 account_failures: 10,
                 network_failures: 100,
+                server_failures: 10_000,
                 window_seconds: Seconds::new(300),
                 hashing_threads: 2,
                 hashing_queue: 32,

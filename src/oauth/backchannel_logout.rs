@@ -9,6 +9,7 @@ use super::error::OAuthError;
 use super::protocol::claims::TokenType;
 use super::protocol::client::{Client, ClientId};
 use super::protocol::logout::LogoutClaims;
+use super::subject::subject_for;
 use crate::app::App;
 use crate::base::id::{SessionId, UserId};
 use crate::store::clients;
@@ -29,7 +30,7 @@ pub async fn request(
     };
     let claims = LogoutClaims::new(
         (&app.config.issuer, client.client_id.as_str()),
-        user_id.as_str(),
+        &subject_for(&app.sealer, &client, user_id),
         session_id.clone(),
         app.clock.now(),
     );

@@ -236,7 +236,7 @@ pub async fn verify(
                 .await?
                 .filter(|found| {
                     found.standing == Standing::Live
-                        && found.grant.user_id.as_str() == claims.sub
+                        && found.grant.subject() == claims.sub
                         && found.grant.client_id == claims.client_id
                 })
                 .map(|found| found.grant);

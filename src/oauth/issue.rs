@@ -105,7 +105,7 @@ pub(super) fn access_claims(
     now: Timestamp,
 ) -> AccessClaims {
     AccessClaims {
-        sub: grant.user_id.as_str().to_owned(),
+        sub: grant.subject().to_owned(),
         aud: audience,
         sid: Some(grant.session_id.clone()),
         auth_time: Some(grant.auth_time.seconds()),
@@ -118,7 +118,7 @@ pub(super) fn access_claims(
 pub(super) fn id_claims(app: &App, grant: &Grant, now: Timestamp) -> IdClaims {
     IdClaims {
         iss: app.config.issuer.clone(),
-        sub: grant.user_id.as_str().to_owned(),
+        sub: grant.subject().to_owned(),
         aud: grant.client_id.clone(),
         iat: now.seconds(),
         exp: now.plus(app.config.tokens.id_token_ttl_seconds).seconds(),
@@ -148,8 +148,7 @@ pub(super) async fn person_claims(
     let Some(user) = users::find(&mut conn, &grant.user_id).await? else {
         return Ok(Map::new());
     };
-    let subject = grant.user_id.as_str();
-    let mut claims = claims_of((subject, &person(&user)), (scope, registered), place);
+    let mut claims = claims_of((grant.subject(), &person(&user)), (scope, registered), place);
     // It stands in the ID token already.
     claims.remove("sub");
     Ok(claims)

@@ -1,6 +1,6 @@
 //! Table `grants`: what one authorization gave to one client; the lineage of every token that came from it.
 
-use super::{Conn, FromRow, Row, StoreError, Tx, q};
+use super::{Conn, FromRow, Row, StoreError, Tx, pairwise_subjects, q};
 use crate::base::id::{GrantId, SessionId, UserId};
 use crate::base::time::Timestamp;
 use crate::oauth::protocol::client::ClientMetadata;
@@ -28,6 +28,14 @@ pub struct Grant {
     pub details: GrantDetails,
     /// When it was given.
     pub created_at: Timestamp,
+}
+
+impl Grant {
+    /// What its client calls the person.
+    pub fn subject(&self) -> &str {
+        let pairwise = self.details.subject.as_deref();
+        pairwise.unwrap_or(self.user_id.as_str())
+    }
 }
 
 /// Whether tokens of a grant are good, as of one instant.
@@ -107,7 +115,7 @@ pub async fn find(
     .await
 }
 
-/// Keeps a new grant, if its client may be used and its person signed in after the last voiding; `false` otherwise.
+/// Keeps a new grant and its pairwise subject, if its client may be used and its person signed in after the last voiding; `false` otherwise.
 pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
     let details = serde_json::to_string(&grant.details)
         .map_err(|error| StoreError::corrupt("grants.details", &error))?;
@@ -128,6 +136,9 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
                 .bind(details),
         )
         .await?;
+    if let Some(subject) = grant.details.subject.as_ref().filter(|_| rows == 1) {
+        pairwise_subjects::insert(tx, subject, &grant.user_id).await?;
+    }
     Ok(rows == 1)
 }
 

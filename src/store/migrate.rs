@@ -65,6 +65,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "user_profiles",
         include_str!("../../migrations/0012_user_profiles.sql"),
     ),
+    (
+        16,
+        "pairwise_subjects",
+        include_str!("../../migrations/0016_pairwise_subjects.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

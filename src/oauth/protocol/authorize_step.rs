@@ -16,6 +16,8 @@ use crate::base::time::{Seconds, Timestamp};
 pub struct SignedIn {
     /// The person.
     pub user_id: UserId,
+    /// What the client calls the person.
+    pub subject: String,
     /// When they last proved it.
     pub auth_time: Timestamp,
     /// How strongly.
@@ -66,8 +68,8 @@ pub fn next(
     let hinted_other = progress
         .hinted_subject
         .as_ref()
-        .is_some_and(|subject| subject != signed_in.user_id.as_str())
-        || !request.claims.may_be_about(signed_in.user_id.as_str());
+        .is_some_and(|subject| *subject != signed_in.subject)
+        || !request.claims.may_be_about(&signed_in.subject);
     let too_weak =
         wanted_acr.is_some_and(|wanted| !signed_in.acr.is_some_and(|acr| acr.reaches(&wanted)));
     if hinted_other && fresh {
@@ -184,6 +186,7 @@ mod tests {
             hinted_subject: case.hint_is_other.then(|| "usr_other".to_owned()),
         };
         let signed_in = case.signed_in_at.map(|seconds| SignedIn {
+            subject: user_id.as_str().to_owned(),
             user_id,
             auth_time: at(seconds),
             acr: Some(Acr::OneFactor),

@@ -18,4 +18,7 @@ pub struct GrantDetails {
     /// The claims that were asked for by name.
     #[serde(skip_serializing_if = "ClaimsRequest::is_empty")]
     pub claims: ClaimsRequest,
+    /// What the client calls the person, when not by the account's id: as it was when the grant began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }

@@ -24,6 +24,7 @@ async fn answer(t: &TestDb, hasher: &Hasher, identifier: &str, password: &str) -
         identifier: identifier.to_owned(),
         password: Secret::new(password.to_owned()),
         address: "192.0.2.1".parse().unwrap(),
+        known: None,
         now: START,
     };
     sign_in::with_password(desk, &attempt).await.unwrap()

@@ -9,7 +9,7 @@ use serde::Deserialize;
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
     About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
-    Logout, Requests, Sender, TokenFormats,
+    Logout, Requests, Sender, Subject, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -143,6 +143,13 @@ pub struct NewClient {
     pub initiate_login_uri: Option<String>,
     /// The services that its tokens may be for.
     pub resources: Vec<String>,
+    /// `public` or `pairwise`; `public` when absent.
+    pub subject_type: Option<String>,
+    /// Where the redirect URIs of every client of its sector are listed.
+    pub sector_identifier_uri: Option<String>,
+    /// Whether that list was fetched and names this client's redirect URIs: never handed in, `oauth::sector` sets it.
+    #[serde(skip)]
+    pub sector_is_verified: bool,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -225,6 +232,7 @@ impl NewClient {
             keys,
             sender: Sender::check(self, faults),
             tokens,
+            subject: Subject::check(self, faults),
         }
     }
 
