@@ -252,6 +252,74 @@ pub async fn revoke_of_session(
         .collect()
 }
 
+/// A grant with its standing and its refresh family's times.
+#[derive(Clone, Debug)]
+pub struct OwnGrant {
+    /// The grant and whether its tokens are good.
+    pub standed: Standed,
+    /// When its newest refresh token was issued and when none works any more, if it has any.
+    pub family: Option<(Timestamp, Timestamp)>,
+}
+
+impl FromRow for OwnGrant {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        let issued_at = row.time_opt("head_issued_at")?;
+        Ok(Self {
+            family: issued_at.zip(row.time_opt("family_ends_at")?),
+            standed: Standed::from_row(row)?,
+        })
+    }
+}
+
+/// The newest grants in a person's name that were not revoked.
+pub async fn list_of_user(
+    conn: &mut Conn,
+    user_id: &UserId,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<OwnGrant>, StoreError> {
+    conn.all(
+        q("SELECT g.id, g.client_id, g.user_id, g.session_id, g.scope, g.auth_time, g.amr, g.details, g.created_at, g.revoked_at, \
+           c.state AS client_state, u.state AS user_state, u.tokens_valid_from, \
+           EXISTS (SELECT 1 FROM sessions s WHERE s.session_id = g.session_id AND s.expires_at > $2) AS session_lives, \
+           f.head_issued_at, f.expires_at AS family_ends_at \
+           FROM grants g JOIN clients c ON c.client_id = g.client_id JOIN users u ON u.id = g.user_id \
+           LEFT JOIN refresh_families f ON f.grant_id = g.id \
+           WHERE g.user_id = $1 AND g.revoked_at IS NULL ORDER BY g.id DESC LIMIT $3")
+            .bind(user_id.as_str())
+            .bind(now)
+            .bind(limit),
+    )
+    .await
+}
+
+/// Revokes everything that a person granted to one client; which grants, and in which sessions they were given.
+pub async fn revoke_of_client(
+    tx: &mut Tx,
+    (user_id, client_id): (&UserId, &str),
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<Vec<(GrantId, SessionId)>, StoreError> {
+    let rows: Vec<(String, String)> = tx
+        .all(
+            q("UPDATE grants SET revoked_at = $3, revoked_reason = $4 \
+               WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL RETURNING id, session_id")
+            .bind(user_id.as_str())
+            .bind(client_id)
+            .bind(now)
+            .bind(reason),
+        )
+        .await?;
+    rows.iter()
+        .map(|(id, session_id)| {
+            let id = GrantId::parse(id).map_err(|error| StoreError::corrupt("grants.id", &error))?;
+            let session_id = SessionId::parse(session_id)
+                .map_err(|error| StoreError::corrupt("grants.session_id", &error))?;
+            Ok((id, session_id))
+        })
+        .collect()
+}
+
 /// Deletes at most `limit` grants made before `made_before` whose refresh family, if any, has expired, and whose session has ended: its
 /// clients must be told when it does; how many. Codes and families go with them.
 pub async fn delete_spent(

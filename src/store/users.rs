@@ -205,6 +205,27 @@ pub async fn update_profile(tx: &mut Tx, user: &User, now: Timestamp) -> Result<
     Ok(rows == 1)
 }
 
+/// Changes how a person is called and what they tell; `false` when the account changed since it was `seen`, or is locked.
+pub async fn update_own(
+    tx: &mut Tx,
+    seen: &User,
+    (name, profile): (Option<&DisplayName>, &Profile),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE users SET name = $2, profile = $3, updated_at = $4 \
+               WHERE id = $1 AND updated_at = $5 AND state = 'active'")
+            .bind(seen.id.as_str())
+            .bind(name.map(DisplayName::as_str))
+            .bind(json(profile)?)
+            .bind(now)
+            .bind(seen.updated_at),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
 /// Locks an active account and voids its tokens; `false` when it is not active.
 pub async fn lock(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<bool, StoreError> {
     let rows = tx
