@@ -363,6 +363,16 @@ pub static KEYS: &[Key] = &[
         "Fewest characters of a new password. 15 is the least that NIST SP 800-63B-4 allows where the password is the only factor.",
     ),
     key(
+        "admin.max_age_seconds",
+        Kind::Seconds(|d| &mut d.config.admin.max_age_seconds, 0, 400 * DAY),
+        "How long ago a person may have signed in whose access token calls the admin API; past it the answer is a challenge (RFC 9470) and the application has them sign in again. 0 takes any time. Clients that act as themselves and API keys are not asked.",
+    ),
+    key(
+        "admin.acr",
+        Kind::OptionalText(|d| &mut d.admin_acr),
+        "How strongly they must have signed in there: one of acr_values_supported in discovery.",
+    ),
+    key(
         "policy.max_staleness_seconds",
         Kind::Seconds(|d| &mut d.config.policy_max_staleness_seconds, 1, HOUR),
         "How long this node may hear nothing of the permission data's changes before it refuses to answer from memory.",

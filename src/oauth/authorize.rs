@@ -20,6 +20,7 @@ use super::flow::{self, Flow, FlowError};
 use super::form::Form;
 use super::front;
 use super::incoming::{self, is_still_registered};
+use super::paths;
 use super::protocol::acr::Acr;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
 use super::protocol::authorize_step::{Progress, SignedIn, Step, next};
@@ -255,6 +256,7 @@ async fn step<'a>(
             sign_in,
         ) {
             (Step::Issue, Some(sign_in)) => Next::Issue(sign_in),
+            (Step::Reauthenticate, _) => Next::Page(paths::REAUTHENTICATE),
             (Step::Login | Step::Issue, _) => Next::Page("/login"),
             (Step::Consent, _) => Next::Page("/consent"),
             (Step::Fail(fault), _) => Next::Fail(fault),

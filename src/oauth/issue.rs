@@ -109,6 +109,7 @@ pub(super) fn access_claims(
         aud: audience,
         sid: Some(grant.session_id.clone()),
         auth_time: Some(grant.auth_time.seconds()),
+        acr: Acr::of(&grant.amr).map(|acr| acr.as_str().to_owned()),
         jti: new_jti(Some(&grant.id)),
         ..base_claims(app, &grant.client_id, scope, now)
     }
@@ -216,6 +217,7 @@ fn base_claims(app: &App, client_id: &str, scope: ScopeSet, now: Timestamp) -> A
         scope,
         sid: None,
         auth_time: None,
+        acr: None,
         cnf: None,
     }
 }

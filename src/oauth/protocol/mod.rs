@@ -34,4 +34,5 @@ pub mod response;
 pub mod scope;
 pub mod signing;
 pub mod user_code;
+pub mod step_up;
 pub mod web_uri;
