@@ -140,7 +140,10 @@ fn admin(draft: &mut Draft, faults: &mut Vec<Fault>) {
     if draft.config.admin.acr.is_none() {
         let known: Vec<&str> = Acr::ALL.iter().map(|acr| acr.as_str()).collect();
         let known = known.join(", ");
-        faults.push(("admin.acr", format!("`{text}` is no strength that this server knows; write one of {known}")));
+        faults.push((
+            "admin.acr",
+            format!("`{text}` is no strength that this server knows; write one of {known}"),
+        ));
     }
 }
 

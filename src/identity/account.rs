@@ -5,9 +5,9 @@
 
 use super::identifier::{Email, Username};
 use super::password::PasswordHash;
+use super::profile::Profile;
 use super::session;
 use super::throttle;
-use super::profile::Profile;
 use super::user::{DisplayName, NewUser, User, UserChange};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;

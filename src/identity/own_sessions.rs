@@ -24,7 +24,11 @@ pub struct OwnSession {
 }
 
 /// The live sessions of a person, the one used last first.
-pub async fn list(db: &Db, user_id: &UserId, now: Timestamp) -> Result<Vec<OwnSession>, StoreError> {
+pub async fn list(
+    db: &Db,
+    user_id: &UserId,
+    now: Timestamp,
+) -> Result<Vec<OwnSession>, StoreError> {
     let mut conn = db.read().await?;
     let rows = sessions::list_of_user(&mut conn, user_id, None, SHOWN, now).await?;
     let mut own: Vec<OwnSession> = rows

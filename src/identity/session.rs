@@ -106,11 +106,7 @@ pub(super) fn place_of(data: &str) -> Place {
 
 /// Begins a session for who proved to be who they say, at a place. A session of somebody else in this browser ends; one of the same person goes on under
 /// a new cookie, so that proving it again signs nobody out of the applications.
-pub async fn begin(
-    session: &Session,
-    proof: Proof,
-    place: &Place,
-) -> Result<SignIn, SessionError> {
+pub async fn begin(session: &Session, proof: Proof, place: &Place) -> Result<SignIn, SessionError> {
     let before = current(session).await?;
     let going_on = before.filter(|before| before.user_id == proof.user_id);
     if going_on.is_some() {

@@ -339,7 +339,11 @@ mod tests {
             (99, Some(3_600)),
         ] {
             let expected = wait.map(|seconds| NOW.plus(Seconds::new(seconds)));
-            assert_eq!(block_after(count, &limit(Then::LockOut), NOW), expected, "{count}");
+            assert_eq!(
+                block_after(count, &limit(Then::LockOut), NOW),
+                expected,
+                "{count}"
+            );
         }
         let forever = Some(Timestamp::from_ms(i64::MAX));
         assert_eq!(block_after(100, &limit(Then::LockOut), NOW), forever);

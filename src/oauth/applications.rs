@@ -93,14 +93,14 @@ pub async fn of_person(
             applications.push(application(client, found));
         }
     }
-    applications.sort_by(|a, b| (&a.name, a.client_id.as_str()).cmp(&(&b.name, b.client_id.as_str())));
+    applications
+        .sort_by(|a, b| (&a.name, a.client_id.as_str()).cmp(&(&b.name, b.client_id.as_str())));
     Ok(applications)
 }
 
 /// Whether anything can still come of a grant.
 fn is_live(own: &OwnGrant, now: Timestamp) -> bool {
-    own.standed.standing == Standing::Live
-        && own.family.is_none_or(|(_, ends_at)| ends_at > now)
+    own.standed.standing == Standing::Live && own.family.is_none_or(|(_, ends_at)| ends_at > now)
 }
 
 fn note(found: &mut BTreeMap<String, Found>, own: OwnGrant) {

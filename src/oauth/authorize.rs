@@ -76,6 +76,7 @@ fn page(error: OAuthError) -> Response {
     match error {
         OAuthError::Fault(fault) | OAuthError::Client { fault, .. } => fault_page(&fault),
         OAuthError::Store(_)
+        | OAuthError::Throttled(_)
         | OAuthError::Keys(_)
         | OAuthError::Seal(_)
         | OAuthError::Inconsistent(_) => fault_page(&internal(&error)),

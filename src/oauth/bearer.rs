@@ -325,10 +325,7 @@ impl BearerError {
                     "error=\"{code}\", error_description=\"sign in again\"{}",
                     demand.parameters()
                 );
-                vec![
-                    format!("{bearer}, {error}"),
-                    format!("{of_keys}, {error}"),
-                ]
+                vec![format!("{bearer}, {error}"), format!("{of_keys}, {error}")]
             }
             Self::InsufficientScope(scope) => vec![format!(
                 "{bearer}, error=\"insufficient_scope\", scope=\"{scope}\""

@@ -149,7 +149,11 @@ pub(super) async fn person_claims(
     let Some(user) = users::find(&mut conn, &grant.user_id).await? else {
         return Ok(Map::new());
     };
-    let mut claims = claims_of((grant.subject(), &person(&user)), (scope, registered), place);
+    let mut claims = claims_of(
+        (grant.subject(), &person(&user)),
+        (scope, registered),
+        place,
+    );
     // It stands in the ID token already.
     claims.remove("sub");
     Ok(claims)

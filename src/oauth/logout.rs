@@ -83,6 +83,7 @@ async fn answer(
     done.await.unwrap_or_else(|error| match error {
         OAuthError::Fault(fault) | OAuthError::Client { fault, .. } => fault_page(&fault),
         OAuthError::Store(_)
+        | OAuthError::Throttled(_)
         | OAuthError::Keys(_)
         | OAuthError::Seal(_)
         | OAuthError::Inconsistent(_) => fault_page(&internal(&error)),

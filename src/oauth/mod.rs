@@ -1,6 +1,6 @@
 //! OAuth 2 and OpenID Connect.
 //!
-//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
+//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count, [`client_guesses`] how often secrets may be guessed), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
 //! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`applications`] shows people what they gave to whom, and takes it back, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`subject`] is what it calls people, [`sector`] with whom it shares that, [`sweep`] cleans up. Endpoints: [`authorize`],
 //! [`par`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
 
@@ -16,6 +16,7 @@ pub mod check_session;
 pub mod client;
 pub mod client_auth;
 pub mod client_ca;
+pub mod client_guesses;
 pub mod client_secret;
 pub mod code;
 pub mod cors;

@@ -22,7 +22,11 @@ pub async fn verify(
     client_id: Option<&str>,
     new: &mut NewClient,
 ) -> Result<(), ClientError> {
-    let Some(uri) = new.sector_identifier_uri.clone().filter(|uri| !uri.is_empty()) else {
+    let Some(uri) = new
+        .sector_identifier_uri
+        .clone()
+        .filter(|uri| !uri.is_empty())
+    else {
         return Ok(());
     };
     // Other faults are told with this one by the check of the whole; an address that is none is not fetched.
@@ -53,7 +57,10 @@ fn is_registered(known: &Client, new: &NewClient, sector: &str) -> bool {
     let jwks_uri = settings.metadata.keys.jwks_uri.as_ref();
     same.is_some_and(|uri| uri.as_str() == sector)
         && named(new).iter().all(|uri| {
-            settings.redirect_uris.iter().any(|known| known.as_str() == *uri)
+            settings
+                .redirect_uris
+                .iter()
+                .any(|known| known.as_str() == *uri)
                 || (settings.redirect_uris.is_empty()
                     && jwks_uri.is_some_and(|known| known.as_str() == *uri))
         })
@@ -70,7 +77,10 @@ async fn fetch(app: &App, uri: &str, listed: &[&str]) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     if answer.status != http::StatusCode::OK {
-        return Err(format!("the answer was {}; serve a JSON array of redirect URIs there", answer.status));
+        return Err(format!(
+            "the answer was {}; serve a JSON array of redirect URIs there",
+            answer.status
+        ));
     }
     if lists_all(&answer.body, listed) {
         return Ok(());

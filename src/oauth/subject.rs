@@ -37,7 +37,9 @@ pub fn pairwise(sealer: &Sealer, client: &Client, user_id: &UserId) -> Option<St
 fn sector(client: &Client) -> String {
     let settings = &client.settings;
     let uri = &settings.metadata.subject.sector_identifier_uri;
-    let by_document = uri.as_ref().and_then(|uri| host(uri.as_str()).or_else(|| Some(uri.as_str().to_owned())));
+    let by_document = uri
+        .as_ref()
+        .and_then(|uri| host(uri.as_str()).or_else(|| Some(uri.as_str().to_owned())));
     let jwks_uri = settings.metadata.keys.jwks_uri.as_ref();
     let redirect_uris = settings.redirect_uris.iter().map(|uri| uri.as_str());
     let by_host = || common_host(&of_sector(redirect_uris, jwks_uri.map(|uri| uri.as_str())));

@@ -205,8 +205,8 @@ pub async fn withdraw(tx: &mut Tx, user_id: &UserId, client_id: &str) -> Result<
     tx.exec(
         q("UPDATE backchannel_requests SET state = 'denied' \
            WHERE user_id = $1 AND client_id = $2 AND state = 'approved'")
-            .bind(user_id.as_str())
-            .bind(client_id),
+        .bind(user_id.as_str())
+        .bind(client_id),
     )
     .await
 }

@@ -53,11 +53,7 @@ pub async fn list_of_user(conn: &mut Conn, user_id: &UserId) -> Result<Vec<Conse
 }
 
 /// Forgets what a person has agreed to for one client; how many scopes that were.
-pub async fn withdraw(
-    tx: &mut Tx,
-    user_id: &UserId,
-    client_id: &str,
-) -> Result<u64, StoreError> {
+pub async fn withdraw(tx: &mut Tx, user_id: &UserId, client_id: &str) -> Result<u64, StoreError> {
     tx.exec(
         q("DELETE FROM consents WHERE user_id = $1 AND client_id = $2")
             .bind(user_id.as_str())

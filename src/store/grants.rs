@@ -312,7 +312,8 @@ pub async fn revoke_of_client(
         .await?;
     rows.iter()
         .map(|(id, session_id)| {
-            let id = GrantId::parse(id).map_err(|error| StoreError::corrupt("grants.id", &error))?;
+            let id =
+                GrantId::parse(id).map_err(|error| StoreError::corrupt("grants.id", &error))?;
             let session_id = SessionId::parse(session_id)
                 .map_err(|error| StoreError::corrupt("grants.session_id", &error))?;
             Ok((id, session_id))

@@ -283,9 +283,11 @@ pub async fn replace_password(
 ) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
-            q("UPDATE users SET password_hash = $3, password_changed_at = $4, updated_at = $4, \
+            q(
+                "UPDATE users SET password_hash = $3, password_changed_at = $4, updated_at = $4, \
                tokens_valid_from = COALESCE($5, tokens_valid_from) \
-               WHERE id = $1 AND password_hash = $2 AND state = 'active'")
+               WHERE id = $1 AND password_hash = $2 AND state = 'active'",
+            )
             .bind(id.as_str())
             .bind(old.as_str())
             .bind(new.as_str())

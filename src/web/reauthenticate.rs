@@ -109,11 +109,7 @@ async fn submit(
 pub(super) fn told(refusal: &Refusal) -> (StatusCode, String, Option<Seconds>) {
     match refusal {
         Refusal::Wrong => (StatusCode::UNPROCESSABLE_ENTITY, WRONG.to_owned(), None),
-        Refusal::Wait(wait) => (
-            StatusCode::TOO_MANY_REQUESTS,
-            too_many(*wait),
-            Some(*wait),
-        ),
+        Refusal::Wait(wait) => (StatusCode::TOO_MANY_REQUESTS, too_many(*wait), Some(*wait)),
     }
 }
 

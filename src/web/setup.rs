@@ -68,7 +68,9 @@ async fn submit(
     require_live(&app, &link, now).await?;
     match make(&app, &link, &fields, now).await? {
         Ok(proof) => {
-            session::begin(&session, proof, &place(&headers)).await.map_err(failed)?;
+            session::begin(&session, proof, &place(&headers))
+                .await
+                .map_err(failed)?;
             let next = links::path(&app.config, "/setup/application");
             Ok(Redirect::to(&next).into_response())
         }

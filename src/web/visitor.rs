@@ -21,8 +21,13 @@ const FRESH: Seconds = Seconds::new(300);
 
 /// Where the request that the current task answers comes from, for who signs in with it.
 pub fn place(headers: &HeaderMap) -> Place {
-    let user_agent = headers.get(USER_AGENT).map(|value| value.to_str().unwrap_or(""));
-    Place::of(user_agent, ClientAddress::current().map(|address| address.0))
+    let user_agent = headers
+        .get(USER_AGENT)
+        .map(|value| value.to_str().unwrap_or(""));
+    Place::of(
+        user_agent,
+        ClientAddress::current().map(|address| address.0),
+    )
 }
 
 /// Somebody who is signed in.

@@ -33,6 +33,6 @@ pub mod resource;
 pub mod response;
 pub mod scope;
 pub mod signing;
-pub mod user_code;
 pub mod step_up;
+pub mod user_code;
 pub mod web_uri;

@@ -98,7 +98,12 @@ fn render(look: &Look<'_>, found: &[Application], told: Option<&str>, now: Times
         }
         (to_overview(look.app))
     };
-    page_with_forms(look.app, &guard, ("Applications with access", body), StatusCode::OK)
+    page_with_forms(
+        look.app,
+        &guard,
+        ("Applications with access", body),
+        StatusCode::OK,
+    )
 }
 
 fn card(look: &Look<'_>, guard: &Guard, (application, now): (&Application, Timestamp)) -> Markup {

@@ -65,10 +65,22 @@ async fn show(State(app): State<Arc<App>>, session: Session) -> Result<Response,
 
 fn menu(app: &App) -> Markup {
     let entries = [
-        (AccountPage::Profile, "Profile", "Your name, and what applications may be told"),
+        (
+            AccountPage::Profile,
+            "Profile",
+            "Your name, and what applications may be told",
+        ),
         (AccountPage::Password, "Password", "Choose another one"),
-        (AccountPage::Sessions, "Where you are signed in", "Browsers and devices; end what is not yours"),
-        (AccountPage::Applications, "Applications with access", "What you allowed, and how to take it back"),
+        (
+            AccountPage::Sessions,
+            "Where you are signed in",
+            "Browsers and devices; end what is not yours",
+        ),
+        (
+            AccountPage::Applications,
+            "Applications with access",
+            "What you allowed, and how to take it back",
+        ),
     ];
     html! {
         ul .menu {

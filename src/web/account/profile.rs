@@ -41,16 +41,31 @@ type Own = (
 );
 
 const OWN: [Own; 10] = [
-    ("given_name", "Given name", "given-name", |p| &mut p.given_name),
-    ("family_name", "Family name", "family-name", |p| &mut p.family_name),
+    ("given_name", "Given name", "given-name", |p| {
+        &mut p.given_name
+    }),
+    ("family_name", "Family name", "family-name", |p| {
+        &mut p.family_name
+    }),
     ("nickname", "Nickname", "nickname", |p| &mut p.nickname),
     ("profile", "Your page", "url", |p| &mut p.profile),
-    ("picture", "Address of a picture", "photo", |p| &mut p.picture),
+    ("picture", "Address of a picture", "photo", |p| {
+        &mut p.picture
+    }),
     ("website", "Web site", "url", |p| &mut p.website),
     ("gender", "Gender", "sex", |p| &mut p.gender),
-    ("birthdate", "Date of birth, such as 1990-12-31", "bday", |p| &mut p.birthdate),
-    ("zoneinfo", "Time zone, such as Europe/Paris", "off", |p| &mut p.zoneinfo),
-    ("locale", "Language, such as en-GB", "language", |p| &mut p.locale),
+    (
+        "birthdate",
+        "Date of birth, such as 1990-12-31",
+        "bday",
+        |p| &mut p.birthdate,
+    ),
+    ("zoneinfo", "Time zone, such as Europe/Paris", "off", |p| {
+        &mut p.zoneinfo
+    }),
+    ("locale", "Language, such as en-GB", "language", |p| {
+        &mut p.locale
+    }),
 ];
 
 async fn show(
@@ -98,7 +113,12 @@ async fn submit(
         visitor: &visitor,
     };
     let status = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(render(&look, (name, &profile), (None, Some(&fault)), status))
+    Ok(render(
+        &look,
+        (name, &profile),
+        (None, Some(&fault)),
+        status,
+    ))
 }
 
 /// The profile with what the form says of it; an empty field removes the claim.
@@ -118,7 +138,10 @@ async fn save(
     name: &str,
     profile: &Profile,
 ) -> Result<Result<(), String>, Problem> {
-    let name = match Some(name).filter(|name| !name.is_empty()).map(DisplayName::parse) {
+    let name = match Some(name)
+        .filter(|name| !name.is_empty())
+        .map(DisplayName::parse)
+    {
         None => None,
         Some(Ok(name)) => Some(name),
         Some(Err(error)) => return Ok(Err(sentence(&error))),

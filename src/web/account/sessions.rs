@@ -106,7 +106,12 @@ fn render(look: &Look<'_>, own: &[OwnSession], told: Option<&str>, now: Timestam
         }
         (to_overview(look.app))
     };
-    page_with_forms(look.app, &guard, ("Where you are signed in", body), StatusCode::OK)
+    page_with_forms(
+        look.app,
+        &guard,
+        ("Where you are signed in", body),
+        StatusCode::OK,
+    )
 }
 
 fn card(look: &Look<'_>, guard: &Guard, (session, now): (&OwnSession, Timestamp)) -> Markup {

@@ -139,7 +139,10 @@ mod tests {
         };
         let none: [&str; 0] = [];
         assert_eq!(uris(&["https://app.example/cb"]), none);
-        assert_eq!(uris(&["https://app.example/a", "https://app.example:8443/b"]), none);
+        assert_eq!(
+            uris(&["https://app.example/a", "https://app.example:8443/b"]),
+            none
+        );
         for several in [
             &["https://app.example/cb", "https://other.example/cb"][..],
             &["com.example.app:/cb"],
@@ -149,7 +152,8 @@ mod tests {
             assert_eq!(uris(several), ["sector_identifier_uri"], "{several:?}");
         }
         let with_document = faults_of(|new| {
-            new.redirect_uris.push("https://other.example/cb".to_owned());
+            new.redirect_uris
+                .push("https://other.example/cb".to_owned());
             new.sector_identifier_uri = Some("https://app.example/sector.json".to_owned());
         });
         assert_eq!(with_document, none);
@@ -167,10 +171,16 @@ mod tests {
     fn a_document_names_every_redirect_uri_letter_by_letter() {
         let uris = ["https://a.example/cb", "https://b.example/cb"];
         for (document, expect) in [
-            (r#"["https://b.example/cb","https://a.example/cb","x"]"#, true),
+            (
+                r#"["https://b.example/cb","https://a.example/cb","x"]"#,
+                true,
+            ),
             (r#"["https://a.example/cb"]"#, false),
             (r#"["https://a.example/cb","https://b.example/cb/"]"#, false),
-            (r#"["https://a.example/cb","https://b.example/cb",1]"#, false),
+            (
+                r#"["https://a.example/cb","https://b.example/cb",1]"#,
+                false,
+            ),
             (r#"{"redirect_uris":[]}"#, false),
             ("", false),
         ] {
