@@ -152,6 +152,7 @@ async fn strangers_lock_nobody_out_of_where_they_are() {
         crate::web::person(&t, "bob", "Bob").await;
         let mut bob = Browser::new(&t);
         bob.sign_in("bob", PASSWORD).await;
+        bob.cookies.remove("tessera");
         let page = bob.sign_in("alice", PASSWORD).await;
         assert_eq!(
             page.status,

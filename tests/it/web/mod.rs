@@ -1,6 +1,6 @@
 //! The pages, over HTTP, as a browser without scripts sees them.
 
-mod account;
+mod account_pages;
 mod consent;
 mod csrf;
 mod home;

@@ -195,7 +195,7 @@ async fn a_password_is_not_changed_without_the_present_one_or_to_a_bad_one() {
         ("wrong", NEW, NEW, "That password is not right"),
         ("", NEW, NEW, "That password is not right"),
         (PASSWORD, NEW, "other", "The two passwords differ"),
-        (PASSWORD, "short", "short", "at least 15 characters"),
+        (PASSWORD, "short", "short", "use at least 15"),
         (
             PASSWORD,
             "alice@example.com",
@@ -235,11 +235,20 @@ async fn sessions_are_shown_in_words_and_ended_one_by_one_or_all() {
         let mut second = signed_in(&t).await;
         let mut third = signed_in(&t).await;
         t.clock.advance(Seconds::new(400));
-        let mut here = signed_in(&t).await;
+        let mut here = Browser::new(&t);
+        let csrf = here.get("/login").await.hidden_fields()[0].1.clone();
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("identifier", "alice"),
+            ("password", PASSWORD),
+        ];
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+        here.post_with("/login", &fields, &[("user-agent", firefox)])
+            .await;
         let page = here.get("/account/sessions").await;
         assert_eq!(page.text.matches("<section").count(), 3, "{}", page.text);
         assert_eq!(page.text.matches("This one").count(), 1);
-        for text in ["An unknown browser", "127.0.0.0/24", "6 minutes ago"] {
+        for text in ["Firefox on Linux", "127.0.0.0/24", "6 minutes ago"] {
             assert!(page.text.contains(text), "{text}: {}", page.text);
         }
         let one = page.form("value=\"ses_");
