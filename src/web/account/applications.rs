@@ -124,12 +124,12 @@ fn card(look: &Look<'_>, guard: &Guard, (application, now): (&Application, Times
                     dd { (ago(at, now)) @if application.offline { ", also while you are away" } }
                 }
             }
+            p .small { (more(&application.about)) }
             form method="post" action=(links::path(&look.app.config, WITHDRAW)) {
                 (guard.field(look.app, Form::Withdraw, Some(&look.visitor.sign_in)))
                 input type="hidden" name="client" value=(application.client_id);
                 button .button .quiet type="submit" aria-label={ "Take back the access of " (application.name) } { "Take back" }
             }
-            p .small { (more(&application.about)) }
         }
     }
 }

@@ -132,8 +132,7 @@ async fn change(
     }))
 }
 
-/// What the form asks for, if the new password may be one. The present one is not looked at: a guess costs an attempt
-/// whatever stands beside it, or a password that is refused would cost none.
+/// What the form asks for, if the new password may be one; only then is the present one looked at.
 fn wanted(look: &Look<'_>, fields: &Fields) -> Result<Wanted, Faults> {
     let user = &look.visitor.user;
     let context = [user.username.as_str(), user.email.as_deref().unwrap_or("")];

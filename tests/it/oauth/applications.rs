@@ -9,6 +9,7 @@ use tessera::serve::outbox::deliver_due;
 use tessera::store::{consents, outbox, q};
 
 use super::backchannel::{ask, at_a_till, decide as decide_ciba, poll as poll_ciba};
+use super::device;
 use super::party::{Party, agree, answered, setup_with, signed_in};
 use crate::harness::database::{Engine, engines};
 use crate::harness::receiver::Receiver;
@@ -106,12 +107,21 @@ async fn what_was_approved_and_not_fetched_yet_is_taken_back_too() {
         let t = TestApp::start(engine).await;
         alice(&t).await;
         let mut browser = signed_in(&t).await;
-        let till = Party::register(&t, "till", at_a_till).await;
+        let till = Party::register(&t, "till", |new| {
+            at_a_till(new);
+            let device = "urn:ietf:params:oauth:grant-type:device_code".to_owned();
+            new.grant_types.as_mut().unwrap().push(device);
+        })
+        .await;
         let answer = ask(&till, &[("login_hint", "alice")]).await;
         decide_ciba(&mut browser, "allow").await;
+        let codes = device::begin(&till).await;
+        device::decide(&mut browser, &codes.user, "allow").await;
         let page = browser.get("/account/applications").await;
         browser.submit(&page.form("value=\"till\""), &[]).await;
         let poll = poll_ciba(&till, answer.json["auth_req_id"].as_str().unwrap()).await;
+        assert_eq!(poll.error(), "access_denied", "{engine:?}");
+        let poll = device::poll(&till, &codes.device).await;
         assert_eq!(poll.error(), "access_denied", "{engine:?}");
     }
 }
