@@ -9,7 +9,7 @@ use super::error::OAuthError;
 use super::protocol::claims::TokenType;
 use super::protocol::client::{Client, ClientId};
 use super::protocol::logout::LogoutClaims;
-use super::subject::subject_for;
+use super::subject::{sid_for, subject_for};
 use crate::app::App;
 use crate::base::id::{SessionId, UserId};
 use crate::store::clients;
@@ -28,10 +28,11 @@ pub async fn request(
     let Some(client) = client.filter(Client::is_active) else {
         return Ok(None);
     };
+    let named = (client.client_id.as_str(), &client.settings.metadata);
     let claims = LogoutClaims::new(
         (&app.config.issuer, client.client_id.as_str()),
         &subject_for(&app.sealer, &client, user_id),
-        session_id.clone(),
+        sid_for(&app.sealer, named, session_id),
         app.clock.now(),
     );
     let token = app.keys.sign(TokenType::LogoutToken, &claims)?;

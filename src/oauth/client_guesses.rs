@@ -139,8 +139,8 @@ mod tests {
         )
     }
 
-    fn wrong(guesses: &ClientGuesses, guesser: &Guesser, seconds: i64) -> Result<bool, Seconds> {
-        guesses.judge(guesser, at(seconds), || false)
+    fn wrong(guesses: &ClientGuesses, who: &Guesser, seconds: i64) -> Result<bool, Seconds> {
+        guesses.judge(who, at(seconds), || false)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::protocol::authorize::AuthorizeRequest;
 use super::protocol::client::Client;
 use super::protocol::grant::GrantDetails;
-use super::subject::pairwise;
+use super::subject::{pairwise, pairwise_sid};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
@@ -44,6 +44,11 @@ pub async fn issue(
             resources: request.resources.clone(),
             claims: request.claims.clone(),
             subject: pairwise(&app.sealer, client, &sign_in.user_id),
+            sid: pairwise_sid(
+                &app.sealer,
+                (client.client_id.as_str(), &client.settings.metadata),
+                &sign_in.session_id,
+            ),
             ..GrantDetails::default()
         },
         created_at: now,

@@ -107,7 +107,7 @@ pub(super) fn access_claims(
     AccessClaims {
         sub: grant.subject().to_owned(),
         aud: audience,
-        sid: Some(grant.session_id.clone()),
+        sid: Some(grant.sid().clone()),
         auth_time: Some(grant.auth_time.seconds()),
         acr: Acr::of(&grant.amr).map(|acr| acr.as_str().to_owned()),
         jti: new_jti(Some(&grant.id)),
@@ -125,7 +125,7 @@ pub(super) fn id_claims(app: &App, grant: &Grant, now: Timestamp) -> IdClaims {
         exp: now.plus(app.config.tokens.id_token_ttl_seconds).seconds(),
         auth_time: grant.auth_time.seconds(),
         nonce: None,
-        sid: grant.session_id.clone(),
+        sid: grant.sid().clone(),
         at_hash: None,
         c_hash: None,
         s_hash: None,

@@ -23,7 +23,7 @@ use super::protocol::error::Fault;
 use super::protocol::params::Params;
 use super::protocol::redirect_uri::with_query;
 use super::respond::{fault_page, internal, see_other};
-use super::subject::subject_for;
+use super::subject::{sid_for, subject_for};
 use crate::app::App;
 use crate::base::encoding::{base64url, from_base64url};
 use crate::base::id::SessionId;
@@ -185,7 +185,8 @@ impl Request {
         let (Some(claims), Some(client)) = (&self.hint, &self.client) else {
             return false;
         };
-        claims.sid == sign_in.session_id
+        let named = (client.client_id.as_str(), &client.settings.metadata);
+        claims.sid == sid_for(&app.sealer, named, &sign_in.session_id)
             && claims.sub == subject_for(&app.sealer, client, &sign_in.user_id)
     }
 

@@ -36,6 +36,11 @@ impl Grant {
         let pairwise = self.details.subject.as_deref();
         pairwise.unwrap_or(self.user_id.as_str())
     }
+
+    /// What its client calls the sign-in.
+    pub fn sid(&self) -> &SessionId {
+        self.details.sid.as_ref().unwrap_or(&self.session_id)
+    }
 }
 
 /// Whether tokens of a grant are good, as of one instant.

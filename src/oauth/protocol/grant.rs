@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claims_request::ClaimsRequest;
 use super::confirmation::Confirmation;
+use crate::base::id::SessionId;
 
 /// Kept with the grant as one JSON object: every token that comes from it follows this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,4 +22,7 @@ pub struct GrantDetails {
     /// What the client calls the person, when not by the account's id: as it was when the grant began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// What the client calls the sign-in, when not by the session's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
 }

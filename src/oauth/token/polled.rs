@@ -11,7 +11,7 @@ use crate::oauth::protocol::client::{AuthMethod, GrantType};
 use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::polling::Approval;
 use crate::oauth::protocol::resource;
-use crate::oauth::subject::pairwise;
+use crate::oauth::subject::{pairwise, pairwise_sid};
 use crate::store::Tx;
 use crate::store::grants::{self, Grant};
 
@@ -64,6 +64,8 @@ fn grant_of(app: &App, request: &TokenRequest<'_>, approval: Approval) -> Grant 
     let settings = &request.client.settings;
     let public = settings.token_endpoint_auth_method == AuthMethod::None;
     let subject = pairwise(&app.sealer, request.client, &approval.user_id);
+    let name = (request.client.client_id.as_str(), &settings.metadata);
+    let sid = pairwise_sid(&app.sealer, name, &approval.session_id);
     Grant {
         id: GrantId::new(request.now),
         client_id: request.client.client_id.as_str().to_owned(),
@@ -76,6 +78,7 @@ fn grant_of(app: &App, request: &TokenRequest<'_>, approval: Approval) -> Grant 
         details: GrantDetails {
             refresh_bound_to: request.confirmation.clone().filter(|_| public),
             subject,
+            sid,
             ..GrantDetails::default()
         },
         created_at: request.now,

@@ -100,13 +100,23 @@ async fn everything_that_a_client_is_told_names_the_person_alike() {
             |new| {
                 pairwise(new);
                 new.backchannel_logout_uri = Some(receiver.url.clone());
+                new.frontchannel_logout_uri = Some("https://app.example/out".to_owned());
             },
         )
         .await;
+        let plain = Party::register(&t, "plain", |new| new.skip_consent = true).await;
+        let known = plain.tokens(&mut browser, &[]).await.id.unwrap();
         let tokens = web.tokens(&mut browser, &[]).await;
         let id = tokens.id.clone().unwrap();
         let sub = claims(&id)["sub"].as_str().unwrap().to_owned();
         assert!(sub.starts_with("sub_"), "{sub}");
+        let sid = claims(&id)["sid"].as_str().unwrap().to_owned();
+        assert_ne!(
+            claims(&known)["sid"],
+            sid.as_str(),
+            "nor do two compare sign-ins"
+        );
+        assert_eq!(claims(&tokens.access)["sid"], sid.as_str());
         assert_eq!(claims(&tokens.access)["sub"], sub.as_str());
         assert_eq!(web.userinfo(&tokens.access).await.json["sub"], sub.as_str());
         assert_eq!(web.introspect(&tokens.access).await["sub"], sub.as_str());
@@ -123,6 +133,7 @@ async fn everything_that_a_client_is_told_names_the_person_alike() {
         let page = browser.get(&web.authorize_path(&silent)).await;
         assert!(answered(&page).contains_key("code"), "{}", page.location());
         let page = browser.get(&format!("/logout?id_token_hint={id}")).await;
+        assert!(page.text.contains(&format!("sid={sid}")), "{}", page.text);
         assert!(
             !page.text.contains("Sign out?"),
             "the hint names who is here"
@@ -131,6 +142,7 @@ async fn everything_that_a_client_is_told_names_the_person_alike() {
         let got = receiver.got();
         let told = got[0].strip_prefix("logout_token=").unwrap();
         assert_eq!(claims(told)["sub"], sub.as_str(), "{engine:?}");
+        assert_eq!(claims(told)["sid"], sid.as_str(), "{engine:?}");
     }
 }
 
