@@ -90,6 +90,7 @@ fn claims(app: &App) -> AccessClaims {
         sid: None,
         cnf: None,
         auth_time: Some(now.seconds()),
+        acr: None,
     }
 }
 
