@@ -92,6 +92,7 @@ fn claims(app: &App) -> AccessClaims {
         act: None,
         may_act: None,
         auth_time: Some(now.seconds()),
+        acr: None,
     }
 }
 

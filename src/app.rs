@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
 use crate::oauth::client_ca::{ClientCa, ClientCaError};
+use crate::oauth::client_guesses::ClientGuesses;
 use crate::oauth::keys::{Keys, KeysError};
 use crate::oauth::remote_keys::RemoteKeys;
 use crate::outbound::{Outbound, OutboundError};
@@ -47,6 +48,8 @@ pub struct App {
     pub remote_keys: RemoteKeys,
     /// Whose client certificates prove a name.
     pub client_ca: Option<ClientCa>,
+    /// How often clients' secrets were guessed.
+    pub client_guesses: ClientGuesses,
     /// Hashes and verifies passwords, a bounded number at a time.
     pub hasher: Hasher,
     /// What this process counts.
@@ -121,6 +124,7 @@ impl App {
             remote_keys: RemoteKeys::new(outbound.clone()),
             outbound,
             client_ca,
+            client_guesses: ClientGuesses::default(),
             hasher,
             metrics,
             stopping: CancellationToken::new(),

@@ -18,6 +18,7 @@ use crate::http::Problem;
 use crate::oauth::client::{self, ClientError, NewClient, Registered};
 use crate::oauth::protocol::client::{Client, ClientId, ClientSettings, ClientState};
 use crate::oauth::protocol::scope::TESSERA_ADMIN;
+use crate::oauth::sector;
 use crate::policy::system::Permission;
 
 const CLIENTS: &str = "/admin/api/clients";
@@ -134,9 +135,10 @@ async fn list(
 async fn register(
     State(app): State<Arc<App>>,
     admin: Inside,
-    Body(new): Body<NewClient>,
+    Body(mut new): Body<NewClient>,
 ) -> Result<Response, Problem> {
     require_power_to_make(&app, &admin, &new).await?;
+    sector::verify(&app, new.client_id.clone().as_deref(), &mut new).await?;
     let mut tx = app.db.write().await?;
     let registered = client::register(&mut tx, &app.sealer, &new, admin.now).await?;
     tx.commit().await?;
@@ -166,7 +168,7 @@ async fn replace(
     State(app): State<Arc<App>>,
     admin: Inside,
     Path(id): Path<String>,
-    Body(Replacement(new)): Body<Replacement>,
+    Body(Replacement(mut new)): Body<Replacement>,
 ) -> Result<Json<ClientJson>, Problem> {
     let id = parse_id(&id)?;
     if new
@@ -179,6 +181,7 @@ async fn replace(
     }
     require_power_over(&app, &admin, &id).await?;
     require_power_to_make(&app, &admin, &new).await?;
+    sector::verify(&app, Some(id.as_str()), &mut new).await?;
     let mut tx = app.db.write().await?;
     let updated = client::update(&mut tx, &app.sealer, (&id, &new), admin.now).await?;
     let client = client::get(&mut tx, &id).await?;

@@ -162,13 +162,17 @@ async fn authorize(
         .await
         .map_err(IntoResponse::into_response)?;
     let admin = Admin {
-        subject: caller.subject,
-        reach: caller.reach,
+        subject: caller.subject.clone(),
+        reach: caller.reach.clone(),
         now,
     };
     admin
         .require(app, permission)
         .await
+        .map_err(IntoResponse::into_response)?;
+    // Last: whoever lacks the permission is not sent to sign in for nothing.
+    caller
+        .require(app.config.admin.demand(), now)
         .map_err(IntoResponse::into_response)?;
     Ok(admin)
 }

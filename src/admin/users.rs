@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::base::id::UserId;
 use crate::http::Problem;
 use crate::identity::account::{self, AccountError};
-use crate::identity::hasher::HashError;
+use crate::identity::hasher::{self, HashError};
 use crate::identity::identifier::{Email, Username};
 use crate::identity::password::{Password, PasswordHash};
 use crate::identity::profile::Profile;
@@ -287,7 +287,8 @@ async fn hash(app: &App, text: &str, context: &[&str]) -> Result<PasswordHash, P
             HashError::Overloaded => Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too many passwords are being hashed; try again in a few seconds",
-            ),
+            )
+            .retry_after(hasher::RETRY_AFTER),
             HashError::Failed => Problem::internal(&error),
         })
 }

@@ -25,6 +25,11 @@ pub fn new_ulid(now: Timestamp) -> String {
     Ulid::from_parts(ms, u128::from_be_bytes(random::<16>())).to_string()
 }
 
+/// The ULID text of these 128 bits: for an identifier that is derived, not made.
+pub fn ulid_of(bits: u128) -> String {
+    Ulid::from(bits).to_string()
+}
+
 /// Whether `text` is a canonical ULID: 26 characters of Crockford's alphabet, upper case, no overflow.
 pub fn is_ulid(text: &str) -> bool {
     Ulid::from_string(text).is_ok_and(|id| id.to_string() == text)

@@ -9,6 +9,7 @@ use super::draft::{Draft, issuer_for};
 use super::value::sqlite_path;
 use crate::base::secret::Secret;
 use crate::base::time::Seconds;
+use crate::oauth::protocol::acr::Acr;
 use crate::store::DbOptions;
 
 /// A key and what is wrong with it.
@@ -66,6 +67,7 @@ pub(super) fn finish(draft: &mut Draft, is_given: impl Fn(&str) -> bool) -> Vec<
     database(draft, &mut faults);
     refresh(draft, &is_given, &mut faults);
     lifetimes(draft, &mut faults);
+    admin(draft, &mut faults);
     faults
 }
 
@@ -126,6 +128,21 @@ fn client_certificates(draft: &mut Draft, faults: &mut Vec<Fault>) {
             "tls.client_ca",
             "has nothing to judge; give tls.client_certificates or tls.client_certificate_header beside it"
                 .to_owned(),
+        ));
+    }
+}
+
+fn admin(draft: &mut Draft, faults: &mut Vec<Fault>) {
+    let Some(text) = &draft.admin_acr else {
+        return;
+    };
+    draft.config.admin.acr = Acr::parse(text);
+    if draft.config.admin.acr.is_none() {
+        let known: Vec<&str> = Acr::ALL.iter().map(|acr| acr.as_str()).collect();
+        let known = known.join(", ");
+        faults.push((
+            "admin.acr",
+            format!("`{text}` is no strength that this server knows; write one of {known}"),
         ));
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub tls_key: Option<PathBuf>,
     /// `tls.client_certificate_header`.
     pub client_certificate_header: Option<String>,
+    /// `admin.acr`.
+    pub admin_acr: Option<String>,
     /// `tokens.refresh.strict`.
     pub strict: bool,
 }

@@ -338,6 +338,11 @@ pub static KEYS: &[Key] = &[
         "Failed sign-ins from one network (/24 of IPv4, /56 of IPv6) within the window before it must wait.",
     ),
     key(
+        "sign_in.server_failures",
+        Kind::Count(|d| &mut d.config.sign_in.server_failures, 1, 100_000_000),
+        "Failed sign-ins of everybody within the window before strangers must wait half a minute each time; where somebody has signed in before, they need not.",
+    ),
+    key(
         "sign_in.window_seconds",
         Kind::Seconds(|d| &mut d.config.sign_in.window_seconds, 30, DAY),
         "The window in which failures are counted, and the wait.",
@@ -356,6 +361,16 @@ pub static KEYS: &[Key] = &[
         "passwords.min_chars",
         Kind::Count(|d| &mut d.config.passwords.min_chars, 8, 128),
         "Fewest characters of a new password. 15 is the least that NIST SP 800-63B-4 allows where the password is the only factor.",
+    ),
+    key(
+        "admin.max_age_seconds",
+        Kind::Seconds(|d| &mut d.config.admin.max_age_seconds, 0, 400 * DAY),
+        "How long ago a person may have signed in whose access token calls the admin API; past it the answer is a challenge (RFC 9470) and the application has them sign in again. 0 takes any time. Clients that act as themselves and API keys are not asked.",
+    ),
+    key(
+        "admin.acr",
+        Kind::OptionalText(|d| &mut d.admin_acr),
+        "How strongly they must have signed in there: one of acr_values_supported in discovery.",
     ),
     key(
         "policy.max_staleness_seconds",

@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use crate::base::time::Seconds;
+use crate::oauth::protocol::acr::Acr;
+use crate::oauth::protocol::step_up::Demand;
 use crate::store::DbOptions;
 
 pub use load::{Loaded, Sources, load};
@@ -62,6 +64,8 @@ pub struct Config {
     pub sign_in: SignIn,
     /// Rules for passwords.
     pub passwords: Passwords,
+    /// What the admin API demands.
+    pub admin: Admin,
     /// How stale the in-memory permission graph may be before it refuses to answer.
     pub policy_max_staleness_seconds: Seconds,
     /// How long a permission request may take to decide, in milliseconds.
@@ -192,12 +196,33 @@ pub struct SignIn {
     pub account_failures: u32,
     /// Failures of one network (/24 of IPv4, /56 of IPv6) within the window before it must wait.
     pub network_failures: u32,
+    /// Failures of everybody within the window before who is not known must wait.
+    pub server_failures: u32,
     /// The window, and the wait.
     pub window_seconds: Seconds,
     /// Password hashes computed at the same time.
     pub hashing_threads: u32,
     /// Password hashes that may wait; above it 429 with `Retry-After`.
     pub hashing_queue: u32,
+}
+
+/// What the admin API demands of how and when a person signed in (RFC 9470).
+#[derive(Clone, Copy, Debug)]
+pub struct Admin {
+    /// How long ago the person may have signed in; 0 for any time.
+    pub max_age_seconds: Seconds,
+    /// How strongly, at least.
+    pub acr: Option<Acr>,
+}
+
+impl Admin {
+    /// The demand.
+    pub fn demand(&self) -> Demand {
+        Demand {
+            max_age: Some(self.max_age_seconds).filter(|seconds| seconds.get() > 0),
+            acr: self.acr,
+        }
+    }
 }
 
 /// Rules for passwords (SECURITY R1-R5).
@@ -267,11 +292,16 @@ impl Default for Config {
             sign_in: SignIn {
                 account_failures: 10,
                 network_failures: 100,
+                server_failures: 10_000,
                 window_seconds: Seconds::new(300),
                 hashing_threads: 2,
                 hashing_queue: 32,
             },
             passwords: Passwords { min_chars: 15 },
+            admin: Admin {
+                max_age_seconds: Seconds::new(86_400),
+                acr: None,
+            },
             policy_max_staleness_seconds: Seconds::new(5),
             policy_decision_timeout_ms: 3_000,
             policy_default_store: None,

@@ -70,6 +70,13 @@ pub enum Event {
         /// To what.
         scope: String,
     },
+    /// A person took back what a client had.
+    ConsentWithdrawn {
+        /// Who.
+        user_id: UserId,
+        /// From which client.
+        client_id: String,
+    },
     /// An authorization code was issued.
     CodeIssued {
         /// The grant it belongs to.
@@ -214,6 +221,7 @@ impl Event {
             Self::ClientChanged { .. } => "client.changed",
             Self::ApiKeyChanged { .. } => "api_key.changed",
             Self::ConsentGranted { .. } => "consent.granted",
+            Self::ConsentWithdrawn { .. } => "consent.withdrawn",
             Self::CodeIssued { .. } => "code.issued",
             Self::IdTokenIssued { .. } => "id_token.issued",
             Self::CodeRedeemed { .. } => "code.redeemed",

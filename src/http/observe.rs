@@ -35,7 +35,8 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Ne
 
     let span = tracing::info_span!("request", id = id.as_str());
     let begun = Instant::now();
-    let answer = id.clone().scope(next.run(request).instrument(span.clone()));
+    let answer = ClientAddress(client).scope(next.run(request).instrument(span.clone()));
+    let answer = id.clone().scope(answer);
     let mut response = answer.await;
 
     let status = response.status();

@@ -6,11 +6,12 @@ use axum::Json;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::RequestId;
+use crate::base::time::Seconds;
 use crate::store::StoreError;
 
 /// An error on its way to a client.
@@ -18,6 +19,7 @@ use crate::store::StoreError;
 pub struct Problem {
     status: StatusCode,
     detail: String,
+    retry_after: Option<Seconds>,
 }
 
 impl Problem {
@@ -26,7 +28,15 @@ impl Problem {
         Self {
             status,
             detail: detail.into(),
+            retry_after: None,
         }
+    }
+
+    /// The same, with the time after which to try again.
+    #[must_use]
+    pub const fn retry_after(mut self, wait: Seconds) -> Self {
+        self.retry_after = Some(wait);
+        self
     }
 
     /// A fault of ours: the cause goes to the log, the client learns the request's id only.
@@ -73,6 +83,10 @@ impl IntoResponse for Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if let Some(wait) = self.retry_after {
+            let seconds = HeaderValue::from(wait.get());
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -5,9 +5,10 @@
 
 use super::identifier::{Email, Username};
 use super::password::PasswordHash;
+use super::profile::Profile;
 use super::session;
 use super::throttle;
-use super::user::{NewUser, User, UserChange};
+use super::user::{DisplayName, NewUser, User, UserChange};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 use crate::events::{self, Event};
@@ -119,7 +120,28 @@ pub async fn set_password(
     }
     throttle::forgive(tx, id).await?;
     end_everything(tx, id, "password_changed", now).await?;
-    changed(tx, id, "password", now).await
+    Ok(changed(tx, id, "password", now).await?)
+}
+
+/// Changes what a person may change of their own account: how they are called and what they tell. Never who they are here,
+/// nor what is known to be true of them (SECURITY row 31). `false` when the account changed since it was `seen`.
+pub async fn update_own(
+    tx: &mut Tx,
+    seen: &User,
+    (name, profile): (Option<&DisplayName>, &Profile),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let profile = Profile {
+        phone_number: seen.profile.phone_number.clone(),
+        phone_number_verified: seen.profile.phone_number_verified,
+        address: seen.profile.address.clone(),
+        ..profile.clone()
+    };
+    if !users::update_own(tx, seen, (name, &profile), now).await? {
+        return Ok(false);
+    }
+    changed(tx, &seen.id, "profile", now).await?;
+    Ok(true)
 }
 
 /// Ends an account's sessions and revokes what was granted in its name.
@@ -130,6 +152,16 @@ async fn end_everything(
     now: Timestamp,
 ) -> Result<(), AccountError> {
     session::end_all(tx, id, now).await?;
+    Ok(end_grants(tx, id, reason, now).await?)
+}
+
+/// Revokes what was granted in a person's name.
+pub(super) async fn end_grants(
+    tx: &mut Tx,
+    id: &UserId,
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     for grant_id in grants::revoke_of_user(tx, id, reason, now).await? {
         let event = Event::GrantRevoked { grant_id, reason };
         events::record(tx, &event, now).await?;
@@ -156,15 +188,15 @@ async fn exists(tx: &mut Tx, id: &UserId) -> Result<(), AccountError> {
         .ok_or_else(|| AccountError::NoSuchUser(id.clone()))
 }
 
-async fn changed(
+pub(super) async fn changed(
     tx: &mut Tx,
     id: &UserId,
     change: &'static str,
     now: Timestamp,
-) -> Result<(), AccountError> {
+) -> Result<(), StoreError> {
     let event = Event::UserChanged {
         user_id: id.clone(),
         change,
     };
-    Ok(events::record(tx, &event, now).await?)
+    events::record(tx, &event, now).await
 }

@@ -12,6 +12,7 @@ use tower_sessions::session_store::{self, Error as StoreFault};
 use tower_sessions::{Session, SessionManagerLayer, SessionStore};
 
 use super::login::Factor;
+use super::place::Place;
 use super::session_end::{self, Ending};
 use super::sign_in::Proof;
 use crate::base::id::{SessionId, UserId};
@@ -24,6 +25,8 @@ use crate::store::{Db, StoreError, Tx, users};
 
 /// Where the sign-in stands in the session's data.
 const SIGN_IN: &str = "sign_in";
+/// Where the place stands there.
+const PLACE: &str = "place";
 /// Says in the session's data that the sign-in goes on under another cookie.
 const MOVING: &str = "moving";
 /// How the store says that the person may not sign in any more; `tower-sessions` carries only text.
@@ -94,9 +97,16 @@ pub async fn current(session: &Session) -> Result<Option<SignIn>, SessionError> 
     Ok(session.get(SIGN_IN).await?)
 }
 
-/// Begins a session for who proved to be who they say. A session of somebody else in this browser ends; one of the same person goes on under
+/// Where a session was begun, from its data.
+pub(super) fn place_of(data: &str) -> Place {
+    let data: Option<serde_json::Value> = serde_json::from_str(data).ok();
+    data.and_then(|data| Place::deserialize(data.get(PLACE)?).ok())
+        .unwrap_or_default()
+}
+
+/// Begins a session for who proved to be who they say, at a place. A session of somebody else in this browser ends; one of the same person goes on under
 /// a new cookie, so that proving it again signs nobody out of the applications.
-pub async fn begin(session: &Session, proof: Proof) -> Result<SignIn, SessionError> {
+pub async fn begin(session: &Session, proof: Proof, place: &Place) -> Result<SignIn, SessionError> {
     let before = current(session).await?;
     let going_on = before.filter(|before| before.user_id == proof.user_id);
     if going_on.is_some() {
@@ -114,6 +124,7 @@ pub async fn begin(session: &Session, proof: Proof) -> Result<SignIn, SessionErr
         session.clear().await;
     }
     session.insert(SIGN_IN, &sign_in).await?;
+    session.insert(PLACE, place).await?;
     match session.save().await {
         Ok(()) => Ok(sign_in),
         Err(tower_sessions::session::Error::Store(StoreFault::Backend(reason)))

@@ -1,14 +1,20 @@
 //! How often somebody may guess: attempts are counted before they are verified, and success gives them back.
 //!
-//! SECURITY R8, R9, rows 37 and 38. Two buckets an attempt: the account (all its identifiers together; a name that nobody has
-//! counts alike) and the network. An account's failures count until a success, each further one costs a longer wait, and after
-//! `LOCK_OUT_FAILURES` the password is refused until an administrator sets another or unlocks the account. A network's failures
-//! count within a window. Codes of devices are guesses too, and requests that reach a person's approvals are counted alike:
-//! both have buckets of their own, so that nobody is kept from signing in by them.
+//! SECURITY R8, R9, rows 37 and 38. A stranger's attempt has three buckets: the account (all its identifiers together; a name that
+//! nobody has counts alike), the network, and the whole server. An account's failures count until a success, each further one
+//! costs a longer wait, and after `LOCK_OUT_FAILURES` the password is refused until an administrator sets another or unlocks the
+//! account. The failures of a network and of the server count within a window.
+//!
+//! Where a person has been before (a session, a browser in which they signed in) their password has one bucket more, which
+//! strangers cannot fill: whoever guesses from elsewhere keeps nobody out of where they are. It is one for all such places and
+//! all that asks for the password there (signing in, proving it again, changing it), and a success clears both.
+//!
+//! Codes of devices are guesses too, and requests that reach a person's approvals are counted alike: both have buckets of
+//! their own, so that nobody is kept from signing in by them.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::UserId;
 use crate::base::secret::TokenHash;
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::SignIn;
@@ -30,14 +36,22 @@ const REQUESTS: u32 = 20;
 const SHORT_WAIT: Seconds = Seconds::new(300);
 /// How long either is remembered.
 const SHORT_WINDOW: Seconds = Seconds::new(600);
+/// The server's own bucket.
+const EVERYBODY: &str = "everybody";
+/// The wait when strangers have failed too often everywhere. It does not grow: it is everybody's.
+const EVERYBODY_WAIT: Seconds = Seconds::new(30);
 /// Counts that nobody added to for so long are forgotten.
 pub const FORGET_AFTER: Seconds = Seconds::new(30 * 86_400);
 
 /// Whose attempts are counted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buckets {
+    /// Whose password, or code, it is.
     account: String,
-    network: String,
+    /// Beside it where the person is not known; none where they are.
+    network: Option<String>,
+    /// What else a success clears.
+    sibling: Option<String>,
 }
 
 impl Buckets {
@@ -45,16 +59,27 @@ impl Buckets {
     pub fn new(user: Option<&UserId>, identifier: &Canonical, address: IpAddr) -> Self {
         Self {
             account: account_or_name(user, identifier),
-            network: format!("network:{}", network_of(address)),
+            network: Some(format!("network:{}", network_of(address))),
+            sibling: user.map(known_bucket),
+        }
+    }
+
+    /// The bucket of an attempt where this person has proved who they are before.
+    pub fn of_known(user: &UserId) -> Self {
+        Self {
+            account: known_bucket(user),
+            network: None,
+            sibling: Some(account_bucket(user)),
         }
     }
 }
 
-/// The buckets of a guess at a device's code.
-pub fn code_buckets(session: &SessionId, address: IpAddr) -> Buckets {
+/// The buckets of a guess at a device's code: one for all sign-ins of a person.
+pub fn code_buckets(user: &UserId, address: IpAddr) -> Buckets {
     Buckets {
-        account: format!("code:{session}"),
-        network: format!("code-network:{}", network_of(address)),
+        account: format!("code:{user}"),
+        network: Some(format!("code-network:{}", network_of(address))),
+        sibling: None,
     }
 }
 
@@ -66,7 +91,7 @@ pub async fn reserve_code(
 ) -> Result<Reservation, StoreError> {
     let limit = short(CODE_FAILURES, now);
     let mut tx = db.write().await?;
-    for bucket in [&buckets.account, &buckets.network] {
+    for bucket in std::iter::once(&buckets.account).chain(&buckets.network) {
         if let Reservation::Wait(seconds) = reserve_one(&mut tx, bucket, &limit, now).await? {
             return Ok(Reservation::Wait(seconds));
         }
@@ -101,7 +126,7 @@ const fn short(failures: u32, now: Timestamp) -> Limit {
         failures,
         wait: SHORT_WAIT,
         forget_before: now.minus(SHORT_WINDOW),
-        lock_out: false,
+        then: Then::Doubling,
     }
 }
 
@@ -127,16 +152,26 @@ pub async fn reserve(
         wait: limits.window_seconds,
         // A failure counts until a success.
         forget_before: Timestamp::from_ms(i64::MIN),
-        lock_out: true,
+        then: Then::LockOut,
     };
     let network = Limit {
         failures: limits.network_failures,
         wait: limits.window_seconds,
         forget_before: now.minus(limits.window_seconds),
-        lock_out: false,
+        then: Then::Doubling,
+    };
+    let server = Limit {
+        failures: limits.server_failures,
+        wait: EVERYBODY_WAIT,
+        then: Then::TheSame,
+        ..network
     };
     // Always in this order: two attempts never wait for each other's rows.
-    for (bucket, limit) in [(&buckets.account, account), (&buckets.network, network)] {
+    let mut counted = vec![(buckets.account.as_str(), account)];
+    if let Some(bucket) = &buckets.network {
+        counted.extend([(bucket.as_str(), network), (EVERYBODY, server)]);
+    }
+    for (bucket, limit) in counted {
         if let Reservation::Wait(seconds) = reserve_one(&mut tx, bucket, &limit, now).await? {
             // Dropped, not committed: an attempt that is not verified is not counted.
             return Ok(Reservation::Wait(seconds));
@@ -146,11 +181,18 @@ pub async fn reserve(
     Ok(Reservation::Granted)
 }
 
-/// The attempt was no failure: the account begins anew, the network gets the attempt back.
+/// The attempt was no failure: the account begins anew, the network and the server get the attempt back.
 pub async fn succeeded(db: &Db, buckets: &Buckets) -> Result<(), StoreError> {
     let mut tx = db.write().await?;
-    attempts::clear(&mut tx, &buckets.account).await?;
-    attempts::give_back(&mut tx, &buckets.network).await?;
+    let mut cleared: Vec<&String> = std::iter::once(&buckets.account)
+        .chain(&buckets.sibling)
+        .collect();
+    // One order for everybody, as above.
+    cleared.sort();
+    for bucket in cleared {
+        attempts::clear(&mut tx, bucket).await?;
+    }
+    give_shared_back(&mut tx, buckets).await?;
     tx.commit().await
 }
 
@@ -158,13 +200,22 @@ pub async fn succeeded(db: &Db, buckets: &Buckets) -> Result<(), StoreError> {
 pub async fn abandoned(db: &Db, buckets: &Buckets) -> Result<(), StoreError> {
     let mut tx = db.write().await?;
     attempts::give_back(&mut tx, &buckets.account).await?;
-    attempts::give_back(&mut tx, &buckets.network).await?;
+    give_shared_back(&mut tx, buckets).await?;
     tx.commit().await
 }
 
-/// Forgets an account's failures: an administrator unlocked it or set another password.
+async fn give_shared_back(tx: &mut Tx, buckets: &Buckets) -> Result<(), StoreError> {
+    if let Some(network) = &buckets.network {
+        attempts::give_back(tx, network).await?;
+        attempts::give_back(tx, EVERYBODY).await?;
+    }
+    Ok(())
+}
+
+/// Forgets an account's failures: an administrator unlocked it, or it has another password.
 pub async fn forgive(tx: &mut Tx, user: &UserId) -> Result<(), StoreError> {
-    attempts::clear(tx, &account_bucket(user)).await
+    attempts::clear(tx, &account_bucket(user)).await?;
+    attempts::clear(tx, &known_bucket(user)).await
 }
 
 /// How many failures a bucket may have, and what follows.
@@ -173,7 +224,18 @@ struct Limit {
     failures: u32,
     wait: Seconds,
     forget_before: Timestamp,
-    lock_out: bool,
+    then: Then,
+}
+
+/// What a failure beyond the limit costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The wait, each time.
+    TheSame,
+    /// Twice the wait of the one before.
+    Doubling,
+    /// That, and in the end no further attempt at all.
+    LockOut,
 }
 
 async fn reserve_one(
@@ -198,10 +260,13 @@ fn block_after(count: i64, limit: &Limit, now: Timestamp) -> Option<Timestamp> {
     if beyond < 0 {
         return None;
     }
-    if limit.lock_out && count >= LOCK_OUT_FAILURES {
+    if limit.then == Then::LockOut && count >= LOCK_OUT_FAILURES {
         return Some(Timestamp::from_ms(i64::MAX));
     }
-    let doublings = u32::try_from(beyond).unwrap_or(u32::MAX).min(20);
+    let doublings = match limit.then {
+        Then::TheSame => 0,
+        Then::Doubling | Then::LockOut => u32::try_from(beyond).unwrap_or(u32::MAX).min(20),
+    };
     let wait = limit
         .wait
         .get()
@@ -228,6 +293,10 @@ fn account_bucket(user: &UserId) -> String {
     format!("account:{user}")
 }
 
+fn known_bucket(user: &UserId) -> String {
+    format!("known:{user}")
+}
+
 /// The network that an address counts for: what one household or one server is usually given.
 pub fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
@@ -248,12 +317,12 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
-    fn limit(lock_out: bool) -> Limit {
+    fn limit(then: Then) -> Limit {
         Limit {
             failures: 10,
             wait: Seconds::new(300),
             forget_before: NOW,
-            lock_out,
+            then,
         }
     }
 
@@ -270,11 +339,17 @@ mod tests {
             (99, Some(3_600)),
         ] {
             let expected = wait.map(|seconds| NOW.plus(Seconds::new(seconds)));
-            assert_eq!(block_after(count, &limit(true), NOW), expected, "{count}");
+            assert_eq!(
+                block_after(count, &limit(Then::LockOut), NOW),
+                expected,
+                "{count}"
+            );
         }
         let forever = Some(Timestamp::from_ms(i64::MAX));
-        assert_eq!(block_after(100, &limit(true), NOW), forever);
-        assert_ne!(block_after(100, &limit(false), NOW), forever);
+        assert_eq!(block_after(100, &limit(Then::LockOut), NOW), forever);
+        assert_ne!(block_after(100, &limit(Then::Doubling), NOW), forever);
+        let same = Some(NOW.plus(Seconds::new(300)));
+        assert_eq!(block_after(99, &limit(Then::TheSame), NOW), same);
     }
 
     #[test]

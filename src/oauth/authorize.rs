@@ -20,6 +20,7 @@ use super::flow::{self, Flow, FlowError};
 use super::form::Form;
 use super::front;
 use super::incoming::{self, is_still_registered};
+use super::paths;
 use super::protocol::acr::Acr;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
 use super::protocol::authorize_step::{Progress, SignedIn, Step, next};
@@ -29,6 +30,7 @@ use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::params::Params;
 use super::protocol::response::{Parts, Redirect};
 use super::respond::{fault_page, internal, see_other};
+use super::subject::subject_for;
 use crate::app::App;
 use crate::base::id::FlowId;
 use crate::base::time::Timestamp;
@@ -74,6 +76,7 @@ fn page(error: OAuthError) -> Response {
     match error {
         OAuthError::Fault(fault) | OAuthError::Client { fault, .. } => fault_page(&fault),
         OAuthError::Store(_)
+        | OAuthError::Throttled(_)
         | OAuthError::Keys(_)
         | OAuthError::Seal(_)
         | OAuthError::Policy(_)
@@ -123,8 +126,7 @@ async fn start(
         }
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
-            let ttl = app.config.tokens.code_ttl_seconds;
-            let issued = code::issue(&mut tx, &request, (&client, sign_in), ttl, now).await?;
+            let issued = code::issue(app, &mut tx, &request, (&client, sign_in), now).await?;
             tx.commit().await?;
             let redirect = granted(app, &request, (&client, sign_in), issued, now).await?;
             Ok(send(app, &client, &redirect, now).await)
@@ -197,9 +199,8 @@ async fn resume_flow(
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
             flow::take(&mut tx, &flow).await?;
-            let ttl = app.config.tokens.code_ttl_seconds;
             let whom = (&flow.client, sign_in);
-            let issued = code::issue(&mut tx, request, whom, ttl, now).await?;
+            let issued = code::issue(app, &mut tx, request, whom, now).await?;
             tx.commit().await?;
             let redirect = granted(app, request, whom, issued, now).await?;
             Ok(send(app, &flow.client, &redirect, now).await)
@@ -241,6 +242,7 @@ async fn step<'a>(
             let agreed = consents::scopes(&mut conn, &sign_in.user_id, &request.client_id).await?;
             let signed_in = SignedIn {
                 user_id: sign_in.user_id.clone(),
+                subject: subject_for(&app.sealer, client, &sign_in.user_id),
                 auth_time: sign_in.auth_time,
                 acr: Acr::of(&sign_in.amr()),
             };
@@ -256,6 +258,7 @@ async fn step<'a>(
             sign_in,
         ) {
             (Step::Issue, Some(sign_in)) => Next::Issue(sign_in),
+            (Step::Reauthenticate, _) => Next::Page(paths::REAUTHENTICATE),
             (Step::Login | Step::Issue, _) => Next::Page("/login"),
             (Step::Consent, _) => Next::Page("/consent"),
             (Step::Fail(fault), _) => Next::Fail(fault),

@@ -9,6 +9,7 @@ use super::error::OAuthError;
 use super::protocol::claims::TokenType;
 use super::protocol::client::{Client, ClientId};
 use super::protocol::logout::LogoutClaims;
+use super::subject::{sid_for, subject_for};
 use crate::app::App;
 use crate::base::id::{SessionId, UserId};
 use crate::store::clients;
@@ -28,10 +29,11 @@ pub async fn request(
         return Ok(None);
     };
     let now = app.clock.now();
+    let named = (client.client_id.as_str(), &client.settings.metadata);
     let claims = LogoutClaims::new(
         (&app.config.issuer, client.client_id.as_str()),
-        user_id.as_str(),
-        session_id.clone(),
+        &subject_for(&app.sealer, &client, user_id),
+        sid_for(&app.sealer, named, session_id),
         now,
     );
     // Section 2.6: validated like an ID token, so signed like one.

@@ -13,12 +13,14 @@ use super::api_key;
 use super::dpop;
 use super::error::OAuthError;
 use super::mtls;
+use super::protocol::acr::Acr;
 use super::protocol::api_key::ApiKey;
 use super::protocol::claims::{AccessClaims, TokenType};
 use super::protocol::client::ClientId;
 use super::protocol::dpop::{ProofAlgorithm, ProofError};
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::scope::{ScopeSet, TESSERA_ADMIN};
+use super::protocol::step_up::{Authentication, Demand};
 use super::respond::fault_json;
 use crate::app::App;
 use crate::base::id::ApiKeyId;
@@ -47,8 +49,8 @@ pub enum Credential {
         client_id: String,
         /// Its scopes.
         scope: ScopeSet,
-        /// When the person signed in, when a client acts in their name.
-        auth_time: Option<Timestamp>,
+        /// When and how the person signed in, when a client acts in their name.
+        authentication: Option<Authentication>,
     },
     /// An API key.
     ApiKey(ApiKeyId),
@@ -68,6 +70,11 @@ pub enum BearerError {
     /// Who shows the token does not show that they hold its key.
     #[error(transparent)]
     Possession(#[from] ProofError),
+    /// The person signed in too long ago, or not strongly enough.
+    #[error(
+        "the person signed in too long ago, or not strongly enough, for this; authorize again with the `acr_values` and `max_age` of the challenge"
+    )]
+    StepUp(Demand),
     /// The token lacks a scope.
     #[error("the access token lacks the scope `{0}`; authorize again and ask for it")]
     InsufficientScope(&'static str),
@@ -152,7 +159,25 @@ async fn verify_ours(app: &App, token: &str, now: Timestamp) -> Result<Verified,
         .ok_or(BearerError::Invalid)
 }
 
+impl Caller {
+    /// Refuses a person who signed in too long ago, or not strongly enough (RFC 9470). Programs never signed in.
+    pub fn require(&self, demand: Demand, now: Timestamp) -> Result<(), BearerError> {
+        match &self.credential {
+            Credential::AccessToken {
+                authentication: Some(authentication),
+                ..
+            } if !demand.is_met_by(*authentication, now) => Err(BearerError::StepUp(demand)),
+            Credential::AccessToken { .. } | Credential::ApiKey(_) => Ok(()),
+        }
+    }
+}
+
 fn caller(Verified { claims, grant }: Verified) -> Result<Caller, BearerError> {
+    // From the grant, to the millisecond.
+    let authentication = grant.as_ref().map(|grant| Authentication {
+        at: grant.auth_time,
+        acr: Acr::of(&grant.amr),
+    });
     let subject = match grant {
         None => format!("client:{}", claims.client_id),
         Some(_) if !claims.scope.contains(TESSERA_ADMIN) => {
@@ -164,7 +189,7 @@ fn caller(Verified { claims, grant }: Verified) -> Result<Caller, BearerError> {
         subject,
         reach: Reach::Whole,
         credential: Credential::AccessToken {
-            auth_time: claims.auth_time.map(Timestamp::from_seconds),
+            authentication,
             client_id: claims.client_id,
             scope: claims.scope,
         },
@@ -236,7 +261,7 @@ pub async fn verify(
                 .await?
                 .filter(|found| {
                     found.standing == Standing::Live
-                        && found.grant.user_id.as_str() == claims.sub
+                        && found.grant.subject() == claims.sub
                         && found.grant.client_id == claims.client_id
                 })
                 .map(|found| found.grant);
@@ -280,7 +305,9 @@ impl BearerError {
     /// The status of the answer.
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Missing | Self::Invalid | Self::Possession(_) => StatusCode::UNAUTHORIZED,
+            Self::Missing | Self::Invalid | Self::Possession(_) | Self::StepUp(_) => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -306,6 +333,14 @@ impl BearerError {
             Self::Possession(error) => {
                 vec![format!("{of_keys}, error=\"{}\"", error.code().as_str())]
             }
+            Self::StepUp(demand) => {
+                let code = ErrorCode::InsufficientUserAuthentication.as_str();
+                let error = format!(
+                    "error=\"{code}\", error_description=\"sign in again\"{}",
+                    demand.parameters()
+                );
+                vec![format!("{bearer}, {error}"), format!("{of_keys}, {error}")]
+            }
             Self::InsufficientScope(scope) => vec![format!(
                 "{bearer}, error=\"insufficient_scope\", scope=\"{scope}\""
             )],
@@ -328,6 +363,7 @@ impl IntoResponse for BearerError {
         let code = match &self {
             Self::Missing | Self::Invalid => ErrorCode::InvalidToken,
             Self::Possession(error) => error.code(),
+            Self::StepUp(_) => ErrorCode::InsufficientUserAuthentication,
             Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
             Self::Internal(_) => ErrorCode::ServerError,
         };

@@ -62,7 +62,7 @@ pub async fn register(
     new: &NewClient,
     now: Timestamp,
 ) -> Result<Registered, ClientError> {
-    let checked = new.check().map_err(ClientError::Invalid)?;
+    let checked = check(new)?;
     let client_id = match checked.client_id {
         Some(client_id) => client_id,
         None => ClientId::parse(&format!("cl_{}", new_ulid(now).to_ascii_lowercase()))
@@ -99,6 +99,20 @@ pub async fn register(
     })
 }
 
+/// Checks the metadata; a sector must have been verified before (`oauth::sector`), which takes a call to the network.
+fn check(new: &NewClient) -> Result<CheckedClient, ClientError> {
+    let checked = new.check().map_err(ClientError::Invalid)?;
+    let claimed = &checked.settings.metadata.subject.sector_identifier_uri;
+    if claimed.is_some() && !new.sector_is_verified {
+        return Err(ClientError::Invalid(vec![MetadataFault {
+            field: "sector_identifier_uri",
+            message: "was not verified; register the client where its document can be fetched"
+                .to_owned(),
+        }]));
+    }
+    Ok(checked)
+}
+
 /// Replaces a client's settings. The secret stays unless another is given, or the client changes between public and
 /// confidential: then it is removed or made.
 pub async fn update(
@@ -107,7 +121,7 @@ pub async fn update(
     (client_id, new): (&ClientId, &NewClient),
     now: Timestamp,
 ) -> Result<Registered, ClientError> {
-    let checked = new.check().map_err(ClientError::Invalid)?;
+    let checked = check(new)?;
     let mut client = get(tx, client_id).await?;
     let (generated_secret, secret_changed) =
         update_secret(tx, sealer, (&mut client, &checked), now).await?;

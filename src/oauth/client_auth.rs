@@ -3,6 +3,7 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use super::client_guesses::Guesser;
 use super::error::OAuthError;
 use super::protocol::client::{AuthMethod, Client, ClientId};
 use super::protocol::credentials::{Presented, Proof};
@@ -11,6 +12,7 @@ use super::protocol::params::Params;
 use super::{assertion, client_secret, mtls};
 use crate::app::App;
 use crate::base::time::Timestamp;
+use crate::http::ClientAddress;
 use crate::store::seal::SealError;
 use crate::store::{StoreError, clients};
 
@@ -21,7 +23,7 @@ const WRONG: &str = "the client is unknown, disabled, or its secret is wrong";
 pub(super) enum Refusal {
     /// It is wrong; what the client is told.
     Wrong(String),
-    /// A fault of ours.
+    /// Not judged: a fault of ours, or too many guesses before.
     Internal(OAuthError),
 }
 
@@ -68,24 +70,60 @@ pub async fn authenticate(
             registered.as_str()
         )));
     }
-    match prove(app, &client, &presented.proof, app.clock.now()).await {
+    let now = app.clock.now();
+    match prove(app, &client, &presented.proof, now).await {
         Ok(()) => Ok(client),
         Err(Refusal::Wrong(description)) => Err(refuse(&description)),
         Err(Refusal::Internal(error)) => Err(error),
     }
 }
 
+/// An assertion that is signed with the secret is a guess at it, too.
+async fn prove_by_assertion(
+    app: &App,
+    client: &Client,
+    assertion: &str,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let guesser = guesser(client);
+    if let Some(guesser) = &guesser {
+        app.client_guesses
+            .check(guesser, now)
+            .map_err(|wait| Refusal::Internal(OAuthError::Throttled(wait)))?;
+    }
+    let proved = assertion::verify(app, client, assertion, now).await;
+    if let (Some(guesser), Err(Refusal::Wrong(_))) = (&guesser, &proved) {
+        app.client_guesses.count(guesser, now);
+    }
+    proved
+}
+
+/// Whose guesses this one is counted with; none where there is no secret to guess, or no request.
+fn guesser(client: &Client) -> Option<Guesser> {
+    let method = client.settings.token_endpoint_auth_method;
+    let address = ClientAddress::current().filter(|_| method.has_secret())?;
+    Some(Guesser::new(&client.client_id, address.0))
+}
+
 /// Whether the proof, which is of the client's method, holds.
 async fn prove(app: &App, client: &Client, proof: &Proof, now: Timestamp) -> Result<(), Refusal> {
     match proof {
         Proof::Basic(secret) | Proof::Post(secret) => {
-            if client_secret::is_good(&app.sealer, client, secret, now) {
+            let is_good = || client_secret::is_good(&app.sealer, client, secret, now);
+            let good = match guesser(client) {
+                Some(guesser) => app
+                    .client_guesses
+                    .judge(&guesser, now, is_good)
+                    .map_err(|wait| Refusal::Internal(OAuthError::Throttled(wait)))?,
+                None => is_good(),
+            };
+            if good {
                 Ok(())
             } else {
                 Err(Refusal::Wrong(WRONG.to_owned()))
             }
         }
-        Proof::Assertion(assertion) => assertion::verify(app, client, assertion, now).await,
+        Proof::Assertion(assertion) => prove_by_assertion(app, client, assertion, now).await,
         Proof::Bare => match client.settings.token_endpoint_auth_method {
             AuthMethod::TlsClientAuth => mtls::authenticate_by_name(app, client, now),
             AuthMethod::SelfSignedTlsClientAuth => {

@@ -3,9 +3,11 @@
 use super::protocol::authorize::AuthorizeRequest;
 use super::protocol::client::Client;
 use super::protocol::grant::GrantDetails;
+use super::subject::{pairwise, pairwise_sid};
+use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
-use crate::base::time::{Seconds, Timestamp};
+use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::identity::session::SignIn;
 use crate::store::authorization_codes::{self, Code};
@@ -23,10 +25,10 @@ pub struct Issued {
 
 /// A grant for the request, with its code; `None` when the client was disabled, or the person locked, since they were looked at.
 pub async fn issue(
+    app: &App,
     tx: &mut Tx,
     request: &AuthorizeRequest,
     (client, sign_in): (&Client, &SignIn),
-    ttl: Seconds,
     now: Timestamp,
 ) -> Result<Option<Issued>, StoreError> {
     let grant = Grant {
@@ -41,6 +43,12 @@ pub async fn issue(
         details: GrantDetails {
             resources: request.resources.clone(),
             claims: request.claims.clone(),
+            subject: pairwise(&app.sealer, client, &sign_in.user_id),
+            sid: pairwise_sid(
+                &app.sealer,
+                (client.client_id.as_str(), &client.settings.metadata),
+                &sign_in.session_id,
+            ),
             ..GrantDetails::default()
         },
         created_at: now,
@@ -68,7 +76,8 @@ pub async fn issue(
         dpop_jkt: request.dpop_jkt.clone(),
     };
     let hash = TokenHash::of(secret.expose());
-    authorization_codes::insert(tx, &hash, &code, now, now.plus(ttl)).await?;
+    let expires_at = now.plus(app.config.tokens.code_ttl_seconds);
+    authorization_codes::insert(tx, &hash, &code, now, expires_at).await?;
     let event = Event::CodeIssued {
         grant_id: grant.id.clone(),
         client_id: grant.client_id.clone(),

@@ -17,7 +17,7 @@ use super::paths;
 use super::protocol::acr::Acr;
 use super::protocol::authorize::Prompt;
 use super::protocol::claims::UserClaims;
-use super::protocol::client::{AssertionAlg, AuthMethod, DeliveryMode, GrantType};
+use super::protocol::client::{AssertionAlg, AuthMethod, DeliveryMode, GrantType, SubjectType};
 use super::protocol::dpop::ProofAlgorithm;
 use super::protocol::jwe::{ContentEncryption, KeyManagement};
 use super::protocol::pkce;
@@ -72,7 +72,7 @@ pub struct Metadata {
     response_modes_supported: &'static [ResponseMode],
     grant_types_supported: &'static [GrantType],
     prompt_values_supported: &'static [Prompt],
-    subject_types_supported: [&'static str; 1],
+    subject_types_supported: &'static [SubjectType],
     id_token_signing_alg_values_supported: &'static [SigningAlgorithm],
     id_token_encryption_alg_values_supported: &'static [KeyManagement],
     id_token_encryption_enc_values_supported: &'static [ContentEncryption],
@@ -172,7 +172,7 @@ impl Metadata {
             response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
             prompt_values_supported: Prompt::ALL,
-            subject_types_supported: ["public"],
+            subject_types_supported: SubjectType::ALL,
             id_token_signing_alg_values_supported: SigningAlgorithm::ALL,
             id_token_encryption_alg_values_supported: KeyManagement::ALL,
             id_token_encryption_enc_values_supported: ContentEncryption::ALL,

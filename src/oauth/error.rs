@@ -2,6 +2,7 @@
 
 use super::keys::KeysError;
 use super::protocol::error::{ErrorCode, Fault};
+use crate::base::time::Seconds;
 use crate::policy::PolicyError;
 use crate::store::StoreError;
 use crate::store::seal::SealError;
@@ -20,6 +21,9 @@ pub enum OAuthError {
         /// Whether it tried HTTP Basic: then the answer carries a challenge (RFC 6749 section 5.2).
         tried_basic: bool,
     },
+    /// A client's secret was guessed too often; when to try again.
+    #[error("the client's secret was wrong too often; wait, then send the right one")]
+    Throttled(Seconds),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

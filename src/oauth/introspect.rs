@@ -144,7 +144,7 @@ async fn refresh_token(
         active: true,
         token_use: "refresh_token",
         iss: app.config.issuer.clone(),
-        sub: found.grant.user_id.as_str().to_owned(),
+        sub: found.grant.subject().to_owned(),
         client_id: found.grant.client_id,
         scope: found.grant.scope.to_string(),
         iat: row.family.head_issued_at.seconds(),

@@ -151,11 +151,14 @@ pub(super) fn access_claims(
     let signed_in = grant.details.asserted_by.is_none();
     let origins = grant.details.derived_from.as_ref();
     AccessClaims {
-        sub: grant.user_id.as_str().to_owned(),
+        sub: grant.subject().to_owned(),
         aud: audience,
         // Who was vouched for did not sign in here.
-        sid: signed_in.then(|| grant.session_id.clone()),
+        sid: signed_in.then(|| grant.sid().clone()),
         auth_time: signed_in.then(|| grant.auth_time.seconds()),
+        acr: signed_in
+            .then(|| Acr::of(&grant.amr).map(|acr| acr.as_str().to_owned()))
+            .flatten(),
         act: origins.and_then(|origins| origins.act.clone()),
         jti: new_jti(Some(&grant.id)),
         ..base_claims(app, &grant.client_id, scope, now)
@@ -166,13 +169,13 @@ pub(super) fn access_claims(
 pub(super) fn id_claims(app: &App, grant: &Grant, now: Timestamp) -> IdClaims {
     IdClaims {
         iss: app.config.issuer.clone(),
-        sub: grant.user_id.as_str().to_owned(),
+        sub: grant.subject().to_owned(),
         aud: grant.client_id.clone(),
         iat: now.seconds(),
         exp: now.plus(app.config.tokens.id_token_ttl_seconds).seconds(),
         auth_time: grant.auth_time.seconds(),
         nonce: None,
-        sid: grant.session_id.clone(),
+        sid: grant.sid().clone(),
         at_hash: None,
         c_hash: None,
         s_hash: None,
@@ -196,8 +199,11 @@ pub(super) async fn person_claims(
     let Some(user) = users::find(&mut conn, &grant.user_id).await? else {
         return Ok(Map::new());
     };
-    let subject = grant.user_id.as_str();
-    let mut claims = claims_of((subject, &person(&user)), (scope, registered), place);
+    let mut claims = claims_of(
+        (grant.subject(), &person(&user)),
+        (scope, registered),
+        place,
+    );
     // It stands in the ID token already.
     claims.remove("sub");
     Ok(claims)
@@ -266,6 +272,7 @@ fn base_claims(app: &App, client_id: &str, scope: ScopeSet, now: Timestamp) -> A
         scope,
         sid: None,
         auth_time: None,
+        acr: None,
         cnf: None,
         act: None,
         may_act: None,

@@ -23,6 +23,7 @@ use super::protocol::error::Fault;
 use super::protocol::params::Params;
 use super::protocol::redirect_uri::with_query;
 use super::respond::{fault_page, internal, see_other};
+use super::subject::{sid_for, subject_for};
 use crate::app::App;
 use crate::base::encoding::{base64url, from_base64url};
 use crate::base::id::SessionId;
@@ -82,6 +83,7 @@ async fn answer(
     done.await.unwrap_or_else(|error| match error {
         OAuthError::Fault(fault) | OAuthError::Client { fault, .. } => fault_page(&fault),
         OAuthError::Store(_)
+        | OAuthError::Throttled(_)
         | OAuthError::Keys(_)
         | OAuthError::Seal(_)
         | OAuthError::Policy(_)
@@ -109,7 +111,7 @@ async fn log_out(
     let confirmed = params
         .get(CONFIRMATION)
         .is_some_and(|token| is_confirmation(&app.sealer, &sign_in.session_id, token));
-    if !confirmed && !request.names(&sign_in) {
+    if !confirmed && !request.names(app, &sign_in) {
         return Ok(request.ask(app, &sign_in));
     }
     let frames = farewell::frames(app, &sign_in).await?;
@@ -180,10 +182,13 @@ impl Request {
     }
 
     /// Whether the hint names this very sign-in.
-    fn names(&self, sign_in: &SignIn) -> bool {
-        self.hint.as_ref().is_some_and(|claims| {
-            claims.sid == sign_in.session_id && claims.sub == sign_in.user_id.as_str()
-        })
+    fn names(&self, app: &App, sign_in: &SignIn) -> bool {
+        let (Some(claims), Some(client)) = (&self.hint, &self.client) else {
+            return false;
+        };
+        let named = (client.client_id.as_str(), &client.settings.metadata);
+        claims.sid == sid_for(&app.sealer, named, &sign_in.session_id)
+            && claims.sub == subject_for(&app.sealer, client, &sign_in.user_id)
     }
 
     /// Asks the person.

@@ -1,7 +1,7 @@
 //! OAuth 2 and OpenID Connect.
 //!
-//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
-//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`assertion_grant`] hears the issuers that we trust, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count, [`client_guesses`] how often secrets may be guessed), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
+//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`assertion_grant`] hears the issuers that we trust, [`applications`] shows people what they gave to whom, and takes it back, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`subject`] is what it calls people, [`sector`] with whom it shares that, [`sweep`] cleans up. Endpoints: [`authorize`],
 //! [`par`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
 //!
 //! What the specifications demand stands, row by row with its file and its test, in `tests/it/conformance/requirements.tsv`. In short:
@@ -28,6 +28,7 @@
 
 pub mod answer;
 pub mod api_key;
+pub mod applications;
 pub mod assertion;
 pub mod assertion_grant;
 pub mod authorize;
@@ -38,6 +39,7 @@ pub mod check_session;
 pub mod client;
 pub mod client_auth;
 pub mod client_ca;
+pub mod client_guesses;
 pub mod client_secret;
 pub mod code;
 pub mod cors;
@@ -62,6 +64,8 @@ pub mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
+pub mod sector;
+pub mod subject;
 pub mod sweep;
 pub mod token;
 pub mod userinfo;

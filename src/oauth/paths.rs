@@ -20,6 +20,8 @@ pub const REVOKE: &str = "/revoke";
 pub const LOGOUT: &str = "/logout";
 /// Where devices ask for codes (RFC 8628 section 3.1).
 pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+/// The page where somebody who is signed in proves it once more.
+pub const REAUTHENTICATE: &str = "/reauthenticate";
 /// The page where people enter a device's code.
 pub const DEVICE: &str = "/device";
 /// Where clients ask for a person by name (OpenID Connect CIBA Core 1.0 section 7).

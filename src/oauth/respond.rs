@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::dpop::offer_nonce;
 use super::error::OAuthError;
 use super::protocol::error::{ErrorCode, Fault};
+use crate::base::time::Seconds;
 use crate::http::RequestId;
 use crate::policy::PolicyError;
 use crate::web::error_page::ErrorPage;
@@ -25,6 +26,7 @@ impl IntoResponse for OAuthError {
                 }
                 response
             }
+            Self::Throttled(wait) => too_many(&self, wait),
             Self::Store(_)
             | Self::Keys(_)
             | Self::Seal(_)
@@ -45,6 +47,7 @@ pub fn internal(error: &OAuthError) -> Fault {
         }
         OAuthError::Fault(_)
         | OAuthError::Client { .. }
+        | OAuthError::Throttled(_)
         | OAuthError::Keys(_)
         | OAuthError::Seal(_)
         | OAuthError::Policy(_)
@@ -61,6 +64,15 @@ pub fn internal(error: &OAuthError) -> Fault {
             format!("the server failed; its log knows why under request id {id}"),
         )
     }
+}
+
+/// 429 with the time to wait. RFC 6749 has no code for it; this one says the same of the authorization endpoint.
+fn too_many(error: &OAuthError, wait: Seconds) -> Response {
+    let mut response = fault_json(&Fault::new(ErrorCode::TemporarilyUnavailable, error));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let seconds = HeaderValue::from(wait.get());
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    response
 }
 
 /// A fault as JSON (RFC 6749 section 5.2).
@@ -136,7 +148,9 @@ pub fn fault_page(fault: &Fault) -> Response {
 
 const fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+        ErrorCode::InvalidClient
+        | ErrorCode::InvalidToken
+        | ErrorCode::InsufficientUserAuthentication => StatusCode::UNAUTHORIZED,
         ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
         ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -99,6 +99,20 @@ pub async fn set_consented(
     Ok(rows == 1)
 }
 
+/// Forgets that a person agreed on the consent pages of a client's requests on their way.
+pub async fn forget_consent(
+    tx: &mut Tx,
+    user_id: &UserId,
+    client_id: &str,
+) -> Result<u64, StoreError> {
+    tx.exec(
+        q("UPDATE authorization_flows SET consented_by = NULL WHERE client_id = $1 AND consented_by = $2")
+            .bind(client_id)
+            .bind(user_id.as_str()),
+    )
+    .await
+}
+
 /// Ends a flow; `false` when it had ended already, so that it answers once.
 pub async fn delete(tx: &mut Tx, id: &FlowId) -> Result<bool, StoreError> {
     let rows = tx

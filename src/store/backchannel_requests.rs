@@ -222,3 +222,14 @@ pub async fn delete_expired(
     )
     .await
 }
+
+/// Denies what a person approved for a client that has not fetched it yet; how many requests.
+pub async fn withdraw(tx: &mut Tx, user_id: &UserId, client_id: &str) -> Result<u64, StoreError> {
+    tx.exec(
+        q("UPDATE backchannel_requests SET state = 'denied' \
+           WHERE user_id = $1 AND client_id = $2 AND state = 'approved'")
+        .bind(user_id.as_str())
+        .bind(client_id),
+    )
+    .await
+}

@@ -2,7 +2,7 @@
 
 use super::polled::{Decider, Polled, details, details_text, scope};
 use super::{FromRow, Row, StoreError, Tx, q};
-use crate::base::id::{DeviceId, SessionId};
+use crate::base::id::{DeviceId, SessionId, UserId};
 use crate::base::secret::TokenHash;
 use crate::base::time::Timestamp;
 use crate::oauth::protocol::grant::GrantDetails;
@@ -205,6 +205,17 @@ pub async fn delete_expired(
            (SELECT id FROM device_authorizations WHERE expires_at < $1 LIMIT $2)")
         .bind(ended_before)
         .bind(limit),
+    )
+    .await
+}
+
+/// Denies what a person approved for a client that has not fetched it yet; how many requests.
+pub async fn withdraw(tx: &mut Tx, user_id: &UserId, client_id: &str) -> Result<u64, StoreError> {
+    tx.exec(
+        q("UPDATE device_authorizations SET state = 'denied' \
+           WHERE user_id = $1 AND client_id = $2 AND state = 'approved'")
+        .bind(user_id.as_str())
+        .bind(client_id),
     )
     .await
 }

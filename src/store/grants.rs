@@ -1,6 +1,6 @@
 //! Table `grants`: what one authorization gave to one client; the lineage of every token that came from it.
 
-use super::{Conn, FromRow, Row, StoreError, Tx, q};
+use super::{Conn, FromRow, Row, StoreError, Tx, pairwise_subjects, q};
 use crate::base::id::{GrantId, SessionId, UserId};
 use crate::base::time::Timestamp;
 use crate::oauth::protocol::client::ClientMetadata;
@@ -28,6 +28,19 @@ pub struct Grant {
     pub details: GrantDetails,
     /// When it was given.
     pub created_at: Timestamp,
+}
+
+impl Grant {
+    /// What its client calls the person.
+    pub fn subject(&self) -> &str {
+        let pairwise = self.details.subject.as_deref();
+        pairwise.unwrap_or(self.user_id.as_str())
+    }
+
+    /// What its client calls the sign-in.
+    pub fn sid(&self) -> &SessionId {
+        self.details.sid.as_ref().unwrap_or(&self.session_id)
+    }
 }
 
 /// Whether tokens of a grant are good, as of one instant.
@@ -156,31 +169,46 @@ async fn find_alone(
     .await
 }
 
-/// What [`insert`] does, with the lock that the engine needs.
+/// What [`insert`] does, for a grant that hangs on a sign-in or not.
 macro_rules! insert_sql {
-    ($lock:literal) => {
+    ($session:literal, $from:literal, $condition:literal) => {
         concat!(
             "INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, amr, created_at, details) \
-             SELECT $1, c.client_id, u.id, s.session_id, $5, $6, $7, $8, $9 FROM clients c, users u, sessions s \
-             WHERE c.client_id = $2 AND c.state = 'active' \
-             AND u.id = $3 AND u.state = 'active' AND u.tokens_valid_from <= $6 \
-             AND s.session_id = $4 AND s.user_id = u.id AND s.expires_at > $8",
+             SELECT $1, c.client_id, u.id, ",
+            $session,
+            ", $5, $6, $7, $8, $9 FROM clients c, users u",
+            $from,
+            " WHERE c.client_id = $2 AND c.state = 'active' \
+             AND u.id = $3 AND u.state = 'active' AND u.tokens_valid_from <= $6",
+            $condition
+        )
+    };
+    (in_session $lock:literal) => {
+        concat!(
+            insert_sql!(
+                "s.session_id",
+                ", sessions s",
+                " AND s.session_id = $4 AND s.user_id = u.id AND s.expires_at > $8"
+            ),
             $lock
         )
     };
 }
 
-/// Keeps a new grant, if its client may be used, its person signed in after the last voiding, and that sign-in lives; `false` otherwise.
+/// Keeps a new grant and its pairwise subject, if its client may be used, its person signed in after the last voiding, and that sign-in
+/// lives; `false` otherwise. A grant on another issuer's word hangs on no sign-in, one made from offline access outlives it.
 ///
 /// On PostgreSQL the session's row is held until the commit: who ends the session waits, and then sees the grant and does what
 /// follows from the end. SQLite writes one transaction at a time.
 pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
     let details = serde_json::to_string(&grant.details)
         .map_err(|error| StoreError::corrupt("grants.details", &error))?;
-    let sql = if tx.is_postgres() {
-        insert_sql!(" FOR KEY SHARE OF s")
+    let sql = if !hangs_on_session(grant) {
+        insert_sql!("$4", "", "")
+    } else if tx.is_postgres() {
+        insert_sql!(in_session " FOR KEY SHARE OF s")
     } else {
-        insert_sql!("")
+        insert_sql!(in_session "")
     };
     let rows = tx
         .exec(
@@ -196,7 +224,16 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
                 .bind(details),
         )
         .await?;
+    if let Some(subject) = grant.details.subject.as_ref().filter(|_| rows == 1) {
+        pairwise_subjects::insert(tx, subject, &grant.user_id).await?;
+    }
     Ok(rows == 1)
+}
+
+fn hangs_on_session(grant: &Grant) -> bool {
+    let outlives_it =
+        grant.details.derived_from.is_some() && grant.scope.contains(OFFLINE_ACCESS);
+    grant.details.asserted_by.is_none() && !outlives_it
 }
 
 /// Keeps what a grant's details have become; `false` when it is revoked.
@@ -306,6 +343,75 @@ pub async fn revoke_of_session(
         .await?;
     ids.iter()
         .map(|id| GrantId::parse(id).map_err(|error| StoreError::corrupt("grants.id", &error)))
+        .collect()
+}
+
+/// A grant with its standing and its refresh family's times.
+#[derive(Clone, Debug)]
+pub struct OwnGrant {
+    /// The grant and whether its tokens are good.
+    pub standed: Standed,
+    /// When its newest refresh token was issued and when none works any more, if it has any.
+    pub family: Option<(Timestamp, Timestamp)>,
+}
+
+impl FromRow for OwnGrant {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        let issued_at = row.time_opt("head_issued_at")?;
+        Ok(Self {
+            family: issued_at.zip(row.time_opt("family_ends_at")?),
+            standed: Standed::from_row(row)?,
+        })
+    }
+}
+
+/// The newest grants in a person's name that were not revoked.
+pub async fn list_of_user(
+    conn: &mut Conn,
+    user_id: &UserId,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<OwnGrant>, StoreError> {
+    conn.all(
+        q("SELECT g.id, g.client_id, g.user_id, g.session_id, g.scope, g.auth_time, g.amr, g.details, g.created_at, g.revoked_at, \
+           c.state AS client_state, u.state AS user_state, u.tokens_valid_from, \
+           EXISTS (SELECT 1 FROM sessions s WHERE s.session_id = g.session_id AND s.expires_at > $2) AS session_lives, \
+           f.head_issued_at, f.expires_at AS family_ends_at \
+           FROM grants g JOIN clients c ON c.client_id = g.client_id JOIN users u ON u.id = g.user_id \
+           LEFT JOIN refresh_families f ON f.grant_id = g.id \
+           WHERE g.user_id = $1 AND g.revoked_at IS NULL ORDER BY g.id DESC LIMIT $3")
+            .bind(user_id.as_str())
+            .bind(now)
+            .bind(limit),
+    )
+    .await
+}
+
+/// Revokes everything that a person granted to one client; which grants, and in which sessions they were given.
+pub async fn revoke_of_client(
+    tx: &mut Tx,
+    (user_id, client_id): (&UserId, &str),
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<Vec<(GrantId, SessionId)>, StoreError> {
+    let rows: Vec<(String, String)> = tx
+        .all(
+            q("UPDATE grants SET revoked_at = $3, revoked_reason = $4 \
+               WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL RETURNING id, session_id")
+            .bind(user_id.as_str())
+            .bind(client_id)
+            .bind(now)
+            .bind(reason),
+        )
+        .await?;
+    rows.iter()
+        .map(|(id, session_id)| {
+            let id =
+                GrantId::parse(id).map_err(|error| StoreError::corrupt("grants.id", &error))?;
+            let session_id = SessionId::parse(session_id)
+                .map_err(|error| StoreError::corrupt("grants.session_id", &error))?;
+            Ok((id, session_id))
+        })
         .collect()
 }
 

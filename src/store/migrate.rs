@@ -44,7 +44,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "client_authentication",
         include_str!("../../migrations/0007_client_authentication.sql"),
     ),
-    (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
+    (
+        8,
+        "dpop",
+        include_str!("../../migrations/0008_dpop.sql"),
+    ),
     (
         9,
         "pushed_requests",
@@ -69,6 +73,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         13,
         "trusted_issuers",
         include_str!("../../migrations/0013_trusted_issuers.sql"),
+    ),
+    (
+        16,
+        "pairwise_subjects",
+        include_str!("../../migrations/0016_pairwise_subjects.sql"),
     ),
     (
         17,

@@ -27,6 +27,7 @@ pub mod events;
 pub mod grants;
 pub mod meta;
 pub mod outbox;
+pub mod pairwise_subjects;
 pub mod policy_assertions;
 pub mod policy_changes;
 pub mod policy_models;

@@ -179,6 +179,20 @@ pub async fn delete_of_user(
     .await
 }
 
+/// Ends every session of a person but one.
+pub async fn delete_others(
+    tx: &mut Tx,
+    user_id: &UserId,
+    kept: &SessionId,
+) -> Result<Vec<EndedSession>, StoreError> {
+    tx.all(
+        q("DELETE FROM sessions WHERE user_id = $1 AND session_id <> $2 RETURNING session_id, user_id")
+            .bind(user_id.as_str())
+            .bind(kept.as_str()),
+    )
+    .await
+}
+
 /// Ends the session of a person that has this public id; `None` when there is none.
 pub async fn delete_by_id(
     tx: &mut Tx,

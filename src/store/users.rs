@@ -98,6 +98,19 @@ pub async fn find_credentials(
     .await
 }
 
+/// The same of an account that is known by its id.
+pub async fn find_credentials_of(
+    conn: &mut Conn,
+    id: &UserId,
+) -> Result<Option<Credentials>, StoreError> {
+    conn.opt(
+        q("SELECT id, username, email, email_verified, name, profile, state, tokens_valid_from, created_at, updated_at, \
+           password_hash FROM users WHERE id = $1")
+        .bind(id.as_str()),
+    )
+    .await
+}
+
 /// Accounts in the order of their ids, beginning after `after`.
 pub async fn list(
     conn: &mut Conn,
@@ -192,6 +205,27 @@ pub async fn update_profile(tx: &mut Tx, user: &User, now: Timestamp) -> Result<
     Ok(rows == 1)
 }
 
+/// Changes how a person is called and what they tell; `false` when the account changed since it was `seen`, or is locked.
+pub async fn update_own(
+    tx: &mut Tx,
+    seen: &User,
+    (name, profile): (Option<&DisplayName>, &Profile),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE users SET name = $2, profile = $3, updated_at = $4 \
+               WHERE id = $1 AND updated_at = $5 AND state = 'active'")
+            .bind(seen.id.as_str())
+            .bind(name.map(DisplayName::as_str))
+            .bind(json(profile)?)
+            .bind(now)
+            .bind(seen.updated_at),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
 /// Locks an active account and voids its tokens; `false` when it is not active.
 pub async fn lock(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<bool, StoreError> {
     let rows = tx
@@ -233,6 +267,32 @@ pub async fn set_password(
             .bind(id.as_str())
             .bind(hash.as_str())
             .bind(now),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Replaces the password that has this hash; `false` when the account has another by now, or is locked. With `void_before`, what
+/// was issued before that instant is void.
+pub async fn replace_password(
+    tx: &mut Tx,
+    id: &UserId,
+    (old, new): (&PasswordHash, &PasswordHash),
+    void_before: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q(
+                "UPDATE users SET password_hash = $3, password_changed_at = $4, updated_at = $4, \
+               tokens_valid_from = COALESCE($5, tokens_valid_from) \
+               WHERE id = $1 AND password_hash = $2 AND state = 'active'",
+            )
+            .bind(id.as_str())
+            .bind(old.as_str())
+            .bind(new.as_str())
+            .bind(now)
+            .bind(void_before),
         )
         .await?;
     Ok(rows == 1)

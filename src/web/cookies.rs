@@ -6,6 +6,7 @@
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::base::time::Seconds;
 use crate::config::Config;
 
 /// A cookie's full name: with the `__Host-` prefix (RFC 6265bis section 4.1.3) where the issuer is https.
@@ -37,6 +38,21 @@ pub fn set(headers: &mut HeaderMap, config: &Config, name: &str, value: &str) {
         headers,
         config,
         &format!("{name}={value}; Path=/; HttpOnly"),
+    );
+}
+
+/// Sets a cookie that the browser keeps for `seconds`.
+pub fn set_lasting(
+    headers: &mut HeaderMap,
+    config: &Config,
+    (name, value): (&str, &str),
+    seconds: Seconds,
+) {
+    let seconds = seconds.get();
+    append(
+        headers,
+        config,
+        &format!("{name}={value}; Max-Age={seconds}; Path=/; HttpOnly"),
     );
 }
 

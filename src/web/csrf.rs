@@ -44,6 +44,16 @@ pub enum Form {
     DeviceDecision,
     /// Allow or deny a client that asked without a browser.
     Approval,
+    /// Prove once more who one is.
+    Reauthenticate,
+    /// Change one's own name and profile.
+    Profile,
+    /// Change one's own password.
+    Password,
+    /// End sessions of one's own.
+    EndSession,
+    /// Take back what an application was given.
+    Withdraw,
 }
 
 impl Form {
@@ -57,6 +67,11 @@ impl Form {
             Self::Device => "device",
             Self::DeviceDecision => "device decision",
             Self::Approval => "approval",
+            Self::Reauthenticate => "reauthenticate",
+            Self::Profile => "profile",
+            Self::Password => "password",
+            Self::EndSession => "end session",
+            Self::Withdraw => "withdraw",
         }
     }
 }

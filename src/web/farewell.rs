@@ -11,6 +11,8 @@ use super::layout::{Csp, Page, Width, respond};
 use crate::app::App;
 use crate::identity::session::SignIn;
 use crate::oauth::protocol::logout::frontchannel_request;
+use crate::oauth::subject::sid_for;
+use crate::store::grants::SessionClient;
 use crate::store::{StoreError, grants};
 
 const SCRIPT: &str = include_str!("farewell.js");
@@ -19,12 +21,13 @@ const SCRIPT: &str = include_str!("farewell.js");
 pub async fn frames(app: &App, sign_in: &SignIn) -> Result<Vec<String>, StoreError> {
     let mut conn = app.db.read().await?;
     let clients = grants::clients_of_session(&mut conn, &sign_in.session_id).await?;
-    let uris = clients
-        .iter()
-        .filter_map(|client| client.metadata.logout.frontchannel_logout_uri.as_ref());
-    Ok(uris
-        .map(|uri| frontchannel_request(uri.as_str(), &app.config.issuer, &sign_in.session_id))
-        .collect())
+    let frame = |client: &SessionClient| {
+        let uri = client.metadata.logout.frontchannel_logout_uri.as_ref()?;
+        let named = (client.client_id.as_str(), &client.metadata);
+        let sid = sid_for(&app.sealer, named, &sign_in.session_id);
+        Some(frontchannel_request(uri.as_str(), &app.config.issuer, &sid))
+    };
+    Ok(clients.iter().filter_map(frame).collect())
 }
 
 /// The page: its frames, and a way on to `target`.

@@ -28,6 +28,55 @@ pub enum Destination {
     Device(Option<UserCode>),
     /// What clients ask of the person.
     Approvals,
+    /// A page of the person's own account.
+    Account(AccountPage),
+}
+
+/// The pages of a person's own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountPage {
+    /// What there is.
+    Overview,
+    /// Name and profile.
+    Profile,
+    /// The password.
+    Password,
+    /// Where they are signed in.
+    Sessions,
+    /// What applications may do.
+    Applications,
+}
+
+impl AccountPage {
+    const ALL: [Self; 5] = [
+        Self::Overview,
+        Self::Profile,
+        Self::Password,
+        Self::Sessions,
+        Self::Applications,
+    ];
+
+    /// The page's path.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "/account",
+            Self::Profile => "/account/profile",
+            Self::Password => "/account/password",
+            Self::Sessions => "/account/sessions",
+            Self::Applications => "/account/applications",
+        }
+    }
+
+    /// The word for it behind `then=`.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Overview => "account",
+            Self::Profile => "profile",
+            Self::Password => "password",
+            Self::Sessions => "sessions",
+            Self::Applications => "applications",
+        }
+    }
 }
 
 impl FlowQuery {
@@ -38,7 +87,11 @@ impl FlowQuery {
                 Destination::Device(self.user_code.as_deref().and_then(UserCode::parse))
             }
             Some("approvals") => Destination::Approvals,
-            Some(_) | None => Destination::Home,
+            Some(word) => AccountPage::ALL
+                .into_iter()
+                .find(|page| page.word() == word)
+                .map_or(Destination::Home, Destination::Account),
+            None => Destination::Home,
         }
     }
 }
@@ -51,6 +104,7 @@ impl Destination {
             Self::Device(None) => paths::DEVICE.to_owned(),
             Self::Device(Some(code)) => format!("{}?user_code={code}", paths::DEVICE),
             Self::Approvals => "/approvals".to_owned(),
+            Self::Account(page) => page.path().to_owned(),
         }
     }
 
@@ -61,6 +115,7 @@ impl Destination {
             Self::Device(None) => "/login?then=device".to_owned(),
             Self::Device(Some(code)) => format!("/login?then=device&user_code={code}"),
             Self::Approvals => "/login?then=approvals".to_owned(),
+            Self::Account(page) => format!("/login?then={}", page.word()),
         }
     }
 }
@@ -71,6 +126,21 @@ pub fn after_login(app: &App, query: &FlowQuery, flow: Option<&Flow>) -> String 
         Some(_) => next(app, flow),
         None => links::path(&app.config, &query.destination().page()),
     }
+}
+
+/// The page where somebody who is signed in proves it once more, for a flow or for a page of their account.
+pub fn reauthentication(app: &App, query: &FlowQuery, flow: Option<&Flow>) -> String {
+    match (flow, query.destination()) {
+        (Some(_), _) => path(app, paths::REAUTHENTICATE, flow),
+        (None, Destination::Account(page)) => reauthenticate_for(app, page),
+        (None, _) => links::path(&app.config, paths::REAUTHENTICATE),
+    }
+}
+
+/// The same for a page of the account.
+pub fn reauthenticate_for(app: &App, page: AccountPage) -> String {
+    let path = links::path(&app.config, paths::REAUTHENTICATE);
+    format!("{path}?then={}", page.word())
 }
 
 /// Where the sign-in's form goes.
@@ -141,6 +211,9 @@ mod tests {
             (Some("approvals"), Some("WDJB-MJHT"), "/approvals"),
             (Some("https://evil.example"), None, "/"),
             (Some("//evil.example"), Some("WDJB-MJHT"), "/"),
+            (Some("account"), None, "/account"),
+            (Some("sessions"), None, "/account/sessions"),
+            (Some("/account/sessions"), None, "/"),
         ] {
             let query = FlowQuery {
                 flow: None,

@@ -95,6 +95,7 @@ fn account(app: &App, guard: &Guard, visitor: &Visitor, may_manage_clients: bool
             @if may_manage_clients {
                 a .button href=(links::path(&app.config, "/setup/application")) { "Register an application" }
             }
+            a .button .quiet href=(links::path(&app.config, "/account")) { "Your account" }
             a .button .quiet href=(links::path(&app.config, "/approvals")) { "Requests to you" }
             form method="post" action=(links::path(&app.config, "/signout")) {
                 (guard.field(app, Form::SignOut, Some(&visitor.sign_in)))

@@ -18,12 +18,13 @@ use super::flow::FlowQuery;
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};
 use super::parts::{TextField, alert, password_field, text_field};
-use super::{failed, flow};
+use super::visitor::place;
+use super::{failed, flow, known_device};
 use crate::app::App;
 use crate::base::secret::Secret;
 use crate::base::time::Seconds;
 use crate::http::{ClientAddress, Problem};
-use crate::identity::session::{self, SessionError};
+use crate::identity::session::{self, SessionError, SignIn};
 use crate::identity::sign_in::{self, Answer, Attempt, Desk, Proof};
 use crate::oauth::flow::Flow;
 
@@ -80,16 +81,19 @@ async fn submit(
         identifier: fields.get("identifier").to_owned(),
         password: Secret::new(fields.get("password").to_owned()),
         address: address.0,
+        known: known_device::of(&app, &headers, now),
         now,
     };
-    let answer = answer(&app, &session, &attempt).await?;
+    let answer = answer(&app, &session, &attempt, &headers).await?;
     let (status, alert, wait) = match answer {
-        None => {
+        Ok(sign_in) => {
             let next = flow::after_login(&app, &query, flow.as_ref());
-            return Ok(Redirect::to(&next).into_response());
+            let mut response = Redirect::to(&next).into_response();
+            known_device::remember(&app, response.headers_mut(), &sign_in);
+            return Ok(response);
         }
-        Some(Refusal::Wrong) => (StatusCode::UNPROCESSABLE_ENTITY, WRONG.to_owned(), None),
-        Some(Refusal::Wait(wait)) => (StatusCode::TOO_MANY_REQUESTS, too_many(wait), Some(wait)),
+        Err(Refusal::Wrong) => (StatusCode::UNPROCESSABLE_ENTITY, WRONG.to_owned(), None),
+        Err(Refusal::Wait(wait)) => (StatusCode::TOO_MANY_REQUESTS, too_many(wait), Some(wait)),
     };
     let view = View {
         query: &query,
@@ -107,42 +111,61 @@ async fn submit(
 }
 
 /// Why nobody was signed in.
-enum Refusal {
+pub(super) enum Refusal {
     Wrong,
     Wait(Seconds),
 }
 
-/// Tries to sign in and to begin the session; `None` when both were done.
+/// Tries to sign in and to begin the session.
 async fn answer(
     app: &App,
     session: &Session,
     attempt: &Attempt,
-) -> Result<Option<Refusal>, Problem> {
-    let desk = Desk {
+    headers: &HeaderMap,
+) -> Result<Result<SignIn, Refusal>, Problem> {
+    let answer = sign_in::with_password(desk(app), attempt)
+        .await
+        .map_err(failed)?;
+    settle(app, session, answer, headers).await
+}
+
+/// What signing in needs.
+pub(super) fn desk(app: &App) -> Desk<'_> {
+    Desk {
         db: &app.db,
         hasher: &app.hasher,
         limits: &app.config.sign_in,
-    };
-    let answer = sign_in::with_password(desk, attempt)
-        .await
-        .map_err(failed)?;
+    }
+}
+
+/// Counts what came of an attempt, and begins the session of who proved to be who they say.
+pub(super) async fn settle(
+    app: &App,
+    session: &Session,
+    answer: Answer,
+    headers: &HeaderMap,
+) -> Result<Result<SignIn, Refusal>, Problem> {
     app.metrics.count_sign_in(match &answer {
         Answer::Proved(_) => "proved",
         Answer::Refused => "refused",
         Answer::Wait(_) => "throttled",
     });
     match answer {
-        Answer::Proved(proof) => begin(session, proof).await,
-        Answer::Refused => Ok(Some(Refusal::Wrong)),
-        Answer::Wait(wait) => Ok(Some(Refusal::Wait(wait))),
+        Answer::Proved(proof) => begin(session, proof, headers).await,
+        Answer::Refused => Ok(Err(Refusal::Wrong)),
+        Answer::Wait(wait) => Ok(Err(Refusal::Wait(wait))),
     }
 }
 
-async fn begin(session: &Session, proof: Proof) -> Result<Option<Refusal>, Problem> {
-    match session::begin(session, proof).await {
-        Ok(_) => Ok(None),
+pub(super) async fn begin(
+    session: &Session,
+    proof: Proof,
+    headers: &HeaderMap,
+) -> Result<Result<SignIn, Refusal>, Problem> {
+    match session::begin(session, proof, &place(headers)).await {
+        Ok(sign_in) => Ok(Ok(sign_in)),
         // Locked between the proof and the session: as if the password had been wrong.
-        Err(SessionError::Refused) => Ok(Some(Refusal::Wrong)),
+        Err(SessionError::Refused) => Ok(Err(Refusal::Wrong)),
         Err(error) => Err(failed(error)),
     }
 }

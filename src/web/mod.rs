@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::base::limit::FORM_BODY_BYTES;
 use crate::http::Problem;
 
+mod account;
 mod application;
 mod application_settings;
 mod approvals;
@@ -25,10 +26,12 @@ pub mod flow;
 pub mod form;
 pub mod form_post;
 mod home;
+mod known_device;
 pub mod layout;
 pub mod links;
 mod login;
 pub mod parts;
+mod reauthenticate;
 mod setup;
 mod visitor;
 
@@ -42,6 +45,8 @@ pub fn router() -> Router<Arc<App>> {
         .merge(setup::router())
         .merge(device::router())
         .merge(approvals::router())
+        .merge(account::router())
+        .merge(reauthenticate::router())
         .layer(DefaultBodyLimit::max(FORM_BODY_BYTES))
 }
 

@@ -40,6 +40,15 @@ impl Default for TextField<'_> {
 
 /// A labelled line of text with its hint and its error, both tied to it for screen readers.
 pub fn text_field(field: TextField<'_>) -> Markup {
+    line(field, true)
+}
+
+/// The same for what may be left empty.
+pub fn optional_field(field: TextField<'_>) -> Markup {
+    line(field, false)
+}
+
+fn line(field: TextField<'_>, required: bool) -> Markup {
     let kind = match field.autocomplete {
         "email" => "email",
         "url" => "url",
@@ -49,7 +58,7 @@ pub fn text_field(field: TextField<'_>) -> Markup {
         div .field {
             label for=(field.name) { (field.label) }
             input id=(field.name) name=(field.name) type=(kind) value=(field.value) autocomplete=(field.autocomplete)
-                autocapitalize="none" spellcheck="false" required maxlength="1024"
+                autocapitalize="none" spellcheck="false" required[required] maxlength="1024"
                 autofocus[field.focus] aria-invalid=[field.error.map(|_| "true")]
                 aria-describedby=[described_by(&field)];
             (note(&field))
@@ -115,8 +124,17 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     match now.ms_since(then).div_euclid(60_000) {
         ..=0 => "less than a minute ago".to_owned(),
         1 => "a minute ago".to_owned(),
-        minutes => format!("{minutes} minutes ago"),
+        minutes @ ..120 => format!("{minutes} minutes ago"),
+        minutes @ ..2_880 => format!("{} hours ago", minutes / 60),
+        minutes => format!("{} days ago", minutes / 1_440),
     }
+}
+
+/// The day of an instant, in UTC.
+pub fn day(at: Timestamp) -> Markup {
+    let text = at.rfc3339();
+    let day = text.get(..10).unwrap_or(&text);
+    html! { time datetime=(text) { (day) } }
 }
 
 /// Where one stands in setting up.
@@ -153,6 +171,21 @@ pub fn sentence(error: &impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_ago_is_told_in_a_unit_people_use() {
+        for (seconds, text) in [
+            (59, "less than a minute ago"),
+            (60, "a minute ago"),
+            (7_199, "119 minutes ago"),
+            (7_200, "2 hours ago"),
+            (172_799, "47 hours ago"),
+            (172_800, "2 days ago"),
+        ] {
+            let then = Timestamp::from_seconds(0);
+            assert_eq!(ago(then, Timestamp::from_seconds(seconds)), text);
+        }
+    }
 
     #[test]
     fn messages_become_sentences() {

@@ -15,6 +15,7 @@ use super::csrf::{self, Form, Guard};
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};
 use super::parts::{TextField, alert, password_field, sentence, steps, text_field};
+use super::visitor::place;
 use super::{failed, links};
 use crate::app::App;
 use crate::base::time::Timestamp;
@@ -67,7 +68,9 @@ async fn submit(
     require_live(&app, &link, now).await?;
     match make(&app, &link, &fields, now).await? {
         Ok(proof) => {
-            session::begin(&session, proof).await.map_err(failed)?;
+            session::begin(&session, proof, &place(&headers))
+                .await
+                .map_err(failed)?;
             let next = links::path(&app.config, "/setup/application");
             Ok(Redirect::to(&next).into_response())
         }

@@ -143,8 +143,10 @@ async fn check(
     base: &Path,
     (faults, warnings): (&mut Faults<'_>, &mut Vec<String>),
 ) -> Result<Checked, SetupError> {
+    let mut clients = clients::check(file.clients, faults, warnings);
+    clients::verify_sectors(app, &mut clients, faults).await?;
     Ok(Checked {
-        clients: clients::check(file.clients, faults, warnings),
+        clients,
         stores: stores::check(file.stores, base, faults),
         users: users::check(app, file.users, faults, warnings).await?,
     })

@@ -4,8 +4,10 @@ use super::apply::Run;
 use super::faults::Faults;
 use super::file::ClientEntry;
 use super::{Mode, SetupError, roles};
+use crate::app::App;
 use crate::oauth::client::{self, ClientError, NewClient};
 use crate::oauth::protocol::client::ClientId;
+use crate::oauth::sector;
 use crate::store::clients;
 
 /// From so many characters on a secret cannot be guessed, if it is random.
@@ -61,6 +63,22 @@ pub(super) fn check(
         });
     }
     checked
+}
+
+/// Verifies the sectors that clients claim. Runs before the transaction: documents are fetched.
+pub(super) async fn verify_sectors(
+    app: &App,
+    entries: &mut [CheckedEntry],
+    faults: &mut Faults<'_>,
+) -> Result<(), SetupError> {
+    for entry in entries {
+        match sector::verify(app, Some(entry.client_id.as_str()), &mut entry.new).await {
+            Ok(()) => {}
+            Err(ClientError::Store(error)) => return Err(error.into()),
+            Err(fault) => faults.add_at(entry.line, &entry.key, fault.to_string()),
+        }
+    }
+    Ok(())
 }
 
 /// The line of a field, or of the entry's first.

@@ -37,7 +37,7 @@ use crate::events::{self, Event};
 use crate::identity::identifier::Canonical;
 use crate::identity::throttle::{self, Reservation};
 use crate::store::backchannel_requests::{self, NewRequest};
-use crate::store::users;
+use crate::store::{pairwise_subjects, users};
 
 /// What the client gets (section 7.3).
 #[derive(Debug, Serialize)]
@@ -135,15 +135,18 @@ async fn person(
             let subject = claims
                 .filter(|claims| claims.iss == app.config.issuer)
                 .filter(|claims| claims.aud == client.client_id.as_str())
-                .and_then(|claims| UserId::parse(&claims.sub).ok())
+                .map(|claims| claims.sub)
                 .ok_or_else(|| {
                     Fault::invalid_request(
                         "`id_token_hint` is not an ID token of this server for this client",
                     )
                 })?;
-            let name = Canonical::of_typed(subject.as_str());
-            let found = users::find(&mut conn, &subject).await?;
-            Ok((found.map(|user| user.id), name))
+            let name = Canonical::of_typed(&subject);
+            let found = match UserId::parse(&subject) {
+                Ok(id) => users::find(&mut conn, &id).await?.map(|user| user.id),
+                Err(_) => pairwise_subjects::find(&mut conn, &subject).await?,
+            };
+            Ok((found, name))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the page `/device` does: a code is opened for one sign-in, and decided in it.
 //!
-//! A code has only 34 bits, so guesses are counted before they are looked up, by sign-in and by network; an unknown code, an
+//! A code has only 34 bits, so guesses are counted before they are looked up, by person and by network; an unknown code, an
 //! expired one, one that was decided and one that another sign-in opened are one answer (SECURITY row 35).
 
 use std::net::IpAddr;
@@ -63,7 +63,7 @@ pub async fn open(
     (sign_in, address): (&SignIn, IpAddr),
     now: Timestamp,
 ) -> Result<Opened, ClientError> {
-    let buckets = throttle::code_buckets(&sign_in.session_id, address);
+    let buckets = throttle::code_buckets(&sign_in.user_id, address);
     if let Reservation::Wait(seconds) = throttle::reserve_code(&app.db, &buckets, now).await? {
         return Ok(Opened::Wait(seconds));
     }

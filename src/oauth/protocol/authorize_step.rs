@@ -16,6 +16,8 @@ use crate::base::time::{Seconds, Timestamp};
 pub struct SignedIn {
     /// The person.
     pub user_id: UserId,
+    /// What the client calls the person.
+    pub subject: String,
     /// When they last proved it.
     pub auth_time: Timestamp,
     /// How strongly.
@@ -36,8 +38,10 @@ pub struct Progress {
 /// What happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The person must sign in (again).
+    /// Somebody must sign in.
     Login,
+    /// Who is signed in must prove it once more; nothing else is missing.
+    Reauthenticate,
     /// The person must agree.
     Consent,
     /// The code may be issued.
@@ -66,8 +70,8 @@ pub fn next(
     let hinted_other = progress
         .hinted_subject
         .as_ref()
-        .is_some_and(|subject| subject != signed_in.user_id.as_str())
-        || !request.claims.may_be_about(signed_in.user_id.as_str());
+        .is_some_and(|subject| *subject != signed_in.subject)
+        || !request.claims.may_be_about(&signed_in.subject);
     let too_weak =
         wanted_acr.is_some_and(|wanted| !signed_in.acr.is_some_and(|acr| acr.reaches(&wanted)));
     if hinted_other && fresh {
@@ -85,8 +89,11 @@ pub fn next(
     let too_old = request.max_age.is_some_and(|seconds| {
         seconds == 0 || signed_in.auth_time.plus(Seconds::new(seconds)) < now
     });
-    if !fresh && (hinted_other || asked_again || too_old || too_weak) {
+    if !fresh && (hinted_other || asked_again) {
         return page_or_fail(silent, Step::Login);
+    }
+    if !fresh && (too_old || too_weak) {
+        return page_or_fail(silent, Step::Reauthenticate);
     }
     let agreed_here = progress.consented_by.as_ref() == Some(&signed_in.user_id);
     let must_ask = request.prompt.contains(&Prompt::Consent);
@@ -100,14 +107,14 @@ pub fn next(
 
 fn page_or_fail(silent: bool, page: Step) -> Step {
     match page {
-        Step::Login if silent => Step::Fail(login_required(
+        Step::Login | Step::Reauthenticate if silent => Step::Fail(login_required(
             "nobody is signed in as the request wants; ask without prompt=none",
         )),
         Step::Consent if silent => Step::Fail(Fault::new(
             ErrorCode::ConsentRequired,
             "the person has not agreed to these scopes; ask without prompt=none",
         )),
-        Step::Login | Step::Consent | Step::Issue | Step::Fail(_) => page,
+        Step::Login | Step::Reauthenticate | Step::Consent | Step::Issue | Step::Fail(_) => page,
     }
 }
 
@@ -184,6 +191,7 @@ mod tests {
             hinted_subject: case.hint_is_other.then(|| "usr_other".to_owned()),
         };
         let signed_in = case.signed_in_at.map(|seconds| SignedIn {
+            subject: user_id.as_str().to_owned(),
             user_id,
             auth_time: at(seconds),
             acr: Some(Acr::OneFactor),
@@ -192,6 +200,7 @@ mod tests {
         let person = signed_in.as_ref().map(|signed_in| (signed_in, &agreed));
         let found = match next(&request, &settings, &progress, person, at(5)) {
             Step::Login => "login",
+            Step::Reauthenticate => "reauthenticate",
             Step::Consent => "consent",
             Step::Issue => "issue",
             Step::Fail(fault) => fault.code.as_str(),
@@ -326,7 +335,11 @@ mod tests {
 
     #[test]
     fn max_age_bounds_the_sign_in() {
-        for (max_age, expect) in [(104, "login"), (105, "issue"), (0, "login")] {
+        for (max_age, expect) in [
+            (104, "reauthenticate"),
+            (105, "issue"),
+            (0, "reauthenticate"),
+        ] {
             check(
                 &Case {
                     max_age: Some(max_age),
@@ -364,7 +377,11 @@ mod tests {
 
     #[test]
     fn max_age_0_asks_for_a_new_sign_in_once() {
-        for (signed_in_at, expect) in [(-100, "login"), (-1, "login"), (3, "issue")] {
+        for (signed_in_at, expect) in [
+            (-100, "reauthenticate"),
+            (-1, "reauthenticate"),
+            (3, "issue"),
+        ] {
             check(
                 &Case {
                     max_age: Some(0),

@@ -68,6 +68,9 @@ pub struct AccessClaims {
     /// When the person signed in, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    /// How strongly the person was authenticated (RFC 9068 section 2.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// The key that it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
@@ -288,6 +291,7 @@ mod tests {
             scope: ScopeSet::default(),
             sid: None,
             auth_time: None,
+            acr: None,
             cnf: None,
             act: None,
             may_act: None,

@@ -51,6 +51,8 @@ pub enum ErrorCode {
     UnmetAuthenticationRequirements,
     /// The access token is missing, malformed, expired or revoked.
     InvalidToken,
+    /// The person signed in too long ago, or not strongly enough (RFC 9470 section 3).
+    InsufficientUserAuthentication,
     /// The access token lacks a scope.
     InsufficientScope,
     /// The person has not decided yet (RFC 8628 section 3.5).
@@ -91,6 +93,7 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidToken => "invalid_token",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::InsufficientScope => "insufficient_scope",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",

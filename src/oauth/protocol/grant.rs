@@ -6,6 +6,7 @@ use super::actor::Actor;
 use super::claims_request::ClaimsRequest;
 use super::confirmation::Confirmation;
 use crate::base::id::GrantId;
+use crate::base::id::SessionId;
 
 /// Kept with the grant as one JSON object: every token that comes from it follows this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,4 +56,10 @@ impl Origins {
             }
         }
     }
+    /// What the client calls the person, when not by the account's id: as it was when the grant began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What the client calls the sign-in, when not by the session's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
 }

@@ -35,6 +35,7 @@ pub mod resource;
 pub mod response;
 pub mod scope;
 pub mod signing;
+pub mod step_up;
 pub mod token_exchange;
 pub mod user_code;
 pub mod web_uri;

@@ -11,6 +11,7 @@ use crate::oauth::protocol::client::{AuthMethod, GrantType};
 use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::polling::Approval;
 use crate::oauth::protocol::resource;
+use crate::oauth::subject::{pairwise, pairwise_sid};
 use crate::store::Tx;
 use crate::store::grants::{self, Grant};
 
@@ -26,7 +27,7 @@ pub(super) async fn issue(
     // A fault leaves the approval: nothing is committed yet.
     let allowed = allowed_resources(app, request.client);
     let audience = resource::narrowed(request.params, &approval.details.resources, allowed)?;
-    let grant = grant_of(request, approval);
+    let grant = grant_of(app, request, approval);
     let now = request.now;
     let live = grants::insert(&mut tx, &grant).await?
         && live_grant(&mut tx, &grant.id, now).await?.is_some();
@@ -59,9 +60,12 @@ pub(super) async fn issue(
     issue::for_person(app, request.client, entitlement, now).await
 }
 
-fn grant_of(request: &TokenRequest<'_>, approval: Approval) -> Grant {
+fn grant_of(app: &App, request: &TokenRequest<'_>, approval: Approval) -> Grant {
     let settings = &request.client.settings;
     let public = settings.token_endpoint_auth_method == AuthMethod::None;
+    let subject = pairwise(&app.sealer, request.client, &approval.user_id);
+    let name = (request.client.client_id.as_str(), &settings.metadata);
+    let sid = pairwise_sid(&app.sealer, name, &approval.session_id);
     Grant {
         id: GrantId::new(request.now),
         client_id: request.client.client_id.as_str().to_owned(),
@@ -73,6 +77,8 @@ fn grant_of(request: &TokenRequest<'_>, approval: Approval) -> Grant {
         amr: approval.amr,
         details: GrantDetails {
             refresh_bound_to: request.confirmation.clone().filter(|_| public),
+            subject,
+            sid,
             ..approval.details
         },
         created_at: request.now,

@@ -271,7 +271,7 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<(Caller, Timestamp), A
 fn refused(error: BearerError) -> ApiError {
     match error {
         BearerError::Missing => ApiError::missing_token().refused_for(error),
-        BearerError::Invalid | BearerError::Possession(_) => {
+        BearerError::Invalid | BearerError::Possession(_) | BearerError::StepUp(_) => {
             ApiError::invalid_token(&error).refused_for(error)
         }
         BearerError::InsufficientScope(_) => ApiError::forbidden(&error).refused_for(error),

@@ -136,6 +136,20 @@ impl Page {
             .collect()
     }
 
+    /// The page with nothing but the first form that holds this text.
+    pub fn form(&self, text: &str) -> Self {
+        let forms = self.text.split("<form").skip(1);
+        let form = forms
+            .filter_map(|form| form.split("</form>").next())
+            .find(|form| form.contains(text))
+            .unwrap_or_else(|| panic!("no form with {text}: {}", self.text));
+        Self {
+            status: self.status,
+            headers: self.headers.clone(),
+            text: format!("<form{form}</form>"),
+        }
+    }
+
     pub fn attribute(&self, tag: &str, name: &str) -> Option<String> {
         value_of(self.text.split(tag).nth(1)?, name)
     }

@@ -1,6 +1,7 @@
 //! Accounts, passwords, throttling and sessions, on both databases.
 
 mod account;
+mod own;
 mod setup;
 mod sign_in;
 mod throttle;

@@ -147,6 +147,7 @@ on_each_database!(names_and_addresses_of_one_person_count_together, |t| {
             .to_owned(),
             password: Secret::new("wrong wrong wrong".to_owned()),
             address: HERE.parse().unwrap(),
+            known: None,
             now: START,
         };
         answers.push(sign_in::with_password(desk, &attempt).await.unwrap());

@@ -143,7 +143,7 @@ async fn prompt_login_and_max_age_ask_again() {
         (("prompt", "login"), "/login"),
         (("prompt", "select_account"), "/login"),
         (("prompt", "consent"), "/consent"),
-        (("max_age", "60"), "/login"),
+        (("max_age", "60"), "/reauthenticate"),
         (("max_age", "100"), "https://app.example/cb"),
     ] {
         let page = browser.get(&party.authorize_path(&[changes])).await;

@@ -56,7 +56,7 @@ pub async fn poll(party: &Party, auth_req_id: &str) -> Answer {
 }
 
 /// Presses a button on the page with its one request.
-async fn decide(browser: &mut Browser, decision: &str) -> Page {
+pub async fn decide(browser: &mut Browser, decision: &str) -> Page {
     let page = browser.get("/approvals").await;
     browser.submit(&page, &[("decision", decision)]).await
 }

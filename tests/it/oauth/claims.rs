@@ -143,8 +143,8 @@ async fn a_registration_may_say_how_recent_a_sign_in_must_be() {
     let mut browser = signed_in(&t).await;
     t.clock.advance(Seconds::new(61));
     for (max_age, expect) in [
-        ("", "/login"),
-        ("0", "/login"),
+        ("", "/reauthenticate"),
+        ("0", "/reauthenticate"),
         ("120", "https://app.example/cb"),
     ] {
         let page = browser

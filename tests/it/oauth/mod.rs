@@ -1,6 +1,7 @@
 //! OAuth over HTTP: a server, a browser, and a relying party that speaks the protocol by hand.
 
 mod access;
+mod applications;
 mod authorize;
 pub mod backchannel;
 mod backchannel_logout;
@@ -20,6 +21,7 @@ mod jwt_bearer;
 mod keys;
 mod logout;
 mod outbox;
+mod pairwise;
 pub mod par;
 pub mod party;
 mod polled;
@@ -30,6 +32,7 @@ pub mod request_objects;
 mod resources;
 mod responses;
 mod revocation;
+mod step_up;
 mod store;
 mod token;
 

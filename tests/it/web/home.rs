@@ -28,7 +28,14 @@ async fn behind_tls_every_cookie_has_the_host_prefix_and_is_removed_for_good() {
     let page = browser.post("/login", &fields).await;
     assert_eq!(page.location(), "/auth/");
     let names: Vec<&String> = browser.cookies.keys().collect();
-    assert_eq!(names, ["__Host-tessera", "__Host-tessera-form"]);
+    assert_eq!(
+        names,
+        [
+            "__Host-tessera",
+            "__Host-tessera-form",
+            "__Host-tessera-known"
+        ]
+    );
     assert!(page.header("set-cookie").contains("Secure"));
     let home = browser.get("/").await;
     let token = home.hidden_fields()[0].1.clone();

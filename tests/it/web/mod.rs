@@ -1,9 +1,11 @@
 //! The pages, over HTTP, as a browser without scripts sees them.
 
+mod account_pages;
 mod consent;
 mod csrf;
 mod home;
 mod login;
+mod reauthenticate;
 mod safety;
 mod setup;
 

@@ -7,6 +7,7 @@ mod keys;
 mod logout;
 mod requests;
 mod sender;
+pub mod subject;
 mod tokens;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::logout::Logout;
 pub use self::requests::Requests;
 pub use self::sender::Sender;
+pub use self::subject::{Subject, SubjectType};
 pub use self::tokens::{Protection, TokenFormats, UserInfoFormat};
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -28,6 +30,9 @@ use crate::base::time::Timestamp;
 
 /// Longest client id, in characters.
 const CLIENT_ID_CHARS: usize = 128;
+
+/// What a pairwise subject begins with; 43 characters of base64url follow.
+pub const PAIRWISE_PREFIX: &str = "sub_";
 
 /// A client's identifier: also the object id of `client:<id>` in the permission stores, hence its alphabet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +45,9 @@ pub enum InvalidClientId {
     #[error("must be 1 to {CLIENT_ID_CHARS} characters of `A-Z a-z 0-9 - . _ ~`")]
     Malformed,
     /// It reads like a user's id: the `sub` of a client's own token could be taken for a person's (RFC 9700 section 4.15).
-    #[error("must not look like a user id (`usr_` and 26 characters); choose another")]
+    #[error(
+        "must not look like a user id (`usr_` and 26 characters, or `sub_` and 43); choose another"
+    )]
     LooksLikeUser,
 }
 
@@ -51,7 +58,11 @@ impl ClientId {
         if text.is_empty() || text.len() > CLIENT_ID_CHARS || !text.bytes().all(known) {
             return Err(InvalidClientId::Malformed);
         }
-        if UserId::parse(&text.to_ascii_lowercase()).is_ok() {
+        let lower = text.to_ascii_lowercase();
+        let is_pairwise = lower
+            .strip_prefix(PAIRWISE_PREFIX)
+            .is_some_and(|tag| tag.len() == 43);
+        if UserId::parse(&lower).is_ok() || is_pairwise {
             return Err(InvalidClientId::LooksLikeUser);
         }
         Ok(Self(text.to_owned()))
@@ -239,6 +250,9 @@ pub struct ClientMetadata {
     /// Whose tokens it may exchange.
     #[serde(flatten)]
     pub exchange: Exchange,
+    /// What it calls people.
+    #[serde(flatten)]
+    pub subject: Subject,
 }
 
 /// A registered application.
@@ -361,7 +375,12 @@ mod tests {
             ClientId::parse(&user.as_str().to_ascii_uppercase()),
             Err(InvalidClientId::LooksLikeUser)
         );
+        let pairwise = format!("sub_{}", "Ab-_9".repeat(9).split_at(43).0);
+        for text in [pairwise.clone(), pairwise.to_ascii_uppercase()] {
+            assert_eq!(ClientId::parse(&text), Err(InvalidClientId::LooksLikeUser));
+        }
         assert!(ClientId::parse("usr_short").is_ok());
+        assert!(ClientId::parse("sub_short").is_ok());
     }
 
     #[test]

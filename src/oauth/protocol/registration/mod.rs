@@ -9,7 +9,7 @@ use serde::Deserialize;
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
     About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, Exchange,
-    GrantType, Logout, Requests, Sender, TokenFormats,
+    GrantType, Logout, Requests, Sender, Subject, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -145,6 +145,13 @@ pub struct NewClient {
     pub resources: Vec<String>,
     /// The services that it is: tokens for these it may exchange.
     pub subject_token_audiences: Vec<String>,
+    /// `public` or `pairwise`; `public` when absent.
+    pub subject_type: Option<String>,
+    /// Where the redirect URIs of every client of its sector are listed.
+    pub sector_identifier_uri: Option<String>,
+    /// Whether that list was fetched and names this client's redirect URIs: never handed in, `oauth::sector` sets it.
+    #[serde(skip)]
+    pub sector_is_verified: bool,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -228,6 +235,7 @@ impl NewClient {
             sender: Sender::check(self, faults),
             tokens,
             exchange: Exchange::check(self, faults),
+            subject: Subject::check(self, faults),
         }
     }
 
