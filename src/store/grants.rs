@@ -231,8 +231,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
 }
 
 fn hangs_on_session(grant: &Grant) -> bool {
-    let outlives_it =
-        grant.details.derived_from.is_some() && grant.scope.contains(OFFLINE_ACCESS);
+    let outlives_it = grant.details.derived_from.is_some() && grant.scope.contains(OFFLINE_ACCESS);
     grant.details.asserted_by.is_none() && !outlives_it
 }
 

@@ -44,11 +44,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "client_authentication",
         include_str!("../../migrations/0007_client_authentication.sql"),
     ),
-    (
-        8,
-        "dpop",
-        include_str!("../../migrations/0008_dpop.sql"),
-    ),
+    (8, "dpop", include_str!("../../migrations/0008_dpop.sql")),
     (
         9,
         "pushed_requests",

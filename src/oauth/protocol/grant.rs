@@ -27,6 +27,12 @@ pub struct GrantDetails {
     /// The trusted issuer on whose word it was given, without a sign-in here (RFC 7523 section 2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asserted_by: Option<String>,
+    /// What the client calls the person, when not by the account's id: as it was when the grant began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What the client calls the sign-in, when not by the session's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
 }
 
 /// What a grant was made from.
@@ -56,10 +62,4 @@ impl Origins {
             }
         }
     }
-    /// What the client calls the person, when not by the account's id: as it was when the grant began.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// What the client calls the sign-in, when not by the session's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sid: Option<SessionId>,
 }

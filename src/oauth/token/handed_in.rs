@@ -143,7 +143,9 @@ async fn id_token(
         return Ok(None);
     };
     let Ok(user_id) = UserId::parse(&claims.sub) else {
-        return Ok(None);
+        let advice = "the ID token names its person by a pairwise subject, and its sign-in likewise; \
+                      hand in the access token that came with it";
+        return Err(Fault::invalid_request(advice).into());
     };
     let mut conn = app.db.read().await?;
     let whose = (own, &user_id);

@@ -15,6 +15,7 @@ use crate::oauth::protocol::jwt_bearer::Party;
 use crate::oauth::protocol::resource;
 use crate::oauth::protocol::scope::ScopeSet;
 use crate::oauth::protocol::token_exchange::narrowed_scope;
+use crate::oauth::subject::pairwise;
 use crate::store::grants::{self, Grant};
 
 /// Exchanges the assertion.
@@ -81,6 +82,7 @@ async fn for_person(
         amr: Vec::new(),
         details: GrantDetails {
             asserted_by: Some(vouched.issuer.issuer.clone()),
+            subject: pairwise(&app.sealer, client, user_id),
             ..GrantDetails::default()
         },
         created_at: now,

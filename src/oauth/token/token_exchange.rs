@@ -22,6 +22,7 @@ use crate::oauth::protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::oauth::protocol::token_exchange::{
     Ask, Permit, expiry, is_meant_for, narrowed_scope, permit, targets,
 };
+use crate::oauth::subject::{pairwise, pairwise_sid};
 use crate::policy::system::{self, ActingPermission};
 use crate::store::Tx;
 use crate::store::grants::{self, Grant};
@@ -55,7 +56,7 @@ pub(super) async fn exchange(
         .map(|token| token.expires_at)
         .collect();
     let origins = origins(&subject, actor.as_ref())?;
-    let grant = grant_of(request, (&subject, user_id), &scope, origins);
+    let grant = grant_of(app, request, (&subject, user_id), &scope, origins);
     let mut tx = app.db.write().await?;
     keep(&mut tx, request, &grant, &subject).await?;
     let event = event_of(&grant, &subject, actor.as_ref());
@@ -202,6 +203,7 @@ fn next_actor(actor: &HandedIn, former: Option<&Actor>) -> Result<Actor, Fault> 
 }
 
 fn grant_of(
+    app: &App,
     request: &TokenRequest<'_>,
     (subject, user_id): (&HandedIn, UserId),
     scope: &ScopeSet,
@@ -218,20 +220,24 @@ fn grant_of(
         .as_ref()
         .map_or(now, |vouched| vouched.accepted.issued_at);
     // It needs the sign-in to last as far as its origin does; its tokens never have the scope themselves.
+    let session_id = of.map_or_else(|| SessionId::new(now), |of| of.session_id.clone());
+    let name = (client.client_id.as_str(), &client.settings.metadata);
     let lasting = of.map_or_else(ScopeSet::default, |of| of.scope.only(OFFLINE_ACCESS));
     Grant {
         id: GrantId::new(now),
         client_id: client.client_id.as_str().to_owned(),
-        user_id,
-        session_id: of.map_or_else(|| SessionId::new(now), |of| of.session_id.clone()),
         scope: scope.union(&lasting),
         auth_time: of.map_or(made_at, |of| of.auth_time),
         amr: of.map_or_else(Vec::new, |of| of.amr.clone()),
         details: GrantDetails {
             derived_from: Some(origins),
             asserted_by,
+            subject: pairwise(&app.sealer, client, &user_id),
+            sid: pairwise_sid(&app.sealer, name, &session_id),
             ..GrantDetails::default()
         },
+        user_id,
+        session_id,
         created_at: now,
     }
 }
