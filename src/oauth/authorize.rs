@@ -20,6 +20,7 @@ use super::flow::{self, Flow, FlowError};
 use super::form::Form;
 use super::front;
 use super::incoming::{self, is_still_registered};
+use super::par;
 use super::protocol::acr::Acr;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
 use super::protocol::authorize_step::{Progress, SignedIn, Step, next};
@@ -122,6 +123,7 @@ async fn start(
         }
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
+            par::use_up(app, &mut tx, &request, now).await?;
             let ttl = app.config.tokens.code_ttl_seconds;
             let issued = code::issue(&mut tx, &request, (&client, sign_in), ttl, now).await?;
             tx.commit().await?;
@@ -196,6 +198,7 @@ async fn resume_flow(
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
             flow::take(&mut tx, &flow).await?;
+            par::use_up(app, &mut tx, request, now).await?;
             let ttl = app.config.tokens.code_ttl_seconds;
             let whom = (&flow.client, sign_in);
             let issued = code::issue(&mut tx, request, whom, ttl, now).await?;

@@ -1,4 +1,5 @@
-//! Table `used_jtis`: identifiers of assertions that were used, so that none is used twice, on any node, after any restart.
+//! Table `used_jtis`: identifiers of assertions and pushed requests that were used, so that none is used twice, on any node, after any
+//! restart.
 
 use super::{StoreError, Tx, q};
 use crate::base::secret::TokenHash;
@@ -9,12 +10,15 @@ use crate::base::time::Timestamp;
 pub enum Purpose {
     /// A client's assertion (RFC 7523 section 3).
     ClientAssertion,
+    /// A pushed request (RFC 9126 section 2.2).
+    PushedRequest,
 }
 
 impl Purpose {
     const fn as_str(self) -> &'static str {
         match self {
             Self::ClientAssertion => "client_assertion",
+            Self::PushedRequest => "pushed_request",
         }
     }
 }

@@ -42,6 +42,18 @@ enum PingError {
     Refused(http::StatusCode),
 }
 
+impl PingError {
+    /// Whether another try may fare better. Who refused the token, or sends us elsewhere, will do so again (section 10.2).
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused(status) => status.is_server_error(),
+            Self::Outbound(error) => !matches!(error, OutboundError::Refused { .. }),
+            Self::Store(_) => true,
+            Self::Seal(_) | Self::Content(_) | Self::Request(_) => false,
+        }
+    }
+}
+
 /// Seals what the ping of a request will carry.
 pub(super) fn seal(
     sealer: &Sealer,
@@ -60,6 +72,10 @@ pub(super) fn tell(app: &Arc<App>, id: BackchannelId, client_id: String, sealed:
         let Err(first) = send(&app, &id, &client_id, &sealed).await else {
             return;
         };
+        if !first.may_pass() {
+            tracing::warn!(error = %first, client_id, "a ping was refused; the client has to poll");
+            return;
+        }
         tracing::info!(error = %first, client_id, "a ping failed; it is sent once more");
         tokio::time::sleep(RETRY_AFTER).await;
         if let Err(error) = send(&app, &id, &client_id, &sealed).await {

@@ -26,6 +26,7 @@ mod resources;
 mod responses;
 mod revocation;
 mod store;
+mod strict;
 mod token;
 
 pub use party::Party;
