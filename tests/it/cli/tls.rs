@@ -96,6 +96,7 @@ async fn every_endpoint_is_served_under_the_name_localhost() {
     let server = place.serve(&flags);
     assert_eq!(server.url, issuer);
 
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let root = reqwest::Certificate::from_pem(cert.pem().as_bytes()).unwrap();
     let client = reqwest::Client::builder()
         .no_proxy()

@@ -23,9 +23,16 @@ async fn get(url: String) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kid_names_one_of_several_published_keys_and_none_of_them_is_private() {
     let (t, mut browser, party) = setup(Engine::Sqlite).await;
+    for alg in ["PS256", "ES256", "EdDSA"] {
+        Party::register(&t, alg, |new| {
+            new.id_token_signed_response_alg = Some(alg.to_owned());
+        })
+        .await;
+    }
+    t.app.keys.maintain(t.clock.now()).await.unwrap();
     let published = get(format!("{}/jwks", t.url)).await.json;
     let keys = published["keys"].as_array().unwrap();
-    assert!(keys.len() > 1, "{published}");
+    assert_eq!(keys.len(), 4, "{published}");
     let mut kids = BTreeSet::new();
     for key in keys {
         for name in ["kid", "kty", "alg", "use"] {
