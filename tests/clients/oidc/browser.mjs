@@ -22,7 +22,9 @@ export class Browser {
     for (const cookie of response.headers.getSetCookie()) {
       const [pair] = cookie.split(";");
       const at = pair.indexOf("=");
-      this.#cookies.set(pair.slice(0, at), pair.slice(at + 1));
+      const gone = /;\s*max-age=0\b/i.test(cookie) || new Date(cookie.match(/;\s*expires=([^;]+)/i)?.[1]) < new Date();
+      if (gone) this.#cookies.delete(pair.slice(0, at));
+      else this.#cookies.set(pair.slice(0, at), pair.slice(at + 1));
     }
     return response;
   }

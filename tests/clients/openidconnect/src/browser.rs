@@ -50,8 +50,15 @@ impl Browser {
     }
 
     /// The status, where it leads, and the page.
-    fn send(&mut self, request: RequestBuilder) -> Result<(u16, Option<String>, String), Box<dyn Error>> {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    fn send(
+        &mut self,
+        request: RequestBuilder,
+    ) -> Result<(u16, Option<String>, String), Box<dyn Error>> {
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let answer = request
             .header(ACCEPT, "text/html")
             .header(COOKIE, cookies.join("; "))
@@ -62,8 +69,15 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        let location = answer.headers().get(LOCATION).map(|value| value.to_str().map(str::to_owned));
-        Ok((answer.status().as_u16(), location.transpose()?, answer.text()?))
+        let location = answer
+            .headers()
+            .get(LOCATION)
+            .map(|value| value.to_str().map(str::to_owned));
+        Ok((
+            answer.status().as_u16(),
+            location.transpose()?,
+            answer.text()?,
+        ))
     }
 }
 
@@ -71,18 +85,27 @@ impl Browser {
 fn fields(form: &str) -> Vec<(String, String)> {
     let typed = |name: &str| match name {
         "identifier" => Some(super::var("TESSERA_USERNAME", "alice")),
-        "password" => Some(super::var("TESSERA_PASSWORD", "correct horse battery staple")),
+        "password" => Some(super::var(
+            "TESSERA_PASSWORD",
+            "correct horse battery staple",
+        )),
         "decision" => Some("allow".to_owned()),
         _ => None,
     };
     let mut fields: Vec<(String, String)> = Vec::new();
-    for tag in form.split('<').filter(|tag| tag.starts_with("input") || tag.starts_with("button")) {
+    for tag in form
+        .split('<')
+        .filter(|tag| tag.starts_with("input") || tag.starts_with("button"))
+    {
         let Some(name) = attribute(tag, "name") else {
             continue;
         };
         let hidden = attribute(tag, "type").as_deref() == Some("hidden");
-        let value = typed(&name).or_else(|| hidden.then(|| attribute(tag, "value").unwrap_or_default()));
-        if let Some(value) = value && !fields.iter().any(|(known, _)| *known == name) {
+        let value =
+            typed(&name).or_else(|| hidden.then(|| attribute(tag, "value").unwrap_or_default()));
+        if let Some(value) = value
+            && !fields.iter().any(|(known, _)| *known == name)
+        {
             fields.push((name, value));
         }
     }

@@ -15,10 +15,11 @@ use openidconnect::core::{
 };
 use openidconnect::reqwest::blocking::Client as Http;
 use openidconnect::{
-    AccessTokenHash, AdditionalProviderMetadata, AuthenticationFlow, AuthorizationCode, ClientId,
-    ClientSecret, CsrfToken, EndSessionUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    IssuerUrl, LogoutRequest, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, ProviderMetadata,
-    RedirectUrl, RevocationUrl, Scope, TokenResponse as _,
+    AccessToken, AccessTokenHash, AdditionalProviderMetadata, AuthenticationFlow,
+    AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndSessionUrl, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, IntrospectionUrl, IssuerUrl, LogoutRequest, Nonce,
+    OAuth2TokenResponse as _, PkceCodeChallenge, ProviderMetadata, RedirectUrl, Scope,
+    TokenIntrospectionResponse as _, TokenResponse as _,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,7 @@ type Failure = Box<dyn Error>;
 /// What discovery names beside OpenID Connect Core's own.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct More {
-    revocation_endpoint: String,
+    introspection_endpoint: String,
     end_session_endpoint: String,
     authorization_response_iss_parameter_supported: bool,
 }
@@ -54,8 +55,8 @@ type Metadata = ProviderMetadata<
 type Client = CoreClient<
     EndpointSet,
     EndpointNotSet,
-    EndpointNotSet,
     EndpointSet,
+    EndpointNotSet,
     EndpointMaybeSet,
     EndpointMaybeSet,
 >;
@@ -97,7 +98,7 @@ impl Party {
                     "TESSERA_REDIRECT_URI",
                     "http://127.0.0.1:9000/cb",
                 ))?)
-                .set_revocation_url(RevocationUrl::new(more.revocation_endpoint.clone())?);
+                .set_introspection_url(IntrospectionUrl::new(more.introspection_endpoint.clone())?);
         Ok(Self {
             client,
             more,
@@ -108,7 +109,10 @@ impl Party {
     }
 
     /// Signs in with the browser and redeems the code; the library verifies the ID token, its nonce and `at_hash`.
-    fn sign_in(&mut self, prompt: Option<openidconnect::core::CoreAuthPrompt>) -> Result<Session, Failure> {
+    fn sign_in(
+        &mut self,
+        prompt: Option<openidconnect::core::CoreAuthPrompt>,
+    ) -> Result<Session, Failure> {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
         let mut request = self
@@ -156,9 +160,13 @@ impl Party {
     fn userinfo(&self, session: &Session) -> Result<(), Failure> {
         let subject = Some(session.claims.subject().clone());
         let token = session.tokens.access_token().clone();
-        let info: CoreUserInfoClaims = self.client.user_info(token, subject)?.request(&self.http)?;
+        let info: CoreUserInfoClaims =
+            self.client.user_info(token, subject)?.request(&self.http)?;
         let name = info.preferred_username().map(|name| name.as_str());
-        demand(name == Some(&var("TESSERA_USERNAME", "alice")), "preferred_username")
+        demand(
+            name == Some(&var("TESSERA_USERNAME", "alice")),
+            "preferred_username",
+        )
     }
 
     /// Refreshes after the server's grace, so that the token rotates.
@@ -166,9 +174,15 @@ impl Party {
         let grace: u64 = var("TESSERA_GRACE_SECONDS", "10").parse()?;
         std::thread::sleep(std::time::Duration::from_millis(grace * 1_000 + 1_500));
         let token = session.tokens.refresh_token().ok_or("no refresh token")?;
-        let new = self.client.exchange_refresh_token(token)?.request(&self.http)?;
+        let new = self
+            .client
+            .exchange_refresh_token(token)?
+            .request(&self.http)?;
         let next = new.refresh_token().ok_or("no new refresh token")?;
-        demand(next.secret() != token.secret(), "the refresh token did not rotate")?;
+        demand(
+            next.secret() != token.secret(),
+            "the refresh token did not rotate",
+        )?;
         demand(
             new.access_token().secret() != session.tokens.access_token().secret(),
             "the access token is the same",
@@ -176,11 +190,19 @@ impl Party {
         Ok(new)
     }
 
-    fn revoke(&self, tokens: &CoreTokenResponse) -> Result<(), Failure> {
-        let token = tokens.refresh_token().ok_or("no refresh token")?.clone();
-        self.client.revoke_token((&token).into())?.request(&self.http)?;
-        let again = self.client.exchange_refresh_token(&token)?.request(&self.http);
-        demand(again.is_err(), "a revoked token still works")
+    /// The library revokes over https only, so that introspection shows what a token is worth.
+    fn introspect(&self, tokens: &CoreTokenResponse, subject: &str) -> Result<(), Failure> {
+        let told = self
+            .client
+            .introspect(tokens.access_token())
+            .request(&self.http)?;
+        demand(
+            told.active() && told.sub() == Some(subject),
+            "not active, or another's",
+        )?;
+        let unknown = AccessToken::new("unknown".to_owned());
+        let told = self.client.introspect(&unknown).request(&self.http)?;
+        demand(!told.active(), "an unknown token is active")
     }
 
     fn sign_out(&mut self) -> Result<(), Failure> {
@@ -226,13 +248,17 @@ fn main() {
     let mut count = Count::default();
     if let Some(mut party) = count.check("discovery and keys", Party::discover()) {
         let announced = party.more.authorization_response_iss_parameter_supported;
-        count.check("iss in answers is announced", demand(announced, "it is not"));
+        count.check(
+            "iss in answers is announced",
+            demand(announced, "it is not"),
+        );
         let session = party.sign_in(None);
         if let Some(session) = count.check("code flow with PKCE; the ID token holds", session) {
             count.check("userinfo", party.userinfo(&session));
             let refreshed = party.refresh(&session);
             if let Some(tokens) = count.check("refresh with rotation", refreshed) {
-                count.check("revocation", party.revoke(&tokens));
+                let subject = session.claims.subject();
+                count.check("introspection", party.introspect(&tokens, subject));
             }
             let out = party.sign_out();
             count.check("sign-out with the ID token", out);
