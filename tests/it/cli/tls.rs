@@ -44,7 +44,9 @@ fn connect(
 /// The suites that remain when a client speaks TLS 1.2 with this one only.
 fn agrees_on(server: &Served, roots: &RootCertStore, suite: CipherSuite) -> bool {
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
-    provider.cipher_suites.retain(|known| known.suite() == suite);
+    provider
+        .cipher_suites
+        .retain(|known| known.suite() == suite);
     assert_eq!(provider.cipher_suites.len(), 1);
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS12])

@@ -48,7 +48,10 @@ async fn a_kid_names_one_of_several_published_keys_and_none_of_them_is_private()
         let head = header(token);
         let kid = head["kid"].as_str().expect("a kid");
         let key = keys.iter().find(|key| key["kid"] == kid).unwrap();
-        assert_eq!((&key["alg"], &head["alg"]), (&"RS256".into(), &"RS256".into()));
+        assert_eq!(
+            (&key["alg"], &head["alg"]),
+            (&"RS256".into(), &"RS256".into())
+        );
     }
 }
 
@@ -80,9 +83,13 @@ async fn no_cache_keeps_what_holds_tokens_or_tells_of_them() {
         party.token(&[("grant_type", "client_credentials")]).await,
         party.token(&[]).await,
         party.userinfo(&tokens.access).await,
-        party.post("/introspect", &[("token", &tokens.access)]).await,
+        party
+            .post("/introspect", &[("token", &tokens.access)])
+            .await,
         party.post("/device_authorization", &[scope]).await,
-        party.post("/bc-authorize", &[scope, ("login_hint", "alice")]).await,
+        party
+            .post("/bc-authorize", &[scope, ("login_hint", "alice")])
+            .await,
         party.post("/par", &[]).await,
     ];
     for answer in &answers {
@@ -141,7 +148,10 @@ async fn wishes_that_mean_nothing_here_are_no_errors_whichever_way_they_come() {
         let page = browser.get(&path).await;
         let mut codes = vec![answered(&page)];
         let sent = fields(&party, &[wish, ("client_id", "web")]);
-        let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let sent: Vec<(&str, &str)> = sent
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
         codes.push(answered(&browser.post("/authorize", &sent).await));
         let uri = request_uri(&party.post("/par", &sent).await);
         let page = super::par::open(&mut browser, "web", &uri).await;
@@ -156,12 +166,8 @@ async fn wishes_that_mean_nothing_here_are_no_errors_whichever_way_they_come() {
 async fn a_redirect_uri_keeps_its_own_query_and_no_other_passes_for_it() {
     let registered = format!("{REDIRECT_URI}?foo=bar");
     let uri = registered.clone();
-    let (t, mut browser, party) = setup_with(
-        Engine::Sqlite,
-        |_| {},
-        |new| new.redirect_uris = vec![uri],
-    )
-    .await;
+    let (t, mut browser, party) =
+        setup_with(Engine::Sqlite, |_| {}, |new| new.redirect_uris = vec![uri]).await;
     let page = browser
         .get(&party.authorize_path(&[("redirect_uri", &registered)]))
         .await;
@@ -211,12 +217,19 @@ async fn discovery_holds_no_empty_member_and_every_address_in_it_answers() {
                 }
                 let got = get(url.clone()).await.status;
                 let posted = Answer::of(http_client().post(url)).await.status;
-                assert_ne!((got, posted), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
-                assert!(!got.is_server_error() && !posted.is_server_error(), "{name}");
+                assert_ne!(
+                    (got, posted),
+                    (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND)
+                );
+                assert!(
+                    !got.is_server_error() && !posted.is_server_error(),
+                    "{name}"
+                );
             }
             Value::Array(list) => {
                 assert!(!list.is_empty(), "{name}");
-                let words: BTreeSet<&str> = list.iter().map(|word| word.as_str().unwrap()).collect();
+                let words: BTreeSet<&str> =
+                    list.iter().map(|word| word.as_str().unwrap()).collect();
                 assert_eq!(words.len(), list.len(), "{name} says a word twice");
             }
             Value::Bool(_) => {}
@@ -230,7 +243,10 @@ async fn discovery_holds_no_empty_member_and_every_address_in_it_answers() {
         ("grant_types_supported", "authorization_code"),
         ("subject_types_supported", "public"),
         ("id_token_signing_alg_values_supported", "RS256"),
-        ("token_endpoint_auth_methods_supported", "client_secret_basic"),
+        (
+            "token_endpoint_auth_methods_supported",
+            "client_secret_basic",
+        ),
         ("request_object_signing_alg_values_supported", "RS256"),
         ("claims_supported", "sub"),
     ] {
@@ -246,13 +262,17 @@ async fn forty_sign_ins_in_five_minutes_are_no_guesses() {
     let party = Party::register(&t, "web", |new| new.skip_consent = true).await;
     for n in 0..40 {
         let mut browser = Browser::new(&t);
-        let page = browser.get(&party.authorize_path(&[("prompt", "login")])).await;
+        let page = browser
+            .get(&party.authorize_path(&[("prompt", "login")]))
+            .await;
         let form = browser.get(page.location()).await;
         let typed = [("identifier", "alice"), ("password", PASSWORD)];
         let page = browser.submit(&form, &typed).await;
         let page = browser.get(page.location()).await;
         let answer = answered(&page);
-        let code = answer.get("code").unwrap_or_else(|| panic!("sign-in {n}: {}", page.text));
+        let code = answer
+            .get("code")
+            .unwrap_or_else(|| panic!("sign-in {n}: {}", page.text));
         party.redeem(code).await.tokens();
         t.clock.advance(Seconds::new(7));
     }
@@ -263,7 +283,9 @@ async fn nothing_that_is_answered_follows_the_host_header() {
     let (t, mut browser, party) = setup(Engine::Sqlite).await;
     let id_token = party.tokens(&mut browser, &[]).await.id.unwrap();
     let cookies = browser.cookies.iter();
-    let cookies: Vec<String> = cookies.map(|(name, value)| format!("{name}={value}")).collect();
+    let cookies: Vec<String> = cookies
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     for (path, cookie) in [
         ("/.well-known/openid-configuration".to_owned(), false),
         ("/.well-known/oauth-authorization-server".to_owned(), false),
@@ -271,7 +293,10 @@ async fn nothing_that_is_answered_follows_the_host_header() {
         ("/login".to_owned(), false),
         (party.authorize_path(&[]), false),
         (party.authorize_path(&[]), true),
-        (party.authorize_path(&[("response_mode", "form_post")]), true),
+        (
+            party.authorize_path(&[("response_mode", "form_post")]),
+            true,
+        ),
         ("/authorize?client_id=nobody".to_owned(), false),
         (format!("/logout?id_token_hint={id_token}"), true),
     ] {
@@ -360,6 +385,9 @@ async fn an_error_that_is_sent_back_holds_nothing_but_an_error() {
         assert_eq!(names, ["error", "error_description", "iss", "state"]);
         // RFC 6749 section 4.1.2.1: printable ASCII without quotes and backslashes.
         let allowed = |c: char| (' '..='~').contains(&c) && c != '"' && c != '\\';
-        assert!(answer["error_description"].chars().all(allowed), "{answer:?}");
+        assert!(
+            answer["error_description"].chars().all(allowed),
+            "{answer:?}"
+        );
     }
 }
