@@ -108,7 +108,10 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
         h2 #asks { "It will be able to" }
         (scope_list(&flow.scopes, "asks"))
         @if !flow.resources.is_empty() {
-            p .small { "At: " @for resource in &flow.resources { code { (resource) } " " } }
+            h2 #places { "At these services" }
+            ul .scopes aria-labelledby="places" {
+                @for resource in &flow.resources { li { (tick()) code { (resource) } } }
+            }
         }
         form method="post" action=(flow::path(app, "/consent", Some(flow))) {
             (guard.field(app, Form::Consent, Some(&visitor.sign_in)))
@@ -142,10 +145,14 @@ pub(super) fn more(about: &About) -> Markup {
         ("Privacy", &about.policy_uri),
         ("Terms", &about.tos_uri),
     ];
+    let told = links.map(|(name, uri)| uri.as_ref().map(|uri| (name, uri)));
     html! {
-        @for (name, uri) in links {
-            @if let Some(uri) = uri {
-                " " a href=(uri.as_str()) target="_blank" rel="noopener noreferrer" { (name) }
+        @if told.iter().any(Option::is_some) {
+            span .links {
+                @for (name, uri) in told.into_iter().flatten() {
+                    a href=(uri.as_str()) target="_blank" rel="noopener noreferrer" { (name) }
+                    " "
+                }
             }
         }
     }
