@@ -60,6 +60,15 @@ impl Letter {
             Self::BackchannelPing { .. } => "backchannel_ping",
         }
     }
+
+    /// Whether an answer that is neither a success nor the receiver's own failure settles it: who refuses a ping, or sends it elsewhere, would
+    /// do so again, and can poll (OpenID Connect CIBA Core 1.0 section 10.2).
+    pub const fn ends_when_refused(&self) -> bool {
+        match self {
+            Self::BackchannelLogout { .. } => false,
+            Self::BackchannelPing { .. } => true,
+        }
+    }
 }
 
 /// Puts a letter to the URL `destination` in the outbox; it goes out once the transaction has committed.

@@ -20,6 +20,7 @@ use super::flow::{self, Flow, FlowError};
 use super::form::Form;
 use super::front;
 use super::incoming::{self, is_still_registered};
+use super::par;
 use super::paths;
 use super::protocol::acr::Acr;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
@@ -126,6 +127,7 @@ async fn start(
         }
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
+            par::use_up(app, &mut tx, &request, now).await?;
             let issued = code::issue(app, &mut tx, &request, (&client, sign_in), now).await?;
             tx.commit().await?;
             let redirect = granted(app, &request, (&client, sign_in), issued, now).await?;
@@ -199,6 +201,7 @@ async fn resume_flow(
         Next::Issue(sign_in) => {
             let mut tx = app.db.write().await?;
             flow::take(&mut tx, &flow).await?;
+            par::use_up(app, &mut tx, request, now).await?;
             let whom = (&flow.client, sign_in);
             let issued = code::issue(app, &mut tx, request, whom, now).await?;
             tx.commit().await?;

@@ -7,7 +7,7 @@ use super::error::OAuthError;
 use super::par;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
 use super::protocol::client::{Client, GrantType};
-use super::protocol::error::{ErrorCode, Fault};
+use super::protocol::error::Fault;
 use super::protocol::params::Params;
 use super::request_object;
 use crate::app::App;
@@ -24,15 +24,12 @@ pub async fn read(
     now: Timestamp,
 ) -> Result<Read, OAuthError> {
     if let Some(uri) = params.get("request_uri").filter(|uri| par::is_pushed(uri)) {
-        let pushed = par::redeem(app, uri, client, now).await?;
+        let pushed = par::find(app, uri, client, now).await?;
         return Ok(pushed
             .filter(|request| is_still_registered(request, client))
             .ok_or_else(|| {
                 // Its redirect URI is not known any more: the fault stays on our page.
-                AuthorizeError::ShowPage(Fault::new(
-                    ErrorCode::InvalidRequestUri,
-                    "the pushed request is unknown, used, expired or another client's; push it again",
-                ))
+                AuthorizeError::ShowPage(par::unknown())
             }));
     }
     let must_push = client

@@ -21,14 +21,15 @@ use super::incoming;
 use super::protocol::authorize::{AuthorizeError, AuthorizeRequest};
 use super::protocol::client::Client;
 use super::protocol::dpop::code_key;
-use super::protocol::error::Fault;
+use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::params::Params;
 use super::protocol::response::Outcome;
 use super::respond::no_store;
 use crate::app::App;
 use crate::base::secret::{TokenHash, TokenKind};
 use crate::base::time::Timestamp;
-use crate::store::pushed_requests;
+use crate::store::used_jtis::{self, Purpose};
+use crate::store::{Tx, pushed_requests};
 
 /// How the names of pushed requests begin (RFC 9126 section 2.2).
 const URN: &str = "urn:ietf:params:oauth:request_uri:";
@@ -104,8 +105,9 @@ pub fn is_pushed(request_uri: &str) -> bool {
     request_uri.starts_with(URN)
 }
 
-/// The pushed request of this client, once.
-pub async fn redeem(
+/// The pushed request of this client, while it waits for its answer. Looking at it uses nothing up: a page may be loaded again, and who
+/// merely follows the link spoils nothing (FAPI 2.0 Security Profile section 5.3.2.2, note 3).
+pub async fn find(
     app: &App,
     request_uri: &str,
     client: &Client,
@@ -115,8 +117,43 @@ pub async fn redeem(
     let Some(hash) = TokenKind::PushedRequest.hash(secret) else {
         return Ok(None);
     };
-    let mut tx = app.db.write().await?;
-    let request = pushed_requests::redeem(&mut tx, &hash, client.client_id.as_str(), now).await?;
-    tx.commit().await?;
-    Ok(request)
+    let mut conn = app.db.read().await?;
+    let client_id = client.client_id.as_str();
+    let request = pushed_requests::find_live(&mut conn, &hash, client_id, now).await?;
+    Ok(request.map(|request| AuthorizeRequest {
+        pushed: Some(hash.as_str().to_owned()),
+        ..request
+    }))
+}
+
+/// Uses up the name under which a request was pushed, in the transaction that answers it: of any number of answers one goes out. The name is
+/// remembered as long as a flow that began with it can live.
+pub async fn use_up(
+    app: &App,
+    tx: &mut Tx,
+    request: &AuthorizeRequest,
+    now: Timestamp,
+) -> Result<(), OAuthError> {
+    let Some(hash) = &request.pushed else {
+        return Ok(());
+    };
+    let hash = TokenHash::from_stored(hash.clone());
+    let until = now
+        .plus(app.config.requests.pushed_ttl_seconds)
+        .plus(app.config.tokens.flow_ttl_seconds);
+    let owner = (Purpose::PushedRequest, request.client_id.as_str());
+    pushed_requests::delete(tx, &hash).await?;
+    if used_jtis::insert(tx, owner, &hash, until).await? {
+        Ok(())
+    } else {
+        Err(unknown().into())
+    }
+}
+
+/// A name that names nothing, or nothing any more.
+pub fn unknown() -> Fault {
+    Fault::new(
+        ErrorCode::InvalidRequestUri,
+        "the pushed request is unknown, used, expired or another client's; push it again",
+    )
 }

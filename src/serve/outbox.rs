@@ -68,7 +68,7 @@ async fn deliver(app: Arc<App>, taken: Taken) -> Result<(), StoreError> {
 /// Sends a letter once, without noting it.
 pub async fn attempt(app: &App, taken: &Taken) -> Outcome {
     match request(app, taken).await {
-        Ok(Some(request)) => send(app, request).await,
+        Ok(Some(request)) => send(app, &taken.letter, request).await,
         Ok(None) => Outcome::Void,
         Err(error) => Outcome::Failed(error),
     }
@@ -96,9 +96,14 @@ async fn request(app: &App, taken: &Taken) -> Result<Option<Request<Vec<u8>>>, S
     }
 }
 
-async fn send(app: &App, request: Request<Vec<u8>>) -> Outcome {
+async fn send(app: &App, letter: &Letter, request: Request<Vec<u8>>) -> Outcome {
     match app.outbound.send(request).await {
         Ok(answer) if answer.status.is_success() => Outcome::Delivered,
+        Ok(answer) if letter.ends_when_refused() && !answer.status.is_server_error() => {
+            let (kind, status) = (letter.kind(), answer.status.as_u16());
+            tracing::warn!(kind, status, "a letter was refused; it is not sent again");
+            Outcome::Void
+        }
         Ok(answer) => Outcome::Failed(format!("the answer was {}", answer.status)),
         Err(error) => Outcome::Failed(error.to_string()),
     }

@@ -1,14 +1,24 @@
-//! TLS by rustls: version 1.2 and later with its safe suites (SECURITY R64), HTTP/2 and HTTP/1.1 by ALPN.
+//! TLS by rustls: version 1.2 and later with the suites of BCP 195 (SECURITY R64, FAPI 2.0 Security Profile section 5.2.2), HTTP/2 and
+//! HTTP/1.1 by ALPN.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
+use rustls::{CipherSuite, ServerConfig};
 
 use super::any_certificate::AnyCertificate;
 use crate::config::Tls;
+
+/// The suites of TLS 1.2 (RFC 9325 section 4.2).
+const RECOMMENDED: [CipherSuite; 4] = [
+    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+];
 
 /// Why the certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +50,7 @@ pub(super) fn server_config(tls: &Tls, asks: bool) -> Result<ServerConfig, TlsEr
     }
     let key = PrivateKeyDer::from_pem_file(&tls.key)
         .map_err(|error| unreadable("tls.key", &tls.key, &error))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(provider());
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .and_then(|builder| {
@@ -54,6 +64,15 @@ pub(super) fn server_config(tls: &Tls, asks: bool) -> Result<ServerConfig, TlsEr
         .map_err(TlsError::Mismatch)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// The library's own, with no suites but those of TLS 1.3 and the ones that RFC 9325 section 4.2 recommends for TLS 1.2.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider
+        .cipher_suites
+        .retain(|suite| suite.tls13().is_some() || RECOMMENDED.contains(&suite.suite()));
+    provider
 }
 
 fn unreadable(key: &'static str, path: &Path, error: &pem::Error) -> TlsError {

@@ -1,6 +1,6 @@
-//! Table `pushed_requests`: authorization requests that their clients pushed, each used once.
+//! Table `pushed_requests`: authorization requests that their clients pushed and that wait for their answer.
 
-use super::{FromRow, Row, StoreError, Tx, q};
+use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::secret::TokenHash;
 use crate::base::time::Timestamp;
 use crate::oauth::protocol::authorize::AuthorizeRequest;
@@ -36,22 +36,29 @@ pub async fn insert(
     Ok(())
 }
 
-/// Takes a live request of this client: of any number that try, one gets it. Another client neither gets it nor ends it.
-pub async fn redeem(
-    tx: &mut Tx,
+/// A live request of this client.
+pub async fn find_live(
+    conn: &mut Conn,
     uri_hash: &TokenHash,
     client_id: &str,
     now: Timestamp,
 ) -> Result<Option<AuthorizeRequest>, StoreError> {
-    let kept: Option<Kept> = tx
+    let kept: Option<Kept> = conn
         .opt(
-            q("DELETE FROM pushed_requests WHERE uri_hash = $1 AND client_id = $2 AND expires_at > $3 RETURNING request")
+            q("SELECT request FROM pushed_requests WHERE uri_hash = $1 AND client_id = $2 AND expires_at > $3")
                 .bind(uri_hash.as_str())
                 .bind(client_id)
                 .bind(now),
         )
         .await?;
     Ok(kept.map(|kept| kept.0))
+}
+
+/// Forgets a request that is answered.
+pub async fn delete(tx: &mut Tx, uri_hash: &TokenHash) -> Result<(), StoreError> {
+    tx.exec(q("DELETE FROM pushed_requests WHERE uri_hash = $1").bind(uri_hash.as_str()))
+        .await?;
+    Ok(())
 }
 
 /// Deletes at most `limit` expired requests; how many.

@@ -1,4 +1,5 @@
-//! Table `used_jtis`: identifiers of assertions that were used, so that none is used twice, on any node, after any restart.
+//! Table `used_jtis`: identifiers of assertions and pushed requests that were used, so that none is used twice, on any node, after any
+//! restart.
 
 use super::{StoreError, Tx, q};
 use crate::base::secret::TokenHash;
@@ -11,6 +12,8 @@ pub enum Purpose {
     ClientAssertion,
     /// A trusted issuer's assertion (RFC 7523 section 2.1).
     Grant,
+    /// A pushed request (RFC 9126 section 2.2).
+    PushedRequest,
 }
 
 impl Purpose {
@@ -18,6 +21,7 @@ impl Purpose {
         match self {
             Self::ClientAssertion => "client_assertion",
             Self::Grant => "grant",
+            Self::PushedRequest => "pushed_request",
         }
     }
 }

@@ -137,7 +137,10 @@ pub(super) fn scope_list(scopes: &[String], heading: &str) -> Markup {
 pub(super) fn resource_list(resources: &[String]) -> Markup {
     html! {
         @if !resources.is_empty() {
-            p .small { "At: " @for resource in resources { code { (resource) } " " } }
+            h2 #places { "At these services" }
+            ul .scopes aria-labelledby="places" {
+                @for resource in resources { li { (tick()) code { (resource) } } }
+            }
         }
     }
 }
@@ -149,10 +152,14 @@ pub(super) fn more(about: &About) -> Markup {
         ("Privacy", &about.policy_uri),
         ("Terms", &about.tos_uri),
     ];
+    let told = links.map(|(name, uri)| uri.as_ref().map(|uri| (name, uri)));
     html! {
-        @for (name, uri) in links {
-            @if let Some(uri) = uri {
-                " " a href=(uri.as_str()) target="_blank" rel="noopener noreferrer" { (name) }
+        @if told.iter().any(Option::is_some) {
+            span .links {
+                @for (name, uri) in told.into_iter().flatten() {
+                    a href=(uri.as_str()) target="_blank" rel="noopener noreferrer" { (name) }
+                    " "
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 //
 // TESSERA_URL   the server
 // SETUP_URL     its one-time setup link
+// APP_PORT      where the application of setup.toml is
 // CHROMIUM      the browser's program
 // SCREENSHOT_DIR  where pictures of the pages go
 
@@ -11,7 +12,7 @@ import { chromium } from "playwright-core";
 import { accessibilityFaults } from "./checks.mjs";
 import { RelyingParty } from "./relying_party.mjs";
 
-const { TESSERA_URL, SETUP_URL, CHROMIUM, SCREENSHOT_DIR } = process.env;
+const { TESSERA_URL, SETUP_URL, APP_PORT, CHROMIUM, SCREENSHOT_DIR } = process.env;
 const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run",
   "--disable-component-update", "--disable-sync"];
 const looks = {
@@ -233,6 +234,103 @@ for (const [name, options] of Object.entries(looks)) {
   });
 }
 
+const mail = new RelyingParty(TESSERA_URL);
+mail.client = { id: "mail", secret: "mail-secret-of-the-tests" };
+mail.scope = "openid profile email";
+await mail.start(Number(APP_PORT));
+const atMail = (page) => page.waitForURL(`${mail.url}/callback*`);
+
+for (const [name, options] of Object.entries(looks)) {
+  await test(`consent names the services that an application will reach, ${name}`, async () => {
+    const page = await open(options);
+    const resources = "resource=https%3A%2F%2Fapi.mail.example%2Fv1&resource=https%3A%2F%2Fcalendar.mail.example%2Fv1";
+    await page.goto(`${mail.url}/login?prompt=consent&${resources}`);
+    await signIn(page);
+    await page.getByRole("heading", { name: "Allow Corner Mail?" }).waitFor();
+    for (const service of ["https://api.mail.example/v1", "https://calendar.mail.example/v1"]) await page.getByText(service).waitFor();
+    await look(page, `consent-resources-${name}`);
+    await page.getByRole("button", { name: "Allow" }).click();
+    await atMail(page);
+    const { aud } = JSON.parse(Buffer.from(mail.last.tokens.access_token.split(".")[1], "base64url"));
+    assert.deepEqual(aud, ["https://api.mail.example/v1", "https://calendar.mail.example/v1"]);
+    await page.context().close();
+  });
+}
+
+await test("an answer in a form posts itself", async () => {
+  const page = await open();
+  await page.goto(`${mail.url}/login?response_mode=form_post`);
+  await signIn(page);
+  await atMail(page);
+  assert.equal(mail.last.method, "POST");
+  assert.ok(mail.last.tokens.access_token && mail.last.nonceMatches);
+  await page.context().close();
+});
+
+await test("an answer in a form has a button where there are no scripts", async () => {
+  const page = await open({ ...looks.light, javaScriptEnabled: false });
+  await page.goto(`${mail.url}/login?response_mode=form_post`);
+  await signIn(page);
+  await page.getByRole("button", { name: "Continue" }).waitFor();
+  await look(page, "form-post-light");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await atMail(page);
+  assert.equal(mail.last.method, "POST");
+  assert.ok(mail.last.tokens.access_token);
+  await page.context().close();
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  await test(`signing out loads the applications' frames and goes on, ${javaScriptEnabled ? "by itself" : "by a link without scripts"}`, async () => {
+    const page = await open({ ...looks.light, javaScriptEnabled });
+    await page.goto(`${mail.url}/login`);
+    await signIn(page);
+    await atMail(page);
+    mail.visits = [];
+    await page.goto(mail.logoutUrl);
+    if (!javaScriptEnabled) {
+      await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+      await look(page, "farewell-light");
+      await page.getByRole("link", { name: "Continue" }).click();
+    }
+    await page.waitForURL(`${mail.url}/bye?state=gone`);
+    const frames = mail.visits.filter(({ pathname }) => pathname === "/frontchannel");
+    assert.equal(frames.length, 1);
+    assert.equal(frames[0].searchParams.get("iss"), TESSERA_URL);
+    assert.equal(frames[0].searchParams.get("sid"), mail.last.claims.sid);
+    await page.goto(`${mail.url}/login?prompt=none`);
+    await atMail(page);
+    assert.equal(mail.last.query.error, "login_required");
+    await page.context().close();
+  });
+}
+
+await test("the session frame says unchanged while somebody is signed in, and changed afterwards", async () => {
+  const page = await open();
+  const says = async (path, word) => {
+    await page.goto(`${mail.url}${path}`);
+    await page.locator("#said", { hasText: word }).waitFor();
+    assert.equal(await page.locator("#said").innerText(), word);
+  };
+  await page.goto(`${mail.url}/login`);
+  await signIn(page);
+  await atMail(page);
+  const before = mail.last;
+  await says("/watch", "unchanged");
+  await says("/watch?send=nonsense", "error");
+  await page.goto(mail.logoutUrl);
+  await page.waitForURL(`${mail.url}/bye?state=gone`);
+  await says("/watch", "changed");
+  // Another sign-in is another session.
+  await page.goto(`${mail.url}/login`);
+  await signIn(page);
+  await atMail(page);
+  await says("/watch", "unchanged");
+  mail.last = before;
+  await says("/watch", "changed");
+  await page.context().close();
+});
+
 await test("another site cannot show the pages in a frame", async () => {
   const page = await open();
   await page.goto(shop.url);
@@ -268,5 +366,6 @@ for (const name of ["dark", "phone"]) {
 
 await browser.close();
 shop.stop();
+mail.stop();
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -10,6 +10,8 @@ server_start() {
     port=$(free_port) || return 1
     export TESSERA_URL="http://127.0.0.1:$port"
     local settings=(TESSERA_LISTEN="127.0.0.1:$port" TESSERA_DATA="$place" TESSERA_APPLY=tests/clients/setup.toml TESSERA_POLICY_INLINE_EXPRESSIONS=true)
+    # Applications on this machine are told of sign-outs, and every DPoP proof needs a nonce.
+    settings+=(TESSERA_OUTBOUND_ALLOWED=127.0.0.1/32 TESSERA_DPOP_REQUIRE_NONCE=true)
     if [ "$engine" = postgres ]; then
         local database="clients_$$"
         "$(postgres_programs)/createdb" --maintenance-db="$TESSERA_TEST_POSTGRES_URL" "$database" || return 1

@@ -75,6 +75,9 @@ pub struct AuthorizeRequest {
     /// How strongly the client wishes the person to be authenticated; a wish, never a condition.
     #[serde(default)]
     pub acr_values: Vec<String>,
+    /// The hash of the name under which it was pushed, which the answer uses up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<String>,
 }
 
 /// A request that is not in order.

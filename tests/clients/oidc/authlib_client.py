@@ -9,11 +9,12 @@ import sys
 import time
 import warnings
 from html import unescape
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import jwt
 import requests
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 with warnings.catch_warnings():
     # Still what most applications use; its successor comes with Authlib 2.
@@ -95,6 +96,7 @@ def code_flow():
         metadata["authorization_endpoint"], code_verifier=verifier, nonce=NONCE
     )
     arrived = walk(requests.Session(), url)
+    assert dict(parse_qsl(urlsplit(arrived).query))["iss"] == ISSUER, arrived
     return session.fetch_token(
         metadata["token_endpoint"], authorization_response=arrived, code_verifier=verifier, state=state
     )
@@ -138,6 +140,33 @@ def revoke(tokens):
     assert answer.json() == {"active": False}, answer.text
 
 
+def register(metadata_of_client):
+    """Registers a client through the admin API, as the client `keymaker` of setup.toml."""
+    name, secret = os.environ.get("TESSERA_ADMIN_ID", "keymaker"), os.environ.get(
+        "TESSERA_ADMIN_SECRET", "keymaker-secret-of-the-tests"
+    )
+    admin = OAuth2Session(name, secret, token_endpoint_auth_method="client_secret_basic")
+    admin.fetch_token(metadata["token_endpoint"], grant_type="client_credentials")
+    answer = admin.post(f"{ISSUER}/admin/api/clients", json=metadata_of_client)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["client_id"]
+
+
+def private_key_jwt():
+    key = JsonWebKey.generate_key("RSA", 2048, {"kid": "one"}, is_private=True)
+    client_id = register(
+        {
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": {"keys": [key.as_dict(is_private=False)]},
+            "grant_types": ["client_credentials"],
+        }
+    )
+    own = OAuth2Session(client_id, key.as_pem(is_private=True), token_endpoint_auth_method="private_key_jwt")
+    own.register_client_auth_method(PrivateKeyJWT(metadata["token_endpoint"], headers={"kid": "one"}))
+    token = own.fetch_token(metadata["token_endpoint"], grant_type="client_credentials")
+    assert access_token(token["access_token"])["sub"] == client_id
+
+
 def client_credentials():
     own = OAuth2Session(CLIENT_ID, SECRET, token_endpoint_auth_method="client_secret_basic")
     token = own.fetch_token(metadata["token_endpoint"], grant_type="client_credentials")
@@ -153,6 +182,7 @@ if tokens:
     if new:
         check("revocation and introspection", lambda: revoke(new))
 check("client credentials", client_credentials)
+check("private_key_jwt", private_key_jwt)
 
 print(f"{results['passed']} passed, {results['failed']} failed")
 sys.exit(1 if results["failed"] else 0)

@@ -482,3 +482,39 @@ async fn a_client_that_has_its_tokens_already_is_not_told_any_more() {
         assert_eq!(waiting().await, (0, 0), "{engine:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_that_the_client_refuses_is_not_sent_again() {
+    let t = TestApp::start_with(Engine::Sqlite, |config| {
+        config.outbound_allowed = vec!["127.0.0.1/32".parse().unwrap()];
+    })
+    .await;
+    alice(&t).await;
+    let mut browser = signed_in(&t).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/told", listener.local_addr().unwrap());
+    let till = Party::register(&t, "till", |new| {
+        at_a_till(new);
+        new.backchannel_token_delivery_mode = Some("ping".to_owned());
+        new.backchannel_client_notification_endpoint = Some(endpoint);
+    })
+    .await;
+    for status in ["401 No", "403 No", "302 Found"] {
+        let form = [
+            ("login_hint", "alice"),
+            ("client_notification_token", "8d67dc78"),
+        ];
+        let asked = ask(&till, &form).await;
+        decide(&mut browser, "allow").await;
+        let (_, sent) = tokio::join!(
+            answer_one(&listener, status),
+            deliver_due(Arc::clone(&t.app))
+        );
+        sent.unwrap();
+        let mut conn = t.app.db.read().await.unwrap();
+        assert_eq!(outbox::count(&mut conn).await.unwrap(), (0, 0), "{status}");
+        drop(conn);
+        let id = asked.json["auth_req_id"].as_str().unwrap();
+        assert_eq!(poll(&till, id).await.error(), "ok", "{status}");
+    }
+}

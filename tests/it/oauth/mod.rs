@@ -34,6 +34,7 @@ mod responses;
 mod revocation;
 mod step_up;
 mod store;
+mod strict;
 mod token;
 
 pub use party::Party;

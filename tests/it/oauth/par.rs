@@ -95,6 +95,39 @@ async fn the_first_use_begins_a_sign_in_whose_pages_can_be_loaded_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn following_the_link_uses_nothing_up_and_one_answer_does() {
+    for engine in engines() {
+        let t = TestApp::start(engine).await;
+        alice(&t).await;
+        let party = Party::register(&t, "web", |new| new.skip_consent = true).await;
+        let uri = request_uri(&push(&party, &[]).await);
+        let mut browser = Browser::new(&t);
+        let first = open(&mut browser, "web", &uri).await;
+        let second = open(&mut browser, "web", &uri).await;
+        let begun = [&first, &second].map(|page| page.location().to_owned());
+        assert!(begun.iter().all(|to| to.starts_with("/login?flow=")));
+        assert_ne!(begun[0], begun[1]);
+        // The name has expired meanwhile; what began with it goes on, and is still answered once.
+        t.clock.advance(Seconds::new(300));
+        tessera::oauth::sweep::sweep(&t.app.db, &t.app.config.tokens, t.clock.now())
+            .await
+            .unwrap();
+        let form = browser.get(&begun[1]).await;
+        let fields = [("identifier", "alice"), ("password", PASSWORD)];
+        let page = browser.submit(&form, &fields).await;
+        let page = browser.get(page.location()).await;
+        assert!(answered(&page).contains_key("code"), "{}", page.location());
+        let other = begun[0].replace("/login", "/authorize/continue");
+        let page = browser.get(&other).await;
+        assert_eq!(
+            (page.status, page.location()),
+            (StatusCode::BAD_REQUEST, "")
+        );
+        assert!(page.text.contains("push it again"), "{}", page.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_pushed_counts_and_what_stands_beside_it_does_not() {
     let (_t, mut browser, party) = setup(Engine::Sqlite).await;
     let uri = request_uri(&push(&party, &[("scope", "openid")]).await);
@@ -249,7 +282,7 @@ async fn of_many_uses_at_once_one_gets_a_code() {
 }
 
 on_each_database!(
-    a_kept_request_is_taken_once_by_its_client_and_in_time,
+    a_kept_request_is_found_by_its_client_in_time_until_it_is_answered,
     |t| {
         let mut tx = t.db.write().await.unwrap();
         let new = client::NewClient {
@@ -271,13 +304,18 @@ on_each_database!(
         pushed_requests::insert(&mut tx, &hash, &request, at(60))
             .await
             .unwrap();
-        for (client_id, seconds) in [("other", 1), ("web", 60), ("web", 61)] {
-            let found = pushed_requests::redeem(&mut tx, &hash, client_id, at(seconds)).await;
-            assert_eq!(found.unwrap(), None, "{client_id} {seconds}");
+        for (client_id, seconds, expect) in [
+            ("other", 1, None),
+            ("web", 60, None),
+            ("web", 61, None),
+            ("web", 59, Some(&request)),
+            ("web", 59, Some(&request)),
+        ] {
+            let found = pushed_requests::find_live(&mut tx, &hash, client_id, at(seconds)).await;
+            assert_eq!(found.unwrap().as_ref(), expect, "{client_id} {seconds}");
         }
-        let found = pushed_requests::redeem(&mut tx, &hash, "web", at(59)).await;
-        assert_eq!(found.unwrap(), Some(request.clone()));
-        let again = pushed_requests::redeem(&mut tx, &hash, "web", at(59)).await;
+        pushed_requests::delete(&mut tx, &hash).await.unwrap();
+        let again = pushed_requests::find_live(&mut tx, &hash, "web", at(59)).await;
         assert_eq!(again.unwrap(), None);
         pushed_requests::insert(&mut tx, &hash, &request, at(60))
             .await
