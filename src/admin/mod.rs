@@ -8,6 +8,7 @@ mod clients;
 mod guard;
 mod json;
 mod outbox;
+mod registration_tokens;
 mod roles;
 mod sessions;
 mod store_rights;
@@ -36,5 +37,6 @@ fn guarded(app: &Arc<App>) -> guard::Guarded {
     let guarded = users::routes(clients::routes(guarded));
     let guarded = store_rights::routes(roles::routes(guarded));
     let guarded = outbox::routes(sessions::routes(guarded));
+    let guarded = registration_tokens::routes(guarded);
     api_keys::routes(guarded)
 }

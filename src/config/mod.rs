@@ -10,6 +10,7 @@ pub mod keys;
 pub mod load;
 pub mod mistake;
 pub mod reference;
+mod registration;
 mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::store::DbOptions;
 
 pub use load::{Loaded, Sources, load};
 pub use mistake::{Mistake, Mistakes};
+pub use registration::{Registration, RegistrationPolicy};
 
 /// Everything that an operator can decide.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// Rules for authorization requests.
     pub requests: Requests,
+    /// Clients that nobody registered by hand.
+    pub registration: Registration,
     /// Signing key rotation.
     pub keys: KeyRotation,
     /// Proofs of possession.
@@ -251,6 +255,7 @@ impl Default for Config {
                 pushed_ttl_seconds: Seconds::new(90),
                 require_pushed: false,
             },
+            registration: Registration::default(),
             keys: KeyRotation {
                 rotate_after_seconds: Seconds::new(90 * 86_400),
                 publish_ahead_seconds: Seconds::new(86_400),

@@ -21,6 +21,23 @@ const MAX_HOPS: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 
+tokio::task_local! {
+    /// The address of the client whose request this task answers.
+    static CURRENT: ClientAddress;
+}
+
+impl ClientAddress {
+    /// The address of the client whose request the current task answers; `None` outside one.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(|address| *address).ok()
+    }
+
+    /// Runs `answer` as the answer to a request from this address.
+    pub async fn scope<F: Future>(self, answer: F) -> F::Output {
+        CURRENT.scope(self, answer).await
+    }
+}
+
 /// The address that the middleware found. `0.0.0.0` where no connection stands behind the request (a router called in a test).
 impl<S: Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Infallible;

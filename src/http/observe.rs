@@ -36,7 +36,7 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Ne
     let span = tracing::info_span!("request", id = id.as_str());
     let begun = Instant::now();
     let answer = id.clone().scope(next.run(request).instrument(span.clone()));
-    let mut response = answer.await;
+    let mut response = ClientAddress(client).scope(answer).await;
 
     let status = response.status();
     let took = begun.elapsed();

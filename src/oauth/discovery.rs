@@ -28,7 +28,7 @@ use super::protocol::scope::{
 };
 use super::protocol::signing::SigningAlgorithm;
 use crate::app::App;
-use crate::config::{ClientCertificates, Config};
+use crate::config::{ClientCertificates, Config, RegistrationPolicy};
 use crate::http::Problem;
 
 /// Documents change with the configuration only, keys are published a day ahead.
@@ -60,6 +60,8 @@ pub struct Metadata {
     token_endpoint: String,
     userinfo_endpoint: String,
     jwks_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
     introspection_endpoint: String,
     revocation_endpoint: String,
     end_session_endpoint: String,
@@ -108,6 +110,7 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     check_session_iframe: Option<String>,
     require_request_uri_registration: bool,
+    client_id_metadata_document_supported: bool,
     request_object_signing_alg_values_supported: &'static [RequestAlg],
 }
 
@@ -125,6 +128,8 @@ impl Metadata {
             token_endpoint: at(paths::TOKEN),
             userinfo_endpoint: at(paths::USERINFO),
             jwks_uri: at(paths::JWKS),
+            registration_endpoint: (config.registration.policy != RegistrationPolicy::Off)
+                .then(|| at(paths::REGISTER)),
             introspection_endpoint: at(paths::INTROSPECT),
             revocation_endpoint: at(paths::REVOKE),
             end_session_endpoint: at(paths::LOGOUT),
@@ -186,6 +191,7 @@ impl Metadata {
             request_parameter_supported: true,
             request_uri_parameter_supported: true,
             require_request_uri_registration: true,
+            client_id_metadata_document_supported: config.registration.client_id_metadata_documents,
             request_object_signing_alg_values_supported: RequestAlg::ALL,
         }
     }

@@ -155,6 +155,8 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidRequestObject
         | ErrorCode::InvalidRequestUri
         | ErrorCode::InvalidTarget
+        | ErrorCode::InvalidRedirectUri
+        | ErrorCode::InvalidClientMetadata
         | ErrorCode::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
     }
 }

@@ -65,6 +65,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "user_profiles",
         include_str!("../../migrations/0012_user_profiles.sql"),
     ),
+    (
+        15,
+        "client_registration",
+        include_str!("../../migrations/0015_client_registration.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

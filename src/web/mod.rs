@@ -30,6 +30,7 @@ pub mod links;
 mod login;
 pub mod parts;
 mod setup;
+mod unverified;
 mod visitor;
 
 /// The routes of this room; they need the session layer around them.

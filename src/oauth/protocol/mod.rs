@@ -11,6 +11,7 @@ pub mod claims;
 pub mod claims_request;
 pub mod client;
 pub mod client_assertion;
+pub mod client_document;
 
 pub mod confirmation;
 pub mod credentials;

@@ -73,6 +73,11 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // Clients.
     ("POST", "/bc-authorize", Door::Client),
     ("POST", "/device_authorization", Door::Client),
+    // Registration: off unless the operator lets clients register; a registration needs its own token.
+    ("POST", "/register", Door::Public),
+    ("GET", "/register/{client_id}", Door::Token),
+    ("PUT", "/register/{client_id}", Door::Token),
+    ("DELETE", "/register/{client_id}", Door::Token),
     ("POST", "/introspect", Door::Client),
     ("POST", "/par", Door::Client),
     ("POST", "/revoke", Door::Client),
@@ -102,6 +107,13 @@ const ROUTES: &[(&str, &str, Door)] = &[
     (
         "POST",
         "/admin/api/clients/{client_id}/secret",
+        Door::Permission,
+    ),
+    ("GET", "/admin/api/registration-tokens", Door::Permission),
+    ("POST", "/admin/api/registration-tokens", Door::Permission),
+    (
+        "DELETE",
+        "/admin/api/registration-tokens/{id}",
         Door::Permission,
     ),
     ("GET", "/admin/api/outbox", Door::Permission),

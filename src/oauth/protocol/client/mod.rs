@@ -4,8 +4,10 @@ mod about;
 mod ciba;
 mod keys;
 mod logout;
+mod origin;
 mod requests;
 mod sender;
+mod software;
 mod tokens;
 
 use std::fmt;
@@ -16,9 +18,12 @@ pub use self::about::About;
 pub use self::ciba::{Ciba, DeliveryMode};
 pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::logout::Logout;
+pub use self::origin::Origin;
 pub use self::requests::Requests;
 pub use self::sender::Sender;
+pub use self::software::{ApplicationType, Software};
 pub use self::tokens::{Protection, TokenFormats, UserInfoFormat};
+use super::client_document::is_address;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -27,7 +32,8 @@ use crate::base::time::Timestamp;
 /// Longest client id, in characters.
 const CLIENT_ID_CHARS: usize = 128;
 
-/// A client's identifier: also the object id of `client:<id>` in the permission stores, hence its alphabet.
+/// A client's identifier: also the object id of `client:<id>` in the permission stores, hence its alphabet. Of a client that nobody
+/// registered, the address of its metadata, which is no object id: such a client never acts as itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(String);
 
@@ -45,6 +51,9 @@ pub enum InvalidClientId {
 impl ClientId {
     /// Parses a client id.
     pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
+        if is_address(text) {
+            return Ok(Self(text.to_owned()));
+        }
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if text.is_empty() || text.len() > CLIENT_ID_CHARS || !text.bytes().all(known) {
             return Err(InvalidClientId::Malformed);
@@ -53,6 +62,11 @@ impl ClientId {
             return Err(InvalidClientId::LooksLikeUser);
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// Whether the id is the address of the client's metadata.
+    pub fn is_document(&self) -> bool {
+        self.0.contains(':')
     }
 
     /// The id as text.
@@ -230,6 +244,9 @@ pub struct ClientMetadata {
     /// How what it is told is signed and encrypted.
     #[serde(flatten)]
     pub tokens: TokenFormats,
+    /// What kind of software it is.
+    #[serde(flatten)]
+    pub software: Software,
 }
 
 /// A registered application.
@@ -247,6 +264,8 @@ pub struct Client {
     pub former_secret: Option<FormerSecret>,
     /// Whether it may be used.
     pub state: ClientState,
+    /// Who vouches for it.
+    pub origin: Origin,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it was changed last.

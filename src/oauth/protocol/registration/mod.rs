@@ -3,13 +3,14 @@
 //! The setup file, the admin API and the web page that registers the first application share it.
 
 mod fault;
+pub mod request;
 
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
     About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
-    Logout, Requests, Sender, TokenFormats,
+    Logout, Requests, Sender, Software, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -143,6 +144,14 @@ pub struct NewClient {
     pub initiate_login_uri: Option<String>,
     /// The services that its tokens may be for.
     pub resources: Vec<String>,
+    /// Its picture.
+    pub logo_uri: Option<String>,
+    /// `web` or `native`.
+    pub application_type: Option<String>,
+    /// The same for all instances of the software.
+    pub software_id: Option<String>,
+    /// The software's version.
+    pub software_version: Option<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -175,6 +184,12 @@ impl NewClient {
             .client_id
             .as_deref()
             .and_then(|text| faults.keep("client_id", ClientId::parse(text)));
+        if client_id.as_ref().is_some_and(ClientId::is_document) {
+            faults.add(
+                "client_id",
+                "an address names a client that describes itself there; choose a word",
+            );
+        }
         let method = self.method(&mut faults);
         let grant_types = self.grant_types(&mut faults);
         let settings = ClientSettings {
@@ -225,6 +240,7 @@ impl NewClient {
             keys,
             sender: Sender::check(self, faults),
             tokens,
+            software: Software::check(self, faults),
         }
     }
 
