@@ -325,16 +325,8 @@ mod tests {
         check("policy.default_store", "docs", Ok("\"docs\""));
         check("policy.default_store", " ", Err("is not a text"));
         check("registration.policy", "open", Ok("\"open\""));
-        check(
-            "registration.policy",
-            "on",
-            Err("`off`, `token` or `open`"),
-        );
-        check(
-            "registration.scopes",
-            "openid api",
-            Ok("\"api openid\""),
-        );
+        check("registration.policy", "on", Err("`off`, `token` or `open`"));
+        check("registration.scopes", "openid api", Ok("\"api openid\""));
         check(
             "registration.scopes",
             "openid tessera:admin",

@@ -10,8 +10,8 @@ use crate::base::id::new_ulid;
 use crate::base::secret::{Secret, TokenKind};
 use crate::base::time::{Seconds, Timestamp};
 use crate::events::{self, Event};
-use crate::store::seal::{SealError, Sealer};
 use crate::store::client_documents::{self, Freshness};
+use crate::store::seal::{SealError, Sealer};
 use crate::store::{Conn, Db, StoreError, Tx, clients};
 
 pub use super::protocol::registration::{CheckedClient, NewClient};

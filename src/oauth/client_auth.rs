@@ -11,8 +11,8 @@ use super::protocol::params::Params;
 use super::{assertion, client_secret, known_client, mtls};
 use crate::app::App;
 use crate::base::time::Timestamp;
-use crate::store::seal::SealError;
 use crate::store::StoreError;
+use crate::store::seal::SealError;
 
 /// What a client is told that is not known or whose proof is wrong.
 const WRONG: &str = "the client is unknown, disabled, or its secret is wrong";

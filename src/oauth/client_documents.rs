@@ -85,10 +85,9 @@ impl ClientDocuments {
 
     /// Fetches the document. The reason of a failure does not tell what stands at the address, only that it is no document.
     pub async fn fetch(&self, client_id: &ClientId) -> Result<Served, String> {
-        let _place = self
-            .fetches
-            .try_acquire()
-            .map_err(|_| "too many documents are being fetched; try again in a moment".to_owned())?;
+        let _place = self.fetches.try_acquire().map_err(|_| {
+            "too many documents are being fetched; try again in a moment".to_owned()
+        })?;
         let request = http::Request::get(client_id.as_str())
             .header(ACCEPT, "application/json")
             .body(Vec::new())
@@ -98,7 +97,10 @@ impl ClientDocuments {
             tracing::info!(%error, client_id = client_id.as_str(), "a client's metadata document could not be fetched");
             "it could not be fetched".to_owned()
         })?;
-        if answer.status != StatusCode::OK || !is_json(&answer.headers) || answer.body.len() > DOCUMENT_BYTES {
+        if answer.status != StatusCode::OK
+            || !is_json(&answer.headers)
+            || answer.body.len() > DOCUMENT_BYTES
+        {
             return Err(format!(
                 "the answer must be 200 with application/json of at most {DOCUMENT_BYTES} bytes; redirects are not followed"
             ));
@@ -123,7 +125,8 @@ fn is_json(headers: &HeaderMap) -> bool {
         .unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// A lock that is never held across an `await`; what it guards is whole at every step.

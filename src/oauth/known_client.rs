@@ -56,7 +56,10 @@ async fn described(
     if !app.config.registration.client_id_metadata_documents {
         return Ok(None);
     }
-    if let Some((client, _)) = kept(app, client_id).await?.filter(|(_, known)| known.fresh_until > now) {
+    if let Some((client, _)) = kept(app, client_id)
+        .await?
+        .filter(|(_, known)| known.fresh_until > now)
+    {
         return Ok(Some(client));
     }
     let mut turn = app.client_documents.turn(client_id).await;

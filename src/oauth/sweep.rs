@@ -5,7 +5,8 @@ use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
     Db, StoreError, authorization_codes, authorization_flows, backchannel_requests, clients,
-    device_authorizations, dpop_proofs, grants, initial_access_tokens, pushed_requests, revoked_access_tokens, used_jtis,
+    device_authorizations, dpop_proofs, grants, initial_access_tokens, pushed_requests,
+    revoked_access_tokens, used_jtis,
 };
 
 /// Rows that one transaction deletes at most.

@@ -38,11 +38,7 @@ impl FromRow for InitialToken {
 }
 
 /// Keeps a new token.
-pub async fn insert(
-    tx: &mut Tx,
-    token: &InitialToken,
-    hash: &TokenHash,
-) -> Result<(), StoreError> {
+pub async fn insert(tx: &mut Tx, token: &InitialToken, hash: &TokenHash) -> Result<(), StoreError> {
     tx.exec(
         q("INSERT INTO initial_access_tokens (id, name, token_hash, uses, max_uses, created_at, expires_at) \
            VALUES ($1, $2, $3, $4, $5, $6, $7)")
@@ -67,8 +63,8 @@ pub async fn is_live(
     conn.one(
         q("SELECT EXISTS (SELECT 1 FROM initial_access_tokens \
            WHERE token_hash = $1 AND expires_at > $2 AND (max_uses IS NULL OR uses < max_uses))")
-            .bind(hash.as_str())
-            .bind(now),
+        .bind(hash.as_str())
+        .bind(now),
     )
     .await
 }

@@ -52,7 +52,9 @@ pub fn is_address(text: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentFault {
     /// It has no JSON object.
-    #[error("it must be a JSON object of at most {DOCUMENT_BYTES} bytes, served as application/json")]
+    #[error(
+        "it must be a JSON object of at most {DOCUMENT_BYTES} bytes, served as application/json"
+    )]
     Malformed,
     /// It is another client's.
     #[error("its `client_id` must be exactly its own address")]
@@ -61,7 +63,9 @@ pub enum DocumentFault {
     #[error("it must have no `client_secret`; it is public")]
     Secret,
     /// It wants to authenticate by a shared secret, or in a way that is not supported.
-    #[error("its `token_endpoint_auth_method` must be none or private_key_jwt; nothing secret can be shared with it")]
+    #[error(
+        "its `token_endpoint_auth_method` must be none or private_key_jwt; nothing secret can be shared with it"
+    )]
     Method,
     /// Its metadata is not in order.
     #[error("{0}")]
@@ -82,10 +86,15 @@ pub fn read(
     if members.get("client_id").and_then(Value::as_str) != Some(client_id.as_str()) {
         return Err(DocumentFault::OtherClient);
     }
-    if ["client_secret", "client_secret_expires_at"].iter().any(|name| members.contains_key(*name)) {
+    if ["client_secret", "client_secret_expires_at"]
+        .iter()
+        .any(|name| members.contains_key(*name))
+    {
         return Err(DocumentFault::Secret);
     }
-    let method = members.get("token_endpoint_auth_method").filter(|value| !value.is_null());
+    let method = members
+        .get("token_endpoint_auth_method")
+        .filter(|value| !value.is_null());
     let method = match method {
         // The default of RFC 7591 needs a secret, which there is not.
         None => Some(AuthMethod::None),
@@ -125,7 +134,10 @@ pub fn host(client_id: &ClientId) -> Option<String> {
 }
 
 /// For how long a document is good, by its `Cache-Control` and `Age` (RFC 9111 sections 4.2 and 5.2.2), within bounds.
-pub fn fresh_for<'a>(cache_control: impl IntoIterator<Item = &'a str>, age: Option<&str>) -> Seconds {
+pub fn fresh_for<'a>(
+    cache_control: impl IntoIterator<Item = &'a str>,
+    age: Option<&str>,
+) -> Seconds {
     let mut seconds = FRESH_SECONDS;
     for directive in cache_control.into_iter().flat_map(|value| value.split(',')) {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
@@ -185,7 +197,10 @@ mod tests {
         ] {
             assert_eq!(is_address(text), expect, "{text}");
         }
-        assert!(!is_address(&format!("https://app.example/{}", "x".repeat(ADDRESS_BYTES))));
+        assert!(!is_address(&format!(
+            "https://app.example/{}",
+            "x".repeat(ADDRESS_BYTES)
+        )));
     }
 
     fn read_with(change: impl FnOnce(&mut Map<String, Value>)) -> Result<NewClient, DocumentFault> {
@@ -201,7 +216,11 @@ mod tests {
         };
         change(&mut members);
         let body = serde_json::to_vec(&members).unwrap();
-        read(&ClientId::parse(ADDRESS).unwrap(), &body, &ScopeSet::standard())
+        read(
+            &ClientId::parse(ADDRESS).unwrap(),
+            &body,
+            &ScopeSet::standard(),
+        )
     }
 
     #[test]
@@ -219,12 +238,29 @@ mod tests {
         let set = |name: &'static str, value: Value| {
             read_with(move |members| drop(members.insert(name.to_owned(), value))).err()
         };
-        for other in [json!("https://app.example/client.json?"), json!("web"), json!(1), Value::Null] {
+        for other in [
+            json!("https://app.example/client.json?"),
+            json!("web"),
+            json!(1),
+            Value::Null,
+        ] {
             assert_eq!(set("client_id", other), Some(DocumentFault::OtherClient));
         }
-        assert_eq!(set("client_secret", json!("x")), Some(DocumentFault::Secret));
-        assert_eq!(set("client_secret_expires_at", json!(0)), Some(DocumentFault::Secret));
-        for method in ["client_secret_basic", "client_secret_post", "client_secret_jwt", "tls_client_auth", "x"] {
+        assert_eq!(
+            set("client_secret", json!("x")),
+            Some(DocumentFault::Secret)
+        );
+        assert_eq!(
+            set("client_secret_expires_at", json!(0)),
+            Some(DocumentFault::Secret)
+        );
+        for method in [
+            "client_secret_basic",
+            "client_secret_post",
+            "client_secret_jwt",
+            "tls_client_auth",
+            "x",
+        ] {
             let fault = set("token_endpoint_auth_method", json!(method));
             assert_eq!(fault, Some(DocumentFault::Method), "{method}");
         }
@@ -236,13 +272,19 @@ mod tests {
             ("token_endpoint_auth_method", json!("private_key_jwt")),
         ] {
             let fault = set(name, value.clone());
-            assert!(matches!(fault, Some(DocumentFault::Metadata(_))), "{name} {value}");
+            assert!(
+                matches!(fault, Some(DocumentFault::Metadata(_))),
+                "{name} {value}"
+            );
         }
         let long = "x".repeat(DOCUMENT_BYTES);
         assert_eq!(set("note", json!(long)), Some(DocumentFault::Malformed));
         let id = ClientId::parse(ADDRESS).unwrap();
         for body in [&b"[]"[..], b"", b"<html>", b"{"] {
-            assert_eq!(read(&id, body, &ScopeSet::standard()).err(), Some(DocumentFault::Malformed));
+            assert_eq!(
+                read(&id, body, &ScopeSet::standard()).err(),
+                Some(DocumentFault::Malformed)
+            );
         }
     }
 

@@ -103,7 +103,9 @@ fn check_identity(
             "client_id: must be the one of this registration; an id never changes",
         ));
     }
-    let secret = members.get("client_secret").filter(|value| !value.is_null());
+    let secret = members
+        .get("client_secret")
+        .filter(|value| !value.is_null());
     let is_own = |secret: &Value| {
         let secret = secret.as_str().map(|text| Secret::new(text.to_owned()));
         secret.is_some_and(|secret| client_secret::is_current(&app.sealer, client, &secret))

@@ -21,6 +21,7 @@ pub mod party;
 mod polled;
 mod races;
 mod refresh;
+pub mod register;
 pub mod request_objects;
 mod resources;
 mod responses;

@@ -100,7 +100,8 @@ fn grant_types(given: Option<Vec<String>>, terms: &Terms<'_>) -> Result<Vec<Stri
     let Some(given) = given else {
         return Ok(vec![GrantType::AuthorizationCode.as_str().to_owned()]);
     };
-    let is_kept = |text: &String| GrantType::parse(text).is_some_and(|one| terms.origin.may_have(one));
+    let is_kept =
+        |text: &String| GrantType::parse(text).is_some_and(|one| terms.origin.may_have(one));
     let kept: Vec<String> = given.into_iter().filter(is_kept).collect();
     if kept.is_empty() {
         return Err(Fault::new(
@@ -120,7 +121,11 @@ fn response_types(new: &NewClient) -> Result<Vec<String>, Fault> {
     });
     if new.response_types.is_empty() {
         let code = ResponseType::Code.as_str().to_owned();
-        return Ok(if may_have_codes { vec![code] } else { Vec::new() });
+        return Ok(if may_have_codes {
+            vec![code]
+        } else {
+            Vec::new()
+        });
     }
     let kept: Vec<String> = new
         .response_types
@@ -159,7 +164,11 @@ fn scope(given: Option<&str>, terms: &Terms<'_>) -> Result<String, Fault> {
             terms.scopes
         )));
     }
-    Ok(if wanted.is_empty() { terms.scopes.to_string() } else { kept.to_string() })
+    Ok(if wanted.is_empty() {
+        terms.scopes.to_string()
+    } else {
+        kept.to_string()
+    })
 }
 
 /// The names of a struct's members, as its derived `Deserialize` knows them.
@@ -252,9 +261,18 @@ mod tests {
         }))
         .unwrap();
         let settings = new.check().unwrap().settings;
-        assert_eq!(settings.grant_types, [GrantType::AuthorizationCode, GrantType::RefreshToken]);
-        assert_eq!(settings.metadata.requests.response_types, [ResponseType::Code]);
-        assert_eq!(settings.scope, ScopeSet::parse("openid email offline_access").unwrap());
+        assert_eq!(
+            settings.grant_types,
+            [GrantType::AuthorizationCode, GrantType::RefreshToken]
+        );
+        assert_eq!(
+            settings.metadata.requests.response_types,
+            [ResponseType::Code]
+        );
+        assert_eq!(
+            settings.scope,
+            ScopeSet::parse("openid email offline_access").unwrap()
+        );
         assert_eq!(settings.token_endpoint_auth_method, AuthMethod::None);
         assert!(settings.require_pkce);
     }
@@ -302,9 +320,18 @@ mod tests {
         let uri = "https://app.example/cb";
         for (request, code) in [
             (json!({}), ErrorCode::InvalidRedirectUri),
-            (json!({ "redirect_uris": [] }), ErrorCode::InvalidRedirectUri),
-            (json!({ "redirect_uris": uri }), ErrorCode::InvalidRedirectUri),
-            (json!({ "redirect_uris": [1] }), ErrorCode::InvalidRedirectUri),
+            (
+                json!({ "redirect_uris": [] }),
+                ErrorCode::InvalidRedirectUri,
+            ),
+            (
+                json!({ "redirect_uris": uri }),
+                ErrorCode::InvalidRedirectUri,
+            ),
+            (
+                json!({ "redirect_uris": [1] }),
+                ErrorCode::InvalidRedirectUri,
+            ),
             (
                 json!({ "redirect_uris": [format!("{uri}#x")] }),
                 ErrorCode::InvalidRedirectUri,
