@@ -332,6 +332,11 @@ pub static KEYS: &[Key] = &[
         "Whether an application may use the https address of its metadata as its client id, as MCP clients do. The server then fetches addresses that strangers name, through the guarded client.",
     ),
     key(
+        "discovery.signed_metadata",
+        Kind::Switch(|d| &mut d.config.signed_metadata),
+        "Whether the metadata documents carry a copy of themselves that the server signed (signed_metadata), for whoever gets them by other ways than from here.",
+    ),
+    key(
         "keys.rotate_after_seconds",
         Kind::Seconds(
             |d| &mut d.config.keys.rotate_after_seconds,

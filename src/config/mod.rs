@@ -56,6 +56,8 @@ pub struct Config {
     pub requests: Requests,
     /// Clients that nobody registered by hand.
     pub registration: Registration,
+    /// Whether metadata documents carry a signed copy of themselves.
+    pub signed_metadata: bool,
     /// Signing key rotation.
     pub keys: KeyRotation,
     /// Proofs of possession.
@@ -256,6 +258,7 @@ impl Default for Config {
                 require_pushed: false,
             },
             registration: Registration::default(),
+            signed_metadata: false,
             keys: KeyRotation {
                 rotate_after_seconds: Seconds::new(90 * 86_400),
                 publish_ahead_seconds: Seconds::new(86_400),

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -20,6 +19,7 @@ use super::protocol::claims::UserClaims;
 use super::protocol::client::{AssertionAlg, AuthMethod, DeliveryMode, GrantType};
 use super::protocol::dpop::ProofAlgorithm;
 use super::protocol::jwe::{ContentEncryption, KeyManagement};
+use super::protocol::own_api::OWN_APIS;
 use super::protocol::pkce;
 use super::protocol::request_object::RequestAlg;
 use super::protocol::response::{ResponseMode, ResponseType};
@@ -27,12 +27,11 @@ use super::protocol::scope::{
     ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE, TESSERA_ADMIN,
 };
 use super::protocol::signing::SigningAlgorithm;
+use super::signed_metadata::{self, CACHE};
 use crate::app::App;
 use crate::config::{ClientCertificates, Config, RegistrationPolicy};
 use crate::http::Problem;
 
-/// Documents change with the configuration only, keys are published a day ahead.
-const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Claims of an ID token besides those of the person.
 const TOKEN_CLAIMS: [&str; 9] = [
     "acr",
@@ -111,6 +110,7 @@ pub struct Metadata {
     check_session_iframe: Option<String>,
     require_request_uri_registration: bool,
     client_id_metadata_document_supported: bool,
+    protected_resources: Vec<String>,
     request_object_signing_alg_values_supported: &'static [RequestAlg],
 }
 
@@ -191,6 +191,7 @@ impl Metadata {
             request_parameter_supported: true,
             request_uri_parameter_supported: true,
             require_request_uri_registration: true,
+            protected_resources: OWN_APIS.into_iter().map(at).collect(),
             client_id_metadata_document_supported: config.registration.client_id_metadata_documents,
             request_object_signing_alg_values_supported: RequestAlg::ALL,
         }
@@ -213,8 +214,7 @@ fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
 
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    let metadata = Metadata::of(&app.config);
-    ([(CACHE_CONTROL, CACHE)], Json(metadata)).into_response()
+    signed_metadata::respond(&app, &Metadata::of(&app.config))
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

@@ -2,7 +2,7 @@
 //!
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers ([`initial_token`] lets others do it), [`known_client`] finds the one that a request names ([`client_documents`] fetches what those say that nobody registered), [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
 //! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
-//! [`par`], [`register`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
+//! [`par`], [`register`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`] and [`protected_resource`] (with [`signed_metadata`]).
 
 pub mod answer;
 pub mod api_key;
@@ -36,6 +36,7 @@ pub mod logout;
 pub mod mtls;
 pub mod par;
 pub mod paths;
+pub mod protected_resource;
 pub mod protocol;
 pub mod register;
 pub mod remote_keys;
@@ -43,6 +44,7 @@ pub mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
+pub mod signed_metadata;
 pub mod sweep;
 pub mod token;
 pub mod userinfo;
@@ -62,6 +64,11 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route(paths::OAUTH_METADATA, get(discovery::get))
         .route(paths::OAUTH_METADATA_OF_PATH, get(discovery::get_of_path))
         .route(paths::JWKS, get(discovery::jwks))
+        .route(paths::RESOURCE_METADATA, get(protected_resource::get))
+        .route(
+            paths::RESOURCE_METADATA_OF_PATH,
+            get(protected_resource::get_of_path),
+        )
         .route(paths::REGISTER, post(register::post))
         .route(
             paths::REGISTRATION,

@@ -44,3 +44,7 @@ pub const OAUTH_METADATA_OF_PATH: &str = "/.well-known/oauth-authorization-serve
 pub const REGISTER: &str = "/register";
 /// One registration.
 pub const REGISTRATION: &str = "/register/{client_id}";
+/// RFC 9728 section 3.
+pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
+/// RFC 9728 section 3.1: of a resource with a path.
+pub const RESOURCE_METADATA_OF_PATH: &str = "/.well-known/oauth-protected-resource/{*path}";

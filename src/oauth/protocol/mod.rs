@@ -22,6 +22,7 @@ pub mod jwe;
 pub mod key_set;
 pub mod logout;
 pub mod media_type;
+pub mod own_api;
 pub mod params;
 pub mod pkce;
 pub mod polling;

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::audience::Audience;
 use super::error::{ErrorCode, Fault, quoted};
+use super::own_api;
 use super::params::Params;
 
 /// Longest resource, in bytes.
@@ -73,6 +74,9 @@ impl Allowed<'_> {
     /// The audience that stands for a named resource; the issuer may be written with the slash that URL libraries put at its end.
     fn audience(&self, text: &str) -> Option<String> {
         if text.strip_suffix('/').unwrap_or(text) == self.issuer {
+            return Some(self.issuer.to_owned());
+        }
+        if own_api::is_named(text, self.issuer) {
             return Some(self.issuer.to_owned());
         }
         self.registered
@@ -220,6 +224,10 @@ mod tests {
         );
         check_wanted(&["https://id.example"], Some(&[ISSUER]));
         check_wanted(&["https://id.example/"], Some(&[ISSUER]));
+        check_wanted(
+            &["https://id.example/admin/api", "https://id.example/stores"],
+            Some(&[ISSUER]),
+        );
         check_wanted(&["https://api.example"], None);
         check_wanted(&["https://API.example/"], None);
         check_wanted(&["https://id.example/admin"], None);

@@ -52,6 +52,12 @@ const ROUTES: &[(&str, &str, Door)] = &[
         Door::Public,
     ),
     ("GET", "/.well-known/openid-configuration", Door::Public),
+    ("GET", "/.well-known/oauth-protected-resource", Door::Public),
+    (
+        "GET",
+        "/.well-known/oauth-protected-resource/{*path}",
+        Door::Public,
+    ),
     ("GET", "/authorize", Door::Public),
     ("POST", "/authorize", Door::Public),
     ("GET", "/authorize/continue", Door::Public),

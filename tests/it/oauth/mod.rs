@@ -19,6 +19,7 @@ mod outbox;
 pub mod par;
 pub mod party;
 mod polled;
+mod protected_resource;
 mod races;
 mod refresh;
 pub mod register;
