@@ -13,6 +13,7 @@ use crate::base::secret::Secret;
 use crate::base::time::Seconds;
 use crate::oauth::protocol::resource::Resource;
 use crate::oauth::protocol::scope::ScopeSet;
+use crate::oauth::protocol::software_statement::StatementIssuer;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -90,6 +91,8 @@ pub(super) enum Kind {
     Scopes(Field<ScopeSet>),
     /// A list of resource identifiers.
     Resources(Field<Vec<Resource>>),
+    /// A list of issuers, each with the address of its keys.
+    Issuers(Field<Vec<StatementIssuer>>),
 }
 
 const fn key(name: &'static str, kind: Kind, meaning: &'static str) -> Key {
@@ -325,6 +328,11 @@ pub static KEYS: &[Key] = &[
             3_650 * DAY,
         ),
         "After how long without use an application is forgotten that came by open registration or by a metadata document.",
+    ),
+    key(
+        "registration.software_statement_issuers",
+        Kind::Issuers(|d| &mut d.config.registration.software_statement_issuers),
+        "Whose software statements are believed (RFC 7591 section 2.3): the issuer, a space, and the address of its keys, such as [\"https://trust.example https://trust.example/jwks\"]. What a statement says wins over what the request says. Without any, statements are ignored.",
     ),
     key(
         "registration.client_id_metadata_documents",

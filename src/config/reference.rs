@@ -94,7 +94,8 @@ fn range(key: &Key) -> Option<String> {
         | Kind::LogFormat(_)
         | Kind::Policy(_)
         | Kind::Scopes(_)
-        | Kind::Resources(_) => None,
+        | Kind::Resources(_)
+        | Kind::Issuers(_) => None,
     }
 }
 

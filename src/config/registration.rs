@@ -3,6 +3,7 @@
 use crate::base::time::Seconds;
 use crate::oauth::protocol::resource::Resource;
 use crate::oauth::protocol::scope::ScopeSet;
+use crate::oauth::protocol::software_statement::StatementIssuer;
 
 /// Who may register clients (RFC 7591).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Registration {
     pub network_limit: u32,
     /// After how long without use an unverified client is forgotten.
     pub unused_seconds: Seconds,
+    /// Whose software statements are believed.
+    pub software_statement_issuers: Vec<StatementIssuer>,
     /// Whether a client id may be the address of the client's metadata.
     pub client_id_metadata_documents: bool,
 }
@@ -57,6 +60,7 @@ impl Default for Registration {
             require_pkce: true,
             network_limit: 60,
             unused_seconds: Seconds::new(30 * 86_400),
+            software_statement_issuers: Vec::new(),
             client_id_metadata_documents: false,
         }
     }

@@ -15,6 +15,7 @@ use crate::base::secret::Secret;
 use crate::base::time::Seconds;
 use crate::oauth::protocol::resource::Resource;
 use crate::oauth::protocol::scope::{ScopeSet, TESSERA_ADMIN};
+use crate::oauth::protocol::software_statement::StatementIssuer;
 use crate::store::seal::MasterKey;
 
 /// What stands in the place of a secret.
@@ -98,6 +99,7 @@ impl Key {
             }
             Kind::Scopes(field) => *field(draft) = scopes(given)?,
             Kind::Resources(field) => *field(draft) = resources(given)?,
+            Kind::Issuers(field) => *field(draft) = issuers(given)?,
         }
         Ok(())
     }
@@ -138,6 +140,11 @@ impl Key {
             }),
             Kind::Policy(field) => quote(field(draft).as_str()),
             Kind::Scopes(field) => quote(&field(draft).to_string()),
+            Kind::Issuers(field) => {
+                let items: Vec<String> =
+                    field(draft).iter().map(|one| quote(&one.text())).collect();
+                format!("[{}]", items.join(", "))
+            }
             Kind::Resources(field) => {
                 let items: Vec<String> = field(draft)
                     .iter()
@@ -196,6 +203,15 @@ fn scopes(given: &Given) -> Result<ScopeSet, String> {
         ));
     }
     Ok(scopes)
+}
+
+fn issuers(given: &Given) -> Result<Vec<StatementIssuer>, String> {
+    let list = given
+        .list()
+        .ok_or_else(|| given.is_not("a list of issuers, each with the address of its keys"))?;
+    list.iter()
+        .map(|item| StatementIssuer::parse(item))
+        .collect()
 }
 
 fn resources(given: &Given) -> Result<Vec<Resource>, String> {

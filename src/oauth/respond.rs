@@ -157,6 +157,8 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidTarget
         | ErrorCode::InvalidRedirectUri
         | ErrorCode::InvalidClientMetadata
+        | ErrorCode::InvalidSoftwareStatement
+        | ErrorCode::UnapprovedSoftwareStatement
         | ErrorCode::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
     }
 }

@@ -69,6 +69,10 @@ pub enum ErrorCode {
     InvalidRedirectUri,
     /// Something else in the metadata may not be registered.
     InvalidClientMetadata,
+    /// The software statement cannot be verified.
+    InvalidSoftwareStatement,
+    /// The software statement is of somebody who is not trusted.
+    UnapprovedSoftwareStatement,
 }
 
 impl ErrorCode {
@@ -104,6 +108,8 @@ impl ErrorCode {
             Self::UseDpopNonce => "use_dpop_nonce",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
         }
     }
 }

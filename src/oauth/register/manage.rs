@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::answer::{self, Issued, RegisterError};
-use super::{Members, bearer, request, terms};
+use super::{Members, bearer, request, statement, terms};
 use crate::app::App;
 use crate::base::secret::{Secret, TokenKind};
 use crate::oauth::client;
@@ -31,6 +31,7 @@ pub async fn get(
     let issued = Issued {
         token,
         secret: None,
+        statement: None,
     };
     answer::client(&app, StatusCode::OK, &client, &issued)
 }
@@ -45,14 +46,16 @@ pub async fn put(
     let (before, token) = owner(&app, &id, &headers).await?;
     let Members(members) = members?;
     check_identity(&app, &before, &members)?;
-    let new = request::read(members, &terms(&app, before.origin))?;
     let now = app.clock.now();
+    let (members, statement) = statement::apply(&app, members, now).await?;
+    let new = request::read(members, &terms(&app, before.origin))?;
     let mut tx = app.db.write().await?;
     let updated = client::update(&mut tx, &app.sealer, (&before.client_id, &new), now).await?;
     tx.commit().await?;
     let issued = Issued {
         token,
         secret: updated.generated_secret.as_ref(),
+        statement: statement.as_deref(),
     };
     answer::client(&app, StatusCode::OK, &updated.client, &issued)
 }

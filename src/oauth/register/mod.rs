@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod manage;
+mod statement;
 
 use std::sync::Arc;
 
@@ -41,10 +42,12 @@ pub async fn post(
 ) -> Result<Response, RegisterError> {
     let now = app.clock.now();
     let entrance = enter(&app, &headers, address, now).await?;
-    let (registered, token) = register(&app, &entrance, members?.0, now).await?;
+    let (members, statement) = statement::apply(&app, members?.0, now).await?;
+    let (registered, token) = register(&app, &entrance, members, now).await?;
     let issued = Issued {
         token: token.expose(),
         secret: registered.generated_secret.as_ref(),
+        statement: statement.as_deref(),
     };
     answer::client(&app, StatusCode::CREATED, &registered.client, &issued)
 }

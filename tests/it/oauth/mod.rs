@@ -19,6 +19,7 @@ mod outbox;
 pub mod par;
 pub mod party;
 mod polled;
+mod profiles;
 mod protected_resource;
 mod races;
 mod refresh;

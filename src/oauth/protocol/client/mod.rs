@@ -5,6 +5,7 @@ mod ciba;
 mod keys;
 mod logout;
 mod origin;
+mod profile;
 mod requests;
 mod sender;
 mod software;
@@ -19,6 +20,7 @@ pub use self::ciba::{Ciba, DeliveryMode};
 pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::logout::Logout;
 pub use self::origin::Origin;
+pub use self::profile::Profiled;
 pub use self::requests::Requests;
 pub use self::sender::Sender;
 pub use self::software::{ApplicationType, Software};
@@ -247,6 +249,9 @@ pub struct ClientMetadata {
     /// What kind of software it is.
     #[serde(flatten)]
     pub software: Software,
+    /// What it is held to.
+    #[serde(flatten)]
+    pub profile: Profiled,
 }
 
 /// A registered application.

@@ -10,8 +10,9 @@ use serde::Deserialize;
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
     About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
-    Logout, Requests, Sender, Software, TokenFormats,
+    Logout, Profiled, Requests, Sender, Software, TokenFormats,
 };
+use super::profile;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -152,6 +153,8 @@ pub struct NewClient {
     pub software_id: Option<String>,
     /// The software's version.
     pub software_version: Option<String>,
+    /// `oauth21`, `fapi2` or `mcp`: a set of requirements that it is held to.
+    pub profile: Option<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -241,6 +244,7 @@ impl NewClient {
             sender: Sender::check(self, faults),
             tokens,
             software: Software::check(self, faults),
+            profile: Profiled::check(self, faults),
         }
     }
 
@@ -389,6 +393,7 @@ fn check_together(settings: &ClientSettings, faults: &mut Faults) {
             "client_credentials needs a client with a secret; set token_endpoint_auth_method",
         );
     }
+    faults.0.extend(profile::unmet(settings));
     if !settings.require_pkce && public {
         faults.add(
             "require_pkce",

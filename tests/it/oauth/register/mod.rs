@@ -3,6 +3,7 @@
 mod documents;
 mod dynamic;
 mod manage;
+mod statements;
 mod store;
 
 use http::Method;
