@@ -5,7 +5,7 @@ server_pid=
 
 # A certificate for 127.0.0.1, and the authority that the server under test trusts for it: tests/clients/mcp keeps a document there.
 mcp_certificate() {
-    local place="$work/mcp"
+    local place="$work/mcp-site"
     mkdir -p "$place"
     need openssl openssl || return 1
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=tests' \
@@ -31,7 +31,7 @@ server_start() {
     fi
     # For tests/clients/mcp: clients that nobody registered by hand, and the service that they ask tokens for.
     mcp_certificate || return 1
-    settings+=(TESSERA_OUTBOUND_ALLOWED=127.0.0.1/32 SSL_CERT_FILE="$work/mcp/ca.pem" TESSERA_REGISTRATION_POLICY=open
+    settings+=(TESSERA_OUTBOUND_ALLOWED=127.0.0.1/32 SSL_CERT_FILE="$work/mcp-site/ca.pem" TESSERA_REGISTRATION_POLICY=open
         TESSERA_REGISTRATION_CLIENT_ID_METADATA_DOCUMENTS=true TESSERA_REGISTRATION_SCOPES="openid offline_access mcp:tools"
         TESSERA_REGISTRATION_RESOURCES=http://127.0.0.1:9321/mcp)
     env "${settings[@]}" target/debug/tessera serve >"$work/server-$engine.log" 2>&1 &
