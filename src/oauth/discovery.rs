@@ -45,6 +45,38 @@ const TOKEN_CLAIMS: [&str; 9] = [
     "amr",
 ];
 
+const SCOPES: [&str; 7] = [
+    OPENID,
+    PROFILE,
+    EMAIL,
+    ADDRESS,
+    PHONE,
+    OFFLINE_ACCESS,
+    TESSERA_ADMIN,
+];
+
+/// How clients become known without an administrator, and what their tokens open here.
+#[derive(Debug, Serialize)]
+struct Joining {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
+    client_id_metadata_document_supported: bool,
+    protected_resources: Vec<String>,
+}
+
+impl Joining {
+    fn of(config: &Config) -> Self {
+        let (issuer, rules) = (&config.issuer, &config.registration);
+        let registers = rules.policy != RegistrationPolicy::Off;
+        let at = |path: &str| format!("{issuer}{path}");
+        Self {
+            registration_endpoint: registers.then(|| at(paths::REGISTER)),
+            client_id_metadata_document_supported: rules.client_id_metadata_documents,
+            protected_resources: OWN_APIS.into_iter().map(at).collect(),
+        }
+    }
+}
+
 /// The server's metadata.
 #[derive(Debug, Serialize)]
 #[expect(
@@ -59,8 +91,6 @@ pub struct Metadata {
     token_endpoint: String,
     userinfo_endpoint: String,
     jwks_uri: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    registration_endpoint: Option<String>,
     introspection_endpoint: String,
     revocation_endpoint: String,
     end_session_endpoint: String,
@@ -109,8 +139,8 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     check_session_iframe: Option<String>,
     require_request_uri_registration: bool,
-    client_id_metadata_document_supported: bool,
-    protected_resources: Vec<String>,
+    #[serde(flatten)]
+    joining: Joining,
     request_object_signing_alg_values_supported: &'static [RequestAlg],
 }
 
@@ -128,8 +158,6 @@ impl Metadata {
             token_endpoint: at(paths::TOKEN),
             userinfo_endpoint: at(paths::USERINFO),
             jwks_uri: at(paths::JWKS),
-            registration_endpoint: (config.registration.policy != RegistrationPolicy::Off)
-                .then(|| at(paths::REGISTER)),
             introspection_endpoint: at(paths::INTROSPECT),
             revocation_endpoint: at(paths::REVOKE),
             end_session_endpoint: at(paths::LOGOUT),
@@ -137,15 +165,7 @@ impl Metadata {
             backchannel_authentication_endpoint: at(paths::BACKCHANNEL_AUTHENTICATION),
             backchannel_token_delivery_modes_supported: DeliveryMode::ALL,
             backchannel_authentication_request_signing_alg_values_supported: RequestAlg::ALL,
-            scopes_supported: [
-                OPENID,
-                PROFILE,
-                EMAIL,
-                ADDRESS,
-                PHONE,
-                OFFLINE_ACCESS,
-                TESSERA_ADMIN,
-            ],
+            scopes_supported: SCOPES,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
@@ -191,8 +211,7 @@ impl Metadata {
             request_parameter_supported: true,
             request_uri_parameter_supported: true,
             require_request_uri_registration: true,
-            protected_resources: OWN_APIS.into_iter().map(at).collect(),
-            client_id_metadata_document_supported: config.registration.client_id_metadata_documents,
+            joining: Joining::of(config),
             request_object_signing_alg_values_supported: RequestAlg::ALL,
         }
     }

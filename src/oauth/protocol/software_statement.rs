@@ -152,15 +152,15 @@ mod tests {
     const NOW: i64 = 1_735_689_600;
     const US: &str = "https://id.example";
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
-    fn merged(claims: Value) -> Result<Map<String, Value>, Fault> {
+    fn merged(claims: &Value) -> Result<Map<String, Value>, Fault> {
         let request =
             json!({ "client_name": "Mine", "scope": "openid", "software_statement": "x" });
         merge(
-            object(request),
+            object(&request),
             object(claims),
             US,
             Timestamp::from_seconds(NOW),
@@ -169,12 +169,12 @@ mod tests {
 
     #[test]
     fn what_is_signed_wins() {
-        let found = merged(json!({
+        let found = merged(&json!({
             "iss": "https://trust.example", "exp": NOW + 1, "iat": NOW, "jti": "j", "sub": "s",
             "client_name": "Signed", "software_id": "app"
         }));
         let expect = json!({ "client_name": "Signed", "scope": "openid", "software_id": "app" });
-        assert_eq!(found, Ok(object(expect)));
+        assert_eq!(found, Ok(object(&expect)));
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
             (json!({ "aud": 1 }), false),
             (json!({ "software_statement": "y" }), false),
         ] {
-            let found = merged(claims.clone());
+            let found = merged(&claims);
             assert_eq!(found.is_ok(), good, "{claims}");
             let code = found.err().map(|fault| fault.code);
             assert!(code.is_none_or(|code| code == ErrorCode::InvalidSoftwareStatement));

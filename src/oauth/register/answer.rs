@@ -53,11 +53,10 @@ pub(super) fn client(
     // Nothing that a registering client could ask for.
     members.remove("skip_consent");
     let id = client.client_id.as_str();
-    let issuer = &app.config.issuer;
     let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
     tell("client_id", id.into());
     tell("client_id_issued_at", client.created_at.seconds().into());
-    let uri = format!("{issuer}{}/{id}", paths::REGISTER);
+    let uri = format!("{}{}/{id}", app.config.issuer, paths::REGISTER);
     tell("registration_client_uri", uri.into());
     tell("registration_access_token", issued.token.into());
     if let Some(statement) = issued.statement {

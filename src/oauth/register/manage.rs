@@ -79,7 +79,7 @@ async fn owner<'h>(
     id: &str,
     headers: &'h HeaderMap,
 ) -> Result<(Client, &'h str), RegisterError> {
-    let token = bearer(headers).flatten().ok_or(RegisterError::Token)?;
+    let token = bearer(headers).ok_or(RegisterError::Token)?;
     let hash = TokenKind::RegistrationAccessToken
         .hash(token)
         .ok_or(RegisterError::Token)?;

@@ -81,9 +81,8 @@ async fn enter(
         (RegistrationPolicy::Token, None) => Err(RegisterError::Token),
         // A token that is not good is not ignored, whatever the policy: its owner counts on it.
         (RegistrationPolicy::Token | RegistrationPolicy::Open, Some(token)) => {
-            let hash = token
-                .and_then(|token| TokenKind::InitialAccessToken.hash(token))
-                .ok_or(RegisterError::Token)?;
+            let hash = TokenKind::InitialAccessToken.hash(token);
+            let hash = hash.ok_or(RegisterError::Token)?;
             let mut conn = app.db.read().await?;
             if initial_access_tokens::is_live(&mut conn, &hash, now).await? {
                 Ok(Entrance::Token(hash))
@@ -135,8 +134,8 @@ pub(super) fn terms(app: &App, origin: Origin) -> Terms<'_> {
     }
 }
 
-/// The bearer token of a request; `Some(None)` when something else stands there.
-fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
+/// The bearer token of a request; an empty one, which is never good, when something else stands there.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let first = values.next()?;
     let only = values.next().is_none();
@@ -146,7 +145,7 @@ fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
         .and_then(|text| text.split_once(' '))
         .filter(|(scheme, _)| only && scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
-    Some(token)
+    Some(token.unwrap_or_default())
 }
 
 /// The members of a JSON object.

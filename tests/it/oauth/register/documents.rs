@@ -19,10 +19,13 @@ use crate::harness::database::{Engine, engines};
 use crate::harness::server::{TestApp, client as http_client};
 use crate::web::alice;
 
+/// Status, header fields and body of an answer.
+type Told = (StatusCode, Vec<(&'static str, String)>, String);
+
 /// An application's own site, with its document.
 pub struct Site {
     pub address: String,
-    answer: Arc<Mutex<(StatusCode, Vec<(&'static str, String)>, String)>>,
+    answer: Arc<Mutex<Told>>,
     fetched: Arc<AtomicUsize>,
     server: tokio::task::JoinHandle<()>,
 }

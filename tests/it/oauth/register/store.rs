@@ -97,9 +97,9 @@ on_each_database!(an_initial_access_token_is_counted_listed_and_ended, |t| {
     let listed = initial_access_tokens::list(&mut tx, None, 10)
         .await
         .unwrap();
-    let mut uses: Vec<i64> = listed.iter().map(|token| token.uses).collect();
-    uses.sort_unstable();
-    assert_eq!(uses, [1, 3]);
+    let mut counts: Vec<i64> = listed.iter().map(|token| token.uses).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 3]);
     assert!(
         initial_access_tokens::delete(&mut tx, &free.id)
             .await
