@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::identity::hasher::{HashError, Hasher};
 use crate::metrics::Metrics;
 use crate::oauth::client_ca::{ClientCa, ClientCaError};
+use crate::oauth::client_documents::ClientDocuments;
 use crate::oauth::client_guesses::ClientGuesses;
 use crate::oauth::keys::{Keys, KeysError};
 use crate::oauth::remote_keys::RemoteKeys;
@@ -46,6 +47,8 @@ pub struct App {
     pub outbound: Outbound,
     /// The keys that clients publish.
     pub remote_keys: RemoteKeys,
+    /// The documents that clients describe themselves in.
+    pub client_documents: ClientDocuments,
     /// Whose client certificates prove a name.
     pub client_ca: Option<ClientCa>,
     /// How often clients' secrets were guessed.
@@ -122,6 +125,7 @@ impl App {
             policy,
             keys,
             remote_keys: RemoteKeys::new(outbound.clone()),
+            client_documents: ClientDocuments::new(outbound.clone()),
             outbound,
             client_ca,
             client_guesses: ClientGuesses::default(),

@@ -73,6 +73,10 @@ fn guard(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
             Arc::clone(&app),
             oauth::dpop::note_target,
         ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            oauth::protected_resource::advertise,
+        ))
         .layer(middleware::from_fn(timeout::bound))
         .layer(middleware::from_fn(query::refuse_keys))
         .layer(middleware::from_fn(path::refuse_ambiguous))

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::guard::{Admin, Guarded, Inside};
 use super::json::{Body, OptionalBody, Page, PageQuery, Params};
 use crate::app::App;
+use crate::base::encoding::from_base64url;
 use crate::base::time::Seconds;
 use crate::http::Problem;
 use crate::oauth::client::{self, ClientError, NewClient, Registered};
@@ -59,6 +60,8 @@ struct ClientJson {
     #[serde(flatten)]
     settings: ClientSettings,
     state: &'static str,
+    /// Who vouches for it.
+    origin: &'static str,
     created_at: String,
     updated_at: String,
     /// Until when the secret before the present one is good.
@@ -75,6 +78,7 @@ impl From<Client> for ClientJson {
             client_id: client.client_id.as_str().to_owned(),
             settings: client.settings,
             state: client.state.as_str(),
+            origin: client.origin.as_str(),
             created_at: client.created_at.rfc3339(),
             updated_at: client.updated_at.rfc3339(),
             former_secret_expires_at: client
@@ -102,8 +106,9 @@ impl From<Registered> for ClientJson {
 struct Replacement(NewClient);
 
 /// Members of [`ClientJson`] that no request changes.
-const READ_ONLY: [&str; 4] = [
+const READ_ONLY: [&str; 5] = [
     "state",
+    "origin",
     "created_at",
     "updated_at",
     "former_secret_expires_at",
@@ -282,7 +287,17 @@ async fn require_power_to_make(app: &App, admin: &Admin, new: &NewClient) -> Res
     Ok(())
 }
 
+/// An id in a path. One that is an address stands there as `~` and its base64url form, since a path holds no slash.
 fn parse_id(text: &str) -> Result<ClientId, Problem> {
+    let address = text
+        .strip_prefix('~')
+        .and_then(from_base64url)
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|address| ClientId::parse(&address).ok())
+        .filter(ClientId::is_document);
+    if let Some(address) = address {
+        return Ok(address);
+    }
     ClientId::parse(text).map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.to_string()))
 }
 

@@ -9,6 +9,7 @@ mod clients;
 mod guard;
 mod json;
 mod outbox;
+mod registration_tokens;
 mod roles;
 mod sessions;
 mod store_rights;
@@ -39,5 +40,6 @@ fn guarded(app: &Arc<App>) -> guard::Guarded {
     let guarded = store_rights::routes(roles::routes(guarded));
     let guarded = outbox::routes(sessions::routes(guarded));
     let guarded = acting_rights::routes(trusted_issuers::routes(guarded));
+    let guarded = registration_tokens::routes(guarded);
     api_keys::routes(guarded)
 }

@@ -116,6 +116,10 @@ id!(
     BackchannelId, "bcr", "a backchannel request's id"
 );
 id!(
+    /// One initial access token, with which clients are registered. Not its secret.
+    InitialTokenId, "iat", "an initial access token's id"
+);
+id!(
     /// One recorded event.
     EventId, "evt", "an event id"
 );

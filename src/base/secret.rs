@@ -65,6 +65,10 @@ pub enum TokenKind {
     DeviceCode,
     /// An `auth_req_id` (OpenID Connect CIBA Core 1.0).
     AuthReqId,
+    /// What clients may be registered with (RFC 7591 section 3).
+    InitialAccessToken,
+    /// What a client manages its registration with (RFC 7592).
+    RegistrationAccessToken,
 }
 
 impl TokenKind {
@@ -82,6 +86,8 @@ impl TokenKind {
             Self::Csrf => "tsr_cf_",
             Self::DeviceCode => "tsr_dc_",
             Self::AuthReqId => "tsr_br_",
+            Self::InitialAccessToken => "tsr_ia_",
+            Self::RegistrationAccessToken => "tsr_ra_",
         }
     }
 

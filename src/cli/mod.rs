@@ -3,6 +3,7 @@
 //! A command is a file with one `run` that takes its arguments and returns `Result<(), Failure>`.
 
 mod api_key;
+mod client;
 mod config;
 mod demo;
 mod exit;
@@ -47,6 +48,9 @@ enum Command {
     /// Make, list and revoke API keys: what programs call the permission and admin APIs with
     #[command(subcommand)]
     ApiKey(api_key::Command),
+    /// Make, list and end the tokens that applications are registered with
+    #[command(subcommand)]
+    Client(client::Command),
     /// Manage the keys that sign tokens, and make master keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -90,6 +94,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Demo(arguments) => block_on(demo::run(settings, &arguments)),
         Command::Config(arguments) => config::run(settings, &arguments),
         Command::ApiKey(command) => block_on(api_key::run(settings, &command)),
+        Command::Client(command) => block_on(client::run(settings, &command)),
         Command::Keys(command) => block_on(keys::run(settings, &command)),
         Command::Outbox(command) => block_on(outbox::run(settings, &command)),
         Command::Policy(command) => policy::run(settings, &command),

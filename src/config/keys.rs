@@ -7,10 +7,13 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::LogFormat;
 use super::draft::Draft;
+use super::{LogFormat, RegistrationPolicy};
 use crate::base::secret::Secret;
 use crate::base::time::Seconds;
+use crate::oauth::protocol::resource::Resource;
+use crate::oauth::protocol::scope::ScopeSet;
+use crate::oauth::protocol::software_statement::StatementIssuer;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -82,6 +85,14 @@ pub(super) enum Kind {
     LogFilter(Field<String>),
     /// `text` or `json`.
     LogFormat(Field<LogFormat>),
+    /// `off`, `token` or `open`.
+    Policy(Field<RegistrationPolicy>),
+    /// Scopes separated by spaces.
+    Scopes(Field<ScopeSet>),
+    /// A list of resource identifiers.
+    Resources(Field<Vec<Resource>>),
+    /// A list of issuers, each with the address of its keys.
+    Issuers(Field<Vec<StatementIssuer>>),
 }
 
 const fn key(name: &'static str, kind: Kind, meaning: &'static str) -> Key {
@@ -283,6 +294,55 @@ pub static KEYS: &[Key] = &[
         "requests.require_pushed",
         Kind::Switch(|d| &mut d.config.requests.require_pushed),
         "Every client must push its authorization requests; without it, those clients that are registered so.",
+    ),
+    key(
+        "registration.policy",
+        Kind::Policy(|d| &mut d.config.registration.policy),
+        "Who may register applications at /register (RFC 7591): off (administrators alone), token (whoever holds a token made by `tessera client registration-token`), open (anybody, within limits, and people are always asked).",
+    ),
+    key(
+        "registration.scopes",
+        Kind::Scopes(|d| &mut d.config.registration.scopes),
+        "The scopes, separated by spaces, that applications may have which nobody registered by hand. Never tessera:admin.",
+    ),
+    key(
+        "registration.resources",
+        Kind::Resources(|d| &mut d.config.registration.resources),
+        "Services, beside this server, that such applications may ask tokens for by the parameter resource (RFC 8707), such as [\"https://mcp.example.com/mcp\"].",
+    ),
+    key(
+        "registration.require_pkce",
+        Kind::Switch(|d| &mut d.config.registration.require_pkce),
+        "Whether registered applications that authenticate must use PKCE, too. Those that do not authenticate always must.",
+    ),
+    key(
+        "registration.network_limit",
+        Kind::Count(|d| &mut d.config.registration.network_limit, 1, 100_000),
+        "Open registrations, and fetches of metadata documents, that one network (/24 of IPv4, /56 of IPv6) may cause within an hour.",
+    ),
+    key(
+        "registration.unused_seconds",
+        Kind::Seconds(
+            |d| &mut d.config.registration.unused_seconds,
+            DAY,
+            3_650 * DAY,
+        ),
+        "After how long without use an application is forgotten that came by open registration or by a metadata document.",
+    ),
+    key(
+        "registration.software_statement_issuers",
+        Kind::Issuers(|d| &mut d.config.registration.software_statement_issuers),
+        "Whose software statements are believed (RFC 7591 section 2.3): the issuer, a space, and the address of its keys, such as [\"https://trust.example https://trust.example/jwks\"]. What a statement says wins over what the request says. Without any, statements are ignored.",
+    ),
+    key(
+        "registration.client_id_metadata_documents",
+        Kind::Switch(|d| &mut d.config.registration.client_id_metadata_documents),
+        "Whether an application may use the https address of its metadata as its client id, as MCP clients do. The server then fetches addresses that strangers name, through the guarded client.",
+    ),
+    key(
+        "discovery.signed_metadata",
+        Kind::Switch(|d| &mut d.config.signed_metadata),
+        "Whether the metadata documents carry a copy of themselves that the server signed (signed_metadata), for whoever gets them by other ways than from here.",
     ),
     key(
         "keys.rotate_after_seconds",

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod load;
 pub mod mistake;
 pub mod reference;
+mod registration;
 mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +25,7 @@ use crate::store::DbOptions;
 
 pub use load::{Loaded, Sources, load};
 pub use mistake::{Mistake, Mistakes};
+pub use registration::{Registration, RegistrationPolicy};
 
 /// Everything that an operator can decide.
 #[derive(Clone, Debug)]
@@ -54,6 +56,10 @@ pub struct Config {
     pub tokens: Tokens,
     /// Rules for authorization requests.
     pub requests: Requests,
+    /// Clients that nobody registered by hand.
+    pub registration: Registration,
+    /// Whether metadata documents carry a signed copy of themselves.
+    pub signed_metadata: bool,
     /// Signing key rotation.
     pub keys: KeyRotation,
     /// Proofs of possession.
@@ -276,6 +282,8 @@ impl Default for Config {
                 pushed_ttl_seconds: Seconds::new(90),
                 require_pushed: false,
             },
+            registration: Registration::default(),
+            signed_metadata: false,
             keys: KeyRotation {
                 rotate_after_seconds: Seconds::new(90 * 86_400),
                 publish_ahead_seconds: Seconds::new(86_400),

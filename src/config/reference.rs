@@ -91,7 +91,11 @@ fn range(key: &Key) -> Option<String> {
         | Kind::DatabaseUrl(_)
         | Kind::SecretText(_)
         | Kind::LogFilter(_)
-        | Kind::LogFormat(_) => None,
+        | Kind::LogFormat(_)
+        | Kind::Policy(_)
+        | Kind::Scopes(_)
+        | Kind::Resources(_)
+        | Kind::Issuers(_) => None,
     }
 }
 

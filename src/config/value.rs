@@ -6,13 +6,16 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::LogFormat;
 use super::check::issuer_fault;
 use super::draft::Draft;
 use super::given::Given;
 use super::keys::{Key, Kind};
+use super::{LogFormat, RegistrationPolicy};
 use crate::base::secret::Secret;
 use crate::base::time::Seconds;
+use crate::oauth::protocol::resource::Resource;
+use crate::oauth::protocol::scope::{ScopeSet, TESSERA_ADMIN};
+use crate::oauth::protocol::software_statement::StatementIssuer;
 use crate::store::seal::MasterKey;
 
 /// What stands in the place of a secret.
@@ -89,6 +92,14 @@ impl Key {
                     _ => return Err(given.is_not("`text` or `json`")),
                 };
             }
+            Kind::Policy(field) => {
+                let named = |policy: &RegistrationPolicy| given.text() == Some(policy.as_str());
+                let found = RegistrationPolicy::ALL.into_iter().find(named);
+                *field(draft) = found.ok_or_else(|| given.is_not("`off`, `token` or `open`"))?;
+            }
+            Kind::Scopes(field) => *field(draft) = scopes(given)?,
+            Kind::Resources(field) => *field(draft) = resources(given)?,
+            Kind::Issuers(field) => *field(draft) = issuers(given)?,
         }
         Ok(())
     }
@@ -127,6 +138,20 @@ impl Key {
                 LogFormat::Text => "text",
                 LogFormat::Json => "json",
             }),
+            Kind::Policy(field) => quote(field(draft).as_str()),
+            Kind::Scopes(field) => quote(&field(draft).to_string()),
+            Kind::Issuers(field) => {
+                let items: Vec<String> =
+                    field(draft).iter().map(|one| quote(&one.text())).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Kind::Resources(field) => {
+                let items: Vec<String> = field(draft)
+                    .iter()
+                    .map(|resource| quote(resource.as_str()))
+                    .collect();
+                format!("[{}]", items.join(", "))
+            }
         }))
     }
 }
@@ -163,6 +188,38 @@ fn networks(given: &Given) -> Result<Vec<IpNet>, String> {
                 .or_else(|_| item.parse::<std::net::IpAddr>().map(IpNet::from))
                 .map_err(|_| format!("`{item}` is not a network such as 10.0.0.0/8 or fd00::/8"))
         })
+        .collect()
+}
+
+fn scopes(given: &Given) -> Result<ScopeSet, String> {
+    let text = given.text().ok_or_else(|| given.is_not("a text"))?;
+    let scopes = ScopeSet::parse(text).map_err(|error| error.to_string())?;
+    if scopes.is_empty() {
+        return Err(given.is_not("a scope or several"));
+    }
+    if scopes.contains(TESSERA_ADMIN) {
+        return Err(format!(
+            "`{TESSERA_ADMIN}` is for applications that an administrator registered; leave it out"
+        ));
+    }
+    Ok(scopes)
+}
+
+fn issuers(given: &Given) -> Result<Vec<StatementIssuer>, String> {
+    let list = given
+        .list()
+        .ok_or_else(|| given.is_not("a list of issuers, each with the address of its keys"))?;
+    list.iter()
+        .map(|item| StatementIssuer::parse(item))
+        .collect()
+}
+
+fn resources(given: &Given) -> Result<Vec<Resource>, String> {
+    let list = given
+        .list()
+        .ok_or_else(|| given.is_not("a list of URIs, such as [\"https://api.example\"]"))?;
+    list.iter()
+        .map(|item| Resource::parse(item).map_err(|error| format!("`{item}` {error}")))
         .collect()
 }
 
@@ -283,6 +340,25 @@ mod tests {
         check("data", "", Err("is not a path"));
         check("policy.default_store", "docs", Ok("\"docs\""));
         check("policy.default_store", " ", Err("is not a text"));
+        check("registration.policy", "open", Ok("\"open\""));
+        check("registration.policy", "on", Err("`off`, `token` or `open`"));
+        check("registration.scopes", "openid api", Ok("\"api openid\""));
+        check(
+            "registration.scopes",
+            "openid tessera:admin",
+            Err("an administrator registered"),
+        );
+        check("registration.scopes", "", Err("is not a scope"));
+        check(
+            "registration.resources",
+            "https://api.example/, urn:x",
+            Ok("[\"https://api.example/\", \"urn:x\"]"),
+        );
+        check(
+            "registration.resources",
+            "api",
+            Err("must be an absolute URI"),
+        );
     }
 
     #[test]

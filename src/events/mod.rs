@@ -6,7 +6,7 @@ pub mod outbox;
 
 use serde::Serialize;
 
-use crate::base::id::{ApiKeyId, EventId, GrantId, SessionId, UserId};
+use crate::base::id::{ApiKeyId, EventId, GrantId, InitialTokenId, SessionId, UserId};
 use crate::base::time::Timestamp;
 use crate::store::{self, StoreError, Tx};
 
@@ -59,6 +59,13 @@ pub enum Event {
         /// Whose, such as `client:web`.
         owner: String,
         /// `created`, `revoked`.
+        change: &'static str,
+    },
+    /// An initial access token was made or ended.
+    InitialTokenChanged {
+        /// Which.
+        token_id: InitialTokenId,
+        /// `created`, `ended`.
         change: &'static str,
     },
     /// A person agreed to a client's scopes.
@@ -220,6 +227,7 @@ impl Event {
             Self::UserChanged { .. } => "user.changed",
             Self::ClientChanged { .. } => "client.changed",
             Self::ApiKeyChanged { .. } => "api_key.changed",
+            Self::InitialTokenChanged { .. } => "initial_access_token.changed",
             Self::ConsentGranted { .. } => "consent.granted",
             Self::ConsentWithdrawn { .. } => "consent.withdrawn",
             Self::CodeIssued { .. } => "code.issued",

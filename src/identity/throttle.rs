@@ -40,6 +40,8 @@ const SHORT_WINDOW: Seconds = Seconds::new(600);
 const EVERYBODY: &str = "everybody";
 /// The wait when strangers have failed too often everywhere. It does not grow: it is everybody's.
 const EVERYBODY_WAIT: Seconds = Seconds::new(30);
+/// How long what a network causes for unknown clients is remembered.
+const UNKNOWN_WINDOW: Seconds = Seconds::new(3_600);
 /// Counts that nobody added to for so long are forgotten.
 pub const FORGET_AFTER: Seconds = Seconds::new(30 * 86_400);
 
@@ -115,6 +117,26 @@ pub async fn reserve_request(
 /// The person wanted the request: it does not count.
 pub async fn give_request_back(tx: &mut Tx, user: &UserId) -> Result<(), StoreError> {
     attempts::give_back(tx, &request_bucket(&account_bucket(user))).await
+}
+
+/// Counts what a network causes for clients that nobody knows yet: an open registration, the fetch of a metadata document.
+pub async fn reserve_unknown(
+    db: &Db,
+    address: IpAddr,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Reservation, StoreError> {
+    let limit = Limit {
+        failures: limit,
+        wait: SHORT_WAIT,
+        forget_before: now.minus(UNKNOWN_WINDOW),
+        then: Then::Doubling,
+    };
+    let bucket = format!("unknown-network:{}", network_of(address));
+    let mut tx = db.write().await?;
+    let reservation = reserve_one(&mut tx, &bucket, &limit, now).await?;
+    tx.commit().await?;
+    Ok(reservation)
 }
 
 fn request_bucket(account: &str) -> String {

@@ -141,7 +141,11 @@ async fn owner_must_act(tx: &mut Tx, owner: &KeyOwner) -> Result<(), ApiKeyError
 pub fn parse_owner(subject: &str) -> Result<KeyOwner, ApiKeyError> {
     let owner = match subject.split_once(':') {
         Some(("user", id)) => UserId::parse(id).ok().map(KeyOwner::User),
-        Some(("client", id)) => ClientId::parse(id).ok().map(KeyOwner::Client),
+        Some(("client", id)) => ClientId::parse(id)
+            .ok()
+            // A client that describes itself never acts as itself.
+            .filter(|id| !id.is_document())
+            .map(KeyOwner::Client),
         _ => None,
     };
     owner.ok_or_else(|| ApiKeyError::NoOwner(subject.to_owned()))

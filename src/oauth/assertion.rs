@@ -10,6 +10,7 @@ use super::client_secret;
 use super::paths;
 use super::protocol::client::{AuthMethod, Client};
 use super::protocol::client_assertion::{self, AssertionClaims, AssertionFault};
+use super::protocol::profile::{self, Requirement};
 use crate::app::App;
 use crate::base::secret::TokenHash;
 use crate::base::time::{Seconds, Timestamp};
@@ -43,7 +44,13 @@ pub(super) async fn verify(
         .iter()
         .find_map(|key| claims(assertion, key, algorithm))
         .ok_or(AssertionFault::Signature)??;
-    let audiences = audiences(&app.config.issuer);
+    let mut audiences = audiences(&app.config.issuer);
+    if profile::requires(client, Requirement::IssuerAudience) {
+        audiences.truncate(1);
+        if !claims.has_one_audience() {
+            return Err(AssertionFault::Audience.into());
+        }
+    }
     let accepted = client_assertion::check(claims, &client.client_id, &audiences, now)?;
     let owner = (Purpose::ClientAssertion, client.client_id.as_str());
     let remembered_until = accepted.expires_at.plus(REMEMBERED_SECONDS);

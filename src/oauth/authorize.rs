@@ -20,11 +20,12 @@ use super::flow::{self, Flow, FlowError};
 use super::form::Form;
 use super::front;
 use super::incoming::{self, is_still_registered};
+use super::known_client;
 use super::par;
 use super::paths;
 use super::protocol::acr::Acr;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
-use super::protocol::authorize_step::{Progress, SignedIn, Step, next};
+use super::protocol::authorize_step::{Progress, SignedIn, Step, next, unremembered};
 use super::protocol::claims::{IdClaims, TokenType};
 use super::protocol::client::Client;
 use super::protocol::error::{ErrorCode, Fault};
@@ -37,7 +38,7 @@ use crate::base::id::FlowId;
 use crate::base::time::Timestamp;
 use crate::http::RequestId;
 use crate::identity::session::{self, SignIn};
-use crate::store::{StoreError, clients, consents};
+use crate::store::{StoreError, consents};
 use crate::web::error_page::ErrorPage;
 use crate::web::links;
 
@@ -93,7 +94,7 @@ async fn start(
 ) -> Result<Response, OAuthError> {
     let now = app.clock.now();
     let client_id = authorize::client_id(params)?;
-    let client = clients::find(&mut app.db.read().await?, &client_id)
+    let client = known_client::find(app, &client_id, now)
         .await?
         .filter(Client::is_active)
         .ok_or_else(|| {
@@ -255,18 +256,18 @@ async fn step<'a>(
     let person = person
         .as_ref()
         .map(|(signed_in, agreed)| (signed_in, agreed));
-    Ok(
-        match (
-            next(request, &client.settings, progress, person, now),
-            sign_in,
-        ) {
-            (Step::Issue, Some(sign_in)) => Next::Issue(sign_in),
-            (Step::Reauthenticate, _) => Next::Page(paths::REAUTHENTICATE),
-            (Step::Login | Step::Issue, _) => Next::Page("/login"),
-            (Step::Consent, _) => Next::Page("/consent"),
-            (Step::Fail(fault), _) => Next::Fail(fault),
-        },
-    )
+    let mut decided = next(request, &client.settings, progress, person, now);
+    if !client.origin.is_verified() {
+        let user_id = sign_in.map(|sign_in| &sign_in.user_id);
+        decided = unremembered(decided, request, progress, user_id);
+    }
+    Ok(match (decided, sign_in) {
+        (Step::Issue, Some(sign_in)) => Next::Issue(sign_in),
+        (Step::Reauthenticate, _) => Next::Page(paths::REAUTHENTICATE),
+        (Step::Login | Step::Issue, _) => Next::Page("/login"),
+        (Step::Consent, _) => Next::Page("/consent"),
+        (Step::Fail(fault), _) => Next::Fail(fault),
+    })
 }
 
 /// The answer with what was issued, or the refusal.

@@ -4,16 +4,20 @@
 
 use super::client_secret::{self, is_current};
 use super::keys::demand;
-use super::protocol::client::{Client, ClientId, ClientKind, ClientState};
+use super::protocol::client::{Client, ClientId, ClientKind, ClientState, Origin};
 use super::protocol::registration::MetadataFault;
 use crate::base::id::new_ulid;
 use crate::base::secret::{Secret, TokenKind};
 use crate::base::time::{Seconds, Timestamp};
 use crate::events::{self, Event};
+use crate::store::client_documents::{self, Freshness};
 use crate::store::seal::{SealError, Sealer};
-use crate::store::{Conn, StoreError, Tx, clients};
+use crate::store::{Conn, Db, StoreError, Tx, clients};
 
 pub use super::protocol::registration::{CheckedClient, NewClient};
+
+/// Unused clients that one transaction forgets at most.
+const SWEPT: u32 = 100;
 
 /// Why a client could not be registered or changed.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +59,21 @@ pub struct Registered {
     pub changed: bool,
 }
 
-/// Registers a client.
+/// Registers a client in an administrator's name.
 pub async fn register(
     tx: &mut Tx,
     sealer: &Sealer,
     new: &NewClient,
+    now: Timestamp,
+) -> Result<Registered, ClientError> {
+    register_from(tx, sealer, (new, Origin::Operator), now).await
+}
+
+/// Registers a client that came this way.
+pub async fn register_from(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    (new, origin): (&NewClient, Origin),
     now: Timestamp,
 ) -> Result<Registered, ClientError> {
     let checked = check(new)?;
@@ -83,6 +97,7 @@ pub async fn register(
         client_id: client_id.clone(),
         settings: checked.settings,
         state: ClientState::Active,
+        origin,
         created_at: now,
         updated_at: now,
     };
@@ -252,6 +267,71 @@ pub async fn set_state(
         get(tx, client_id).await?;
     }
     Ok(changed)
+}
+
+/// Keeps what the document of a client says, whether the client is known already or not. Its state stays: a client that was disabled does
+/// not enable itself.
+pub async fn keep_document(
+    tx: &mut Tx,
+    (client_id, new): (&ClientId, &NewClient),
+    freshness: Freshness,
+    now: Timestamp,
+) -> Result<Client, ClientError> {
+    let checked = new.check().map_err(ClientError::Invalid)?;
+    let client = Client {
+        client_id: client_id.clone(),
+        settings: checked.settings,
+        secret_mac: None,
+        sealed_secret: None,
+        former_secret: None,
+        state: ClientState::Active,
+        origin: Origin::Document,
+        created_at: now,
+        updated_at: now,
+    };
+    let change = if clients::insert(tx, &client).await? {
+        Some("created")
+    } else {
+        let changed = get(tx, client_id).await?.settings != client.settings;
+        changed.then_some("updated")
+    };
+    if change == Some("updated") {
+        clients::update(tx, client_id, &client.settings, now).await?;
+    }
+    if let Some(change) = change {
+        let wanted = client.settings.metadata.tokens.signing_algorithms();
+        demand::note(tx, &wanted, now).await?;
+        record(tx, client_id, change, now).await?;
+    }
+    client_documents::note(tx, client_id, freshness).await?;
+    get(tx, client_id).await
+}
+
+/// Forgets a client that was not registered by hand, and everything that it was given.
+pub async fn delete_registered(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<(), ClientError> {
+    if !clients::delete_registered(tx, client_id).await? {
+        return Err(ClientError::NotFound(client_id.clone()));
+    }
+    Ok(record(tx, client_id, "deleted", now).await?)
+}
+
+/// Forgets some of the clients that nobody vouches for and nobody uses; how many.
+pub async fn sweep_unused(db: &Db, unused: Seconds, now: Timestamp) -> Result<usize, StoreError> {
+    let mut tx = db.write().await?;
+    let gone = clients::delete_unused(&mut tx, now.minus(unused), SWEPT).await?;
+    for client_id in &gone {
+        let event = Event::ClientChanged {
+            client_id: client_id.clone(),
+            change: "deleted",
+        };
+        events::record(&mut tx, &event, now).await?;
+    }
+    tx.commit().await?;
+    Ok(gone.len())
 }
 
 /// The client, which must exist.

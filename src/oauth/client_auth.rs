@@ -9,12 +9,12 @@ use super::protocol::client::{AuthMethod, Client, ClientId};
 use super::protocol::credentials::{Presented, Proof};
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::params::Params;
-use super::{assertion, client_secret, mtls};
+use super::{assertion, client_secret, known_client, mtls};
 use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::http::ClientAddress;
+use crate::store::StoreError;
 use crate::store::seal::SealError;
-use crate::store::{StoreError, clients};
 
 /// What a client is told that is not known or whose proof is wrong.
 const WRONG: &str = "the client is unknown, disabled, or its secret is wrong";
@@ -53,7 +53,9 @@ pub async fn authenticate(
         _ => OAuthError::Fault(fault),
     })?;
     let client = match ClientId::parse(&presented.client_id) {
-        Ok(client_id) => clients::find(&mut app.db.read().await?, &client_id).await?,
+        Ok(client_id) => known_client::find(app, &client_id, app.clock.now())
+            .await
+            .map_err(|error| unusable(error, tried_basic))?,
         Err(_) => None,
     };
     let refuse = |description: &str| OAuthError::Client {
@@ -135,6 +137,17 @@ async fn prove(app: &App, client: &Client, proof: &Proof, now: Timestamp) -> Res
             | AuthMethod::ClientSecretJwt
             | AuthMethod::PrivateKeyJwt => Err(Refusal::Wrong(WRONG.to_owned())),
         },
+    }
+}
+
+/// A client whose document cannot be used did not prove who it is.
+fn unusable(error: OAuthError, tried_basic: bool) -> OAuthError {
+    match error {
+        OAuthError::Fault(fault) => OAuthError::Client {
+            fault: Fault::new(ErrorCode::InvalidClient, fault.description),
+            tried_basic,
+        },
+        error => error,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Issuing an authorization code: the grant, the code and their event in one transaction.
 
 use super::protocol::authorize::AuthorizeRequest;
-use super::protocol::client::Client;
+use super::protocol::client::{Client, Origin};
 use super::protocol::grant::GrantDetails;
 use super::subject::{pairwise, pairwise_sid};
 use crate::app::App;
@@ -12,7 +12,7 @@ use crate::events::{self, Event};
 use crate::identity::session::SignIn;
 use crate::store::authorization_codes::{self, Code};
 use crate::store::grants::{self, Grant};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, clients};
 
 /// What a granted request gets.
 #[derive(Debug)]
@@ -55,6 +55,9 @@ pub async fn issue(
     };
     if !grants::insert(tx, &grant).await? {
         return Ok(None);
+    }
+    if client.origin != Origin::Operator {
+        clients::note_use(tx, &client.client_id, now).await?;
     }
     if !request.response_type.has_code() {
         let event = Event::IdTokenIssued {

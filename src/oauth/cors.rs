@@ -111,7 +111,7 @@ fn preflight() -> Response {
     let headers = [
         (
             ACCESS_CONTROL_ALLOW_METHODS,
-            HeaderValue::from_static("GET, POST"),
+            HeaderValue::from_static("GET, POST, PUT, DELETE"),
         ),
         (
             ACCESS_CONTROL_ALLOW_HEADERS,

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -20,6 +19,7 @@ use super::protocol::claims::UserClaims;
 use super::protocol::client::{AssertionAlg, AuthMethod, DeliveryMode, GrantType, SubjectType};
 use super::protocol::dpop::ProofAlgorithm;
 use super::protocol::jwe::{ContentEncryption, KeyManagement};
+use super::protocol::own_api::OWN_APIS;
 use super::protocol::pkce;
 use super::protocol::request_object::RequestAlg;
 use super::protocol::response::{ResponseMode, ResponseType};
@@ -27,12 +27,11 @@ use super::protocol::scope::{
     ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE, TESSERA_ADMIN,
 };
 use super::protocol::signing::SigningAlgorithm;
+use super::signed_metadata::{self, CACHE};
 use crate::app::App;
-use crate::config::{ClientCertificates, Config};
+use crate::config::{ClientCertificates, Config, RegistrationPolicy};
 use crate::http::Problem;
 
-/// Documents change with the configuration only, keys are published a day ahead.
-const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Claims of an ID token besides those of the person.
 const TOKEN_CLAIMS: [&str; 9] = [
     "acr",
@@ -45,6 +44,38 @@ const TOKEN_CLAIMS: [&str; 9] = [
     "sid",
     "amr",
 ];
+
+const SCOPES: [&str; 7] = [
+    OPENID,
+    PROFILE,
+    EMAIL,
+    ADDRESS,
+    PHONE,
+    OFFLINE_ACCESS,
+    TESSERA_ADMIN,
+];
+
+/// How clients become known without an administrator, and what their tokens open here.
+#[derive(Debug, Serialize)]
+struct Joining {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
+    client_id_metadata_document_supported: bool,
+    protected_resources: Vec<String>,
+}
+
+impl Joining {
+    fn of(config: &Config) -> Self {
+        let (issuer, rules) = (&config.issuer, &config.registration);
+        let registers = rules.policy != RegistrationPolicy::Off;
+        let at = |path: &str| format!("{issuer}{path}");
+        Self {
+            registration_endpoint: registers.then(|| at(paths::REGISTER)),
+            client_id_metadata_document_supported: rules.client_id_metadata_documents,
+            protected_resources: OWN_APIS.into_iter().map(at).collect(),
+        }
+    }
+}
 
 /// The server's metadata.
 #[derive(Debug, Serialize)]
@@ -104,6 +135,8 @@ pub struct Metadata {
     #[serde(flatten)]
     sessions: SessionMetadata,
     require_request_uri_registration: bool,
+    #[serde(flatten)]
+    joining: Joining,
     request_object_signing_alg_values_supported: &'static [RequestAlg],
 }
 
@@ -159,15 +192,7 @@ impl Metadata {
             backchannel_authentication_endpoint: at(paths::BACKCHANNEL_AUTHENTICATION),
             backchannel_token_delivery_modes_supported: DeliveryMode::ALL,
             backchannel_authentication_request_signing_alg_values_supported: RequestAlg::ALL,
-            scopes_supported: [
-                OPENID,
-                PROFILE,
-                EMAIL,
-                ADDRESS,
-                PHONE,
-                OFFLINE_ACCESS,
-                TESSERA_ADMIN,
-            ],
+            scopes_supported: SCOPES,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
@@ -206,6 +231,7 @@ impl Metadata {
             request_parameter_supported: true,
             request_uri_parameter_supported: true,
             require_request_uri_registration: true,
+            joining: Joining::of(config),
             request_object_signing_alg_values_supported: RequestAlg::ALL,
         }
     }
@@ -227,8 +253,7 @@ fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
 
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    let metadata = Metadata::of(&app.config);
-    ([(CACHE_CONTROL, CACHE)], Json(metadata)).into_response()
+    signed_metadata::respond(&app, &Metadata::of(&app.config))
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

@@ -118,7 +118,9 @@ pub async fn grant_consent(
         return Err(FlowError::Gone);
     }
     let scope = flow.row.request.consent_scope(&flow.client.settings.scope);
-    consents::add(&mut tx, user_id, &flow.client_id, &scope, now).await?;
+    if flow.client.origin.is_verified() {
+        consents::add(&mut tx, user_id, &flow.client_id, &scope, now).await?;
+    }
     let event = Event::ConsentGranted {
         user_id: user_id.clone(),
         client_id: flow.client_id.clone(),

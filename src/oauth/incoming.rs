@@ -9,6 +9,7 @@ use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
 use super::protocol::client::{Client, GrantType};
 use super::protocol::error::Fault;
 use super::protocol::params::Params;
+use super::protocol::profile::{self, Requirement};
 use super::request_object;
 use crate::app::App;
 use crate::base::time::Timestamp;
@@ -39,9 +40,11 @@ pub async fn read(
         .require_pushed_authorization_requests
         || app.config.requests.require_pushed;
     if must_push {
-        let fault = Fault::invalid_request(
-            "this request must be pushed first (RFC 9126); send its `request_uri`",
-        );
+        let fault = profile::refusal(client, Requirement::Pushed).unwrap_or_else(|| {
+            Fault::invalid_request(
+                "this request must be pushed first (RFC 9126); send its `request_uri`",
+            )
+        });
         return Ok(Err(authorize::refuse(params, client, fault)));
     }
     read_sent(app, params, client, now).await
@@ -56,7 +59,7 @@ pub async fn read_sent(
 ) -> Result<Read, OAuthError> {
     let rules = &client.settings.metadata.requests;
     let issuer = &app.config.issuer;
-    Ok(match request_object::open(app, params, client, now).await {
+    let read = match request_object::open(app, params, client, now).await {
         Err(fault) => Err(authorize::refuse(params, client, fault)),
         Ok(Some(inner)) => authorize::parse(&inner, client, issuer),
         Ok(None) if rules.require_signed_request_object && !params.is_repeated("request") => {
@@ -66,7 +69,15 @@ pub async fn read_sent(
             Err(authorize::refuse(params, client, fault))
         }
         Ok(None) => authorize::parse(params, client, issuer),
-    })
+    };
+    Ok(
+        read.and_then(|request| match profile::check_request(client, &request) {
+            Ok(()) => Ok(request),
+            Err(fault) => Err(AuthorizeError::RedirectBack(Box::new(
+                request.answer_fault(fault),
+            ))),
+        }),
+    )
 }
 
 /// Whether the registration still allows what a kept request asks: it may have changed meanwhile (SECURITY row 9).

@@ -1,8 +1,8 @@
 //! OAuth 2 and OpenID Connect.
 //!
-//! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count, [`client_guesses`] how often secrets may be guessed), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
+//! The rules stand in [`protocol`], pure. Services: [`client`] registers ([`initial_token`] lets others do it), [`known_client`] finds the one that a request names ([`client_documents`] fetches what those say that nobody registered), [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count, [`client_guesses`] how often secrets may be guessed), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
 //! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`assertion_grant`] hears the issuers that we trust, [`applications`] shows people what they gave to whom, and takes it back, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`subject`] is what it calls people, [`sector`] with whom it shares that, [`sweep`] cleans up. Endpoints: [`authorize`],
-//! [`par`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
+//! [`par`], [`register`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`] and [`protected_resource`] (with [`signed_metadata`]).
 //!
 //! What the specifications demand stands, row by row with its file and its test, in `tests/it/conformance/requirements.tsv`. In short:
 //!
@@ -39,6 +39,7 @@ pub mod check_session;
 pub mod client;
 pub mod client_auth;
 pub mod client_ca;
+pub mod client_documents;
 pub mod client_guesses;
 pub mod client_secret;
 pub mod code;
@@ -51,20 +52,25 @@ pub mod flow;
 pub mod form;
 pub mod front;
 pub mod incoming;
+pub mod initial_token;
 pub mod introspect;
 pub mod issue;
 pub mod keys;
+pub mod known_client;
 pub mod logout;
 pub mod mtls;
 pub mod par;
 pub mod paths;
+pub mod protected_resource;
 pub mod protocol;
+pub mod register;
 pub mod remote_keys;
 pub mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
 pub mod sector;
+pub mod signed_metadata;
 pub mod subject;
 pub mod sweep;
 pub mod token;
@@ -85,6 +91,18 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route(paths::OAUTH_METADATA, get(discovery::get))
         .route(paths::OAUTH_METADATA_OF_PATH, get(discovery::get_of_path))
         .route(paths::JWKS, get(discovery::jwks))
+        .route(paths::RESOURCE_METADATA, get(protected_resource::get))
+        .route(
+            paths::RESOURCE_METADATA_OF_PATH,
+            get(protected_resource::get_of_path),
+        )
+        .route(paths::REGISTER, post(register::post))
+        .route(
+            paths::REGISTRATION,
+            get(register::manage::get)
+                .put(register::manage::put)
+                .delete(register::manage::delete),
+        )
         .method_not_allowed_fallback(cors::method_not_allowed)
         .layer(middleware::from_fn(cors::any_origin));
     let of_clients = Router::new()

@@ -43,3 +43,11 @@ pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
 /// RFC 8414 section 3.1: for an issuer with a path.
 pub const OAUTH_METADATA_OF_PATH: &str = "/.well-known/oauth-authorization-server/{*path}";
+/// Where clients register (RFC 7591); a registration lies below it (RFC 7592).
+pub const REGISTER: &str = "/register";
+/// One registration.
+pub const REGISTRATION: &str = "/register/{client_id}";
+/// RFC 9728 section 3.
+pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
+/// RFC 9728 section 3.1: of a resource with a path.
+pub const RESOURCE_METADATA_OF_PATH: &str = "/.well-known/oauth-protected-resource/{*path}";

@@ -175,6 +175,10 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidRequestObject
         | ErrorCode::InvalidRequestUri
         | ErrorCode::InvalidTarget
+        | ErrorCode::InvalidRedirectUri
+        | ErrorCode::InvalidClientMetadata
+        | ErrorCode::InvalidSoftwareStatement
+        | ErrorCode::UnapprovedSoftwareStatement
         | ErrorCode::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
     }
 }

@@ -5,7 +5,8 @@ use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
     Db, StoreError, authorization_codes, authorization_flows, backchannel_requests, clients,
-    device_authorizations, dpop_proofs, grants, pushed_requests, revoked_access_tokens, used_jtis,
+    device_authorizations, dpop_proofs, grants, initial_access_tokens, pushed_requests,
+    revoked_access_tokens, used_jtis,
 };
 
 /// Rows that one transaction deletes at most.
@@ -32,6 +33,7 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     rows += used_jtis::delete_expired(&mut tx, now, BATCH).await?;
     rows += clients::forget_former_secrets(&mut tx, now, BATCH).await?;
     rows += dpop_proofs::delete_expired(&mut tx, now, BATCH).await?;
+    rows += initial_access_tokens::delete_expired(&mut tx, now, BATCH).await?;
     tx.commit().await?;
     let mut tx = db.write().await?;
     let expired_before = now.minus(CODES_KEPT_SECONDS);

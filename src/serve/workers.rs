@@ -11,7 +11,7 @@ use super::outbox;
 use crate::app::App;
 use crate::identity::session;
 use crate::oauth::keys::KeysError;
-use crate::oauth::sweep;
+use crate::oauth::{client, sweep};
 use crate::policy::PolicyError;
 use crate::store::StoreError;
 
@@ -41,6 +41,7 @@ impl Workers {
         workers.every(SWEEP_SECONDS, "sweep of sessions", app, sweep_sessions);
         workers.every(SWEEP_SECONDS, "sweep of grants", app, sweep_grants);
         workers.every(SWEEP_SECONDS, "sweep of tuples", app, sweep_tuples);
+        workers.every(SWEEP_SECONDS, "sweep of clients", app, sweep_clients);
         workers.every(KEYS_SECONDS, "key maintenance", app, maintain_keys);
         workers.every(OUTBOX_SECONDS, "outbox", app, outbox::deliver_due);
         workers.every(OUTBOX_COUNT_SECONDS, "outbox count", app, outbox::count);
@@ -87,6 +88,12 @@ async fn maintain_keys(app: Arc<App>) -> Result<(), KeysError> {
 
 async fn sweep_grants(app: Arc<App>) -> Result<(), StoreError> {
     while sweep::sweep(&app.db, &app.config.tokens, app.clock.now()).await? > 0 {}
+    Ok(())
+}
+
+async fn sweep_clients(app: Arc<App>) -> Result<(), StoreError> {
+    let unused = app.config.registration.unused_seconds;
+    while client::sweep_unused(&app.db, unused, app.clock.now()).await? > 0 {}
     Ok(())
 }
 

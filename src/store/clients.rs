@@ -4,11 +4,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
-use crate::base::time::Timestamp;
+use crate::base::time::{Seconds, Timestamp};
 use crate::oauth::protocol::client::{
-    AuthMethod, Client, ClientId, ClientSettings, ClientState, FormerSecret,
+    AuthMethod, Client, ClientId, ClientSettings, ClientState, FormerSecret, Origin,
 };
 use crate::oauth::protocol::scope::ScopeSet;
+
+/// How old the noted last use of a client may get before it is written again.
+const LAST_USE_SECONDS: Seconds = Seconds::new(3_600);
 
 impl FromRow for Client {
     fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
@@ -40,6 +43,8 @@ impl FromRow for Client {
             former_secret: former_secret(row)?,
             state: ClientState::parse(&text("state")?)
                 .ok_or_else(|| StoreError::corrupt("clients.state", "an unknown state"))?,
+            origin: Origin::parse(&text("origin")?)
+                .ok_or_else(|| StoreError::corrupt("clients.origin", "an unknown origin"))?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })
@@ -104,8 +109,8 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
     let rows = tx
         .exec(
             q("INSERT INTO clients (client_id, client_name, secret_mac, token_endpoint_auth_method, redirect_uris, \
-               post_logout_redirect_uris, grant_types, scope, skip_consent, require_pkce, state, created_at, updated_at, metadata, sealed_secret) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (client_id) DO NOTHING")
+               post_logout_redirect_uris, grant_types, scope, skip_consent, require_pkce, state, created_at, updated_at, metadata, sealed_secret, origin) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (client_id) DO NOTHING")
                 .bind(client.client_id.as_str())
                 .bind(&settings.client_name)
                 .bind(client.secret_mac.clone())
@@ -120,7 +125,8 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
                 .bind(client.created_at)
                 .bind(client.updated_at)
                 .bind(json(&settings.metadata)?)
-                .bind(client.sealed_secret.clone()),
+                .bind(client.sealed_secret.clone())
+                .bind(client.origin.as_str()),
         )
         .await?;
     if rows == 1 {
@@ -268,6 +274,54 @@ pub async fn set_state(
         )
         .await?;
     Ok(rows == 1)
+}
+
+/// Notes that a client which nobody registered by hand was given something, unless that was noted within the last hour; whether it was.
+pub async fn note_use(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("UPDATE clients SET last_used_at = $2 WHERE client_id = $1 AND origin <> 'operator' \
+               AND (last_used_at IS NULL OR last_used_at <= $3)")
+                .bind(client_id.as_str())
+                .bind(now)
+                .bind(now.minus(LAST_USE_SECONDS)),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Forgets a client that was not registered by hand, with everything it was given; `false` when there is no such client.
+pub async fn delete_registered(tx: &mut Tx, client_id: &ClientId) -> Result<bool, StoreError> {
+    let rows = tx
+        .exec(
+            q("DELETE FROM clients WHERE client_id = $1 AND origin <> 'operator'")
+                .bind(client_id.as_str()),
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Forgets at most `limit` clients that nobody vouches for, were given nothing since `before`, and hold nothing any more; which.
+pub async fn delete_unused(
+    tx: &mut Tx,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<String>, StoreError> {
+    tx.all(
+        q("DELETE FROM clients WHERE client_id IN (SELECT c.client_id FROM clients c \
+           WHERE c.origin IN ('open', 'document') AND c.state = 'active' AND c.created_at <= $1 \
+           AND COALESCE(c.last_used_at, 0) <= $1 \
+           AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.client_id) \
+           AND NOT EXISTS (SELECT 1 FROM authorization_flows f WHERE f.client_id = c.client_id) LIMIT $2) \
+           RETURNING client_id")
+            .bind(before)
+            .bind(limit),
+    )
+    .await
 }
 
 /// Whether an active client has a redirect URI at this origin; a given client, or any.

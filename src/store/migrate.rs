@@ -71,6 +71,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0013_trusted_issuers.sql"),
     ),
     (
+        15,
+        "client_registration",
+        include_str!("../../migrations/0015_client_registration.sql"),
+    ),
+    (
         16,
         "pairwise_subjects",
         include_str!("../../migrations/0016_pairwise_subjects.sql"),

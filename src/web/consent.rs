@@ -16,6 +16,7 @@ use super::flow::{self, FlowQuery};
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};
 use super::parts::person;
+use super::unverified;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::http::Problem;
@@ -39,12 +40,12 @@ async fn show(
         return Ok(to_login(&app, &flow));
     };
     let guard = Guard::of(&app, &headers);
+    let csp = Csp::redirecting_to(&flow.redirect_uri).showing(logo(&flow));
     let page = Page {
         title: "Allow access",
         width: Width::Narrow,
-        body: body(&app, &guard, &visitor, &flow),
+        body: body(&app, &guard, &visitor, (&flow, &csp)),
     };
-    let csp = Csp::redirecting_to(&flow.redirect_uri);
     let mut response = respond(StatusCode::OK, &page, &csp);
     guard.keep(&app, response.headers_mut());
     Ok(response)
@@ -100,10 +101,20 @@ fn to_login(app: &App, flow: &Flow) -> Response {
     Redirect::to(&flow::path(app, "/login", Some(flow))).into_response()
 }
 
-fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
+/// The picture of an application that somebody vouches for. A stranger's would lend it a face that people trust.
+fn logo(flow: &Flow) -> Option<&str> {
+    let logo = flow.about.logo_uri.as_ref()?;
+    flow.client().origin.is_verified().then(|| logo.as_str())
+}
+
+fn body(app: &App, guard: &Guard, visitor: &Visitor, (flow, csp): (&Flow, &Csp)) -> Markup {
     html! {
+        @if let Some(logo) = logo(flow).filter(|_| csp.shows()) {
+            img .logo src=(logo) alt="" width="64" height="64" referrerpolicy="no-referrer";
+        }
         h1 { "Allow " (flow.client_name) "?" }
         p .lead { "It wants to use your account." }
+        (unverified::warning(flow.client(), &flow.redirect_uri))
         (person(&visitor.user))
         h2 #asks { "It will be able to" }
         (scope_list(&flow.scopes, "asks"))

@@ -55,6 +55,7 @@ pub struct Csp {
     form_target: Option<String>,
     frames: Vec<String>,
     script: Option<&'static str>,
+    image: Option<String>,
 }
 
 impl Csp {
@@ -87,6 +88,18 @@ impl Csp {
             .collect()
     }
 
+    /// The page shows this picture, if the grammar of sources can name where it is.
+    #[must_use]
+    pub fn showing(mut self, url: Option<&str>) -> Self {
+        self.image = url.and_then(frame_source);
+        self
+    }
+
+    /// Whether the page may show a picture.
+    pub const fn shows(&self) -> bool {
+        self.image.is_some()
+    }
+
     /// The page holds this inline script, word for word.
     #[must_use]
     pub fn with_script(mut self, text: &'static str) -> Self {
@@ -107,8 +120,12 @@ impl Csp {
         } else {
             format!(" frame-src {};", self.frames.join(" "))
         };
+        let image = self
+            .image
+            .as_ref()
+            .map_or_else(String::new, |image| format!(" {image}"));
         format!(
-            "default-src 'none'; style-src {}; script-src {}{script}; img-src data:;{frames} form-action 'self'{target}; \
+            "default-src 'none'; style-src {}; script-src {}{script}; img-src data:{image};{frames} form-action 'self'{target}; \
              frame-ancestors 'none'; base-uri 'none'",
             *STYLE_SOURCE, *SCRIPT_SOURCE,
         )

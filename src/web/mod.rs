@@ -33,6 +33,7 @@ mod login;
 pub mod parts;
 mod reauthenticate;
 mod setup;
+mod unverified;
 mod visitor;
 
 /// The routes of this room; they need the session layer around them.

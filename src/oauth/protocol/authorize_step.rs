@@ -105,6 +105,22 @@ pub fn next(
     Step::Issue
 }
 
+/// The step for a client that nobody vouches for: what the person agreed to counts on this request's own page alone (SECURITY R58).
+pub fn unremembered(
+    step: Step,
+    request: &AuthorizeRequest,
+    progress: &Progress,
+    person: Option<&UserId>,
+) -> Step {
+    let agreed_here = progress.consented_by.is_some() && progress.consented_by.as_ref() == person;
+    match step {
+        Step::Issue if !agreed_here => {
+            page_or_fail(request.prompt.contains(&Prompt::None), Step::Consent)
+        }
+        Step::Login | Step::Reauthenticate | Step::Consent | Step::Issue | Step::Fail(_) => step,
+    }
+}
+
 fn page_or_fail(silent: bool, page: Step) -> Step {
     match page {
         Step::Login | Step::Reauthenticate if silent => Step::Fail(login_required(

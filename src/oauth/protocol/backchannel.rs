@@ -153,6 +153,7 @@ mod tests {
             secret_mac: None,
             sealed_secret: None,
             former_secret: None,
+            origin: crate::oauth::protocol::client::Origin::Operator,
             state: ClientState::Active,
             created_at: Timestamp::from_ms(0),
             updated_at: Timestamp::from_ms(0),

@@ -27,6 +27,8 @@ pub enum TokenType {
     Introspection,
     /// A signed authorization response (JARM section 2.1).
     AuthorizationResponse,
+    /// A metadata document (RFC 8414 section 2.1, RFC 9728 section 2.2).
+    Metadata,
 }
 
 impl TokenType {
@@ -38,6 +40,7 @@ impl TokenType {
             Self::LogoutToken => "logout+jwt",
             Self::Introspection => "token-introspection+jwt",
             Self::AuthorizationResponse => "oauth-authz-resp+jwt",
+            Self::Metadata => "oauth-metadata+jwt",
         }
     }
 }

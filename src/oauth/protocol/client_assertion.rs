@@ -34,6 +34,13 @@ pub struct AssertionClaims {
     jti: Option<String>,
 }
 
+impl AssertionClaims {
+    /// Whether it names one audience, as a text.
+    pub const fn has_one_audience(&self) -> bool {
+        matches!(self.aud, Some(Audience::One(_)))
+    }
+}
+
 /// An assertion whose claims are right; whether it was used before is still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {

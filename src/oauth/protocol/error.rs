@@ -67,6 +67,14 @@ pub enum ErrorCode {
     InvalidDpopProof,
     /// The proof of possession needs a nonce of ours (RFC 9449 section 8).
     UseDpopNonce,
+    /// A redirect URI may not be registered (RFC 7591 section 3.2.2).
+    InvalidRedirectUri,
+    /// Something else in the metadata may not be registered.
+    InvalidClientMetadata,
+    /// The software statement cannot be verified.
+    InvalidSoftwareStatement,
+    /// The software statement is of somebody who is not trusted.
+    UnapprovedSoftwareStatement,
 }
 
 impl ErrorCode {
@@ -101,6 +109,10 @@ impl ErrorCode {
             Self::InvalidBindingMessage => "invalid_binding_message",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
         }
     }
 }

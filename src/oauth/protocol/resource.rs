@@ -11,6 +11,7 @@ use url::Url;
 use super::audience::Audience;
 use super::client::Client;
 use super::error::{ErrorCode, Fault, quoted};
+use super::own_api;
 use super::params::Params;
 
 /// Longest resource, in bytes.
@@ -82,6 +83,9 @@ impl<'a> Allowed<'a> {
     /// The audience that stands for a named resource; the issuer may be written with the slash that URL libraries put at its end.
     pub(super) fn audience(&self, text: &str) -> Option<String> {
         if text.strip_suffix('/').unwrap_or(text) == self.issuer {
+            return Some(self.issuer.to_owned());
+        }
+        if own_api::is_named(text, self.issuer) {
             return Some(self.issuer.to_owned());
         }
         self.registered
@@ -229,6 +233,10 @@ mod tests {
         );
         check_wanted(&["https://id.example"], Some(&[ISSUER]));
         check_wanted(&["https://id.example/"], Some(&[ISSUER]));
+        check_wanted(
+            &["https://id.example/admin/api", "https://id.example/stores"],
+            Some(&[ISSUER]),
+        );
         check_wanted(&["https://api.example"], None);
         check_wanted(&["https://API.example/"], None);
         check_wanted(&["https://id.example/admin"], None);

@@ -45,6 +45,11 @@ pub enum InvalidScope {
 }
 
 impl ScopeSet {
+    /// The scopes of OpenID Connect Core 1.0, and offline access.
+    pub fn standard() -> Self {
+        Self(PERSONAL.map(str::to_owned).into())
+    }
+
     /// Parses scopes separated by spaces; the empty text is the empty set.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
         if text.len() > SCOPE_BYTES {

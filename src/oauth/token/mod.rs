@@ -27,6 +27,7 @@ use super::protocol::client::{Client, GrantType};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault, quoted};
 use super::protocol::params::Params;
+use super::protocol::profile;
 use super::protocol::resource::Allowed;
 use super::respond::no_store;
 use super::sealed;
@@ -43,6 +44,7 @@ pub async fn post(
     let client = client_auth::authenticate(&app, &headers, &params).await?;
     let now = app.clock.now();
     let answer = async {
+        profile::check_client(&client)?;
         let proved = dpop::confirmation(&app, &headers, &client, now).await?;
         let request = TokenRequest {
             client: &client,

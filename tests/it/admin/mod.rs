@@ -5,6 +5,7 @@ mod api_keys;
 mod client_secrets;
 mod clients;
 mod outbox;
+mod registration_tokens;
 mod roles;
 mod sessions;
 mod store_rights;

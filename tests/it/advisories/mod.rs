@@ -12,5 +12,6 @@ mod hostile;
 mod logout;
 mod matrix;
 mod redirect_uris;
+mod registration;
 mod standing;
 mod tokens;

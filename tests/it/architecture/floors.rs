@@ -29,6 +29,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("events", Floor::Services),
     ("identity", Floor::Services),
     ("oauth/client_ca", Floor::Services),
+    ("oauth/client_documents", Floor::Services),
     ("oauth/client_guesses", Floor::Services),
     ("oauth/keys", Floor::Services),
     ("oauth/remote_keys", Floor::Services),

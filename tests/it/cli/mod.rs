@@ -2,6 +2,7 @@
 
 mod api_key;
 mod apply;
+mod client;
 mod demo;
 mod kill;
 mod mutual_tls;

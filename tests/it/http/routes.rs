@@ -53,6 +53,12 @@ const ROUTES: &[(&str, &str, Door)] = &[
         Door::Public,
     ),
     ("GET", "/.well-known/openid-configuration", Door::Public),
+    ("GET", "/.well-known/oauth-protected-resource", Door::Public),
+    (
+        "GET",
+        "/.well-known/oauth-protected-resource/{*path}",
+        Door::Public,
+    ),
     ("GET", "/authorize", Door::Public),
     ("POST", "/authorize", Door::Public),
     ("GET", "/authorize/continue", Door::Public),
@@ -80,6 +86,11 @@ const ROUTES: &[(&str, &str, Door)] = &[
     // Clients.
     ("POST", "/bc-authorize", Door::Client),
     ("POST", "/device_authorization", Door::Client),
+    // Registration: off unless the operator lets clients register; a registration needs its own token.
+    ("POST", "/register", Door::Public),
+    ("GET", "/register/{client_id}", Door::Token),
+    ("PUT", "/register/{client_id}", Door::Token),
+    ("DELETE", "/register/{client_id}", Door::Token),
     ("POST", "/introspect", Door::Client),
     ("POST", "/par", Door::Client),
     ("POST", "/revoke", Door::Client),
@@ -132,6 +143,13 @@ const ROUTES: &[(&str, &str, Door)] = &[
     (
         "DELETE",
         "/admin/api/trusted-issuers/{name}",
+        Door::Permission,
+    ),
+    ("GET", "/admin/api/registration-tokens", Door::Permission),
+    ("POST", "/admin/api/registration-tokens", Door::Permission),
+    (
+        "DELETE",
+        "/admin/api/registration-tokens/{id}",
         Door::Permission,
     ),
     ("GET", "/admin/api/outbox", Door::Permission),

@@ -115,6 +115,16 @@ impl Party {
         }
     }
 
+    /// A client that came in another way.
+    pub fn with(url: &str, client_id: &str, secret: Option<String>) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            secret,
+            url: url.to_owned(),
+            http: http_client(),
+        }
+    }
+
     /// The same client, talking to another node.
     pub fn at(&self, url: &str) -> Self {
         Self {

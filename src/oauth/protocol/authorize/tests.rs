@@ -23,6 +23,7 @@ fn client(change: impl FnOnce(&mut NewClient)) -> Client {
         secret_mac: None,
         sealed_secret: None,
         former_secret: None,
+        origin: crate::oauth::protocol::client::Origin::Operator,
         state: ClientState::Active,
         created_at: Timestamp::from_ms(0),
         updated_at: Timestamp::from_ms(0),

@@ -22,6 +22,9 @@ pub struct About {
     /// What people agree to who use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tos_uri: Option<WebUri>,
+    /// Its picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<WebUri>,
     /// Whom an administrator asks, usually e-mail addresses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<String>,
@@ -46,6 +49,7 @@ impl About {
             client_uri: faults.web_uri("client_uri", new.client_uri.as_deref()),
             policy_uri: faults.web_uri("policy_uri", new.policy_uri.as_deref()),
             tos_uri: faults.web_uri("tos_uri", new.tos_uri.as_deref()),
+            logo_uri: faults.web_uri("logo_uri", new.logo_uri.as_deref()),
             contacts,
         }
     }

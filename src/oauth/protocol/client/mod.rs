@@ -5,8 +5,11 @@ mod ciba;
 mod exchange;
 mod keys;
 mod logout;
+mod origin;
+mod profile;
 mod requests;
 mod sender;
+mod software;
 pub mod subject;
 mod tokens;
 
@@ -19,10 +22,14 @@ pub use self::ciba::{Ciba, DeliveryMode};
 pub use self::exchange::Exchange;
 pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::logout::Logout;
+pub use self::origin::Origin;
+pub use self::profile::Profiled;
 pub use self::requests::Requests;
 pub use self::sender::Sender;
+pub use self::software::{ApplicationType, Software};
 pub use self::subject::{Subject, SubjectType};
 pub use self::tokens::{Protection, TokenFormats, UserInfoFormat};
+use super::client_document::is_address;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::id::UserId;
@@ -34,7 +41,8 @@ const CLIENT_ID_CHARS: usize = 128;
 /// What a pairwise subject begins with; 43 characters of base64url follow.
 pub const PAIRWISE_PREFIX: &str = "sub_";
 
-/// A client's identifier: also the object id of `client:<id>` in the permission stores, hence its alphabet.
+/// A client's identifier: also the object id of `client:<id>` in the permission stores, hence its alphabet. Of a client that nobody
+/// registered, the address of its metadata, which is no object id: such a client never acts as itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(String);
 
@@ -54,6 +62,9 @@ pub enum InvalidClientId {
 impl ClientId {
     /// Parses a client id.
     pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
+        if is_address(text) {
+            return Ok(Self(text.to_owned()));
+        }
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if text.is_empty() || text.len() > CLIENT_ID_CHARS || !text.bytes().all(known) {
             return Err(InvalidClientId::Malformed);
@@ -66,6 +77,11 @@ impl ClientId {
             return Err(InvalidClientId::LooksLikeUser);
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// Whether the id is the address of the client's metadata.
+    pub fn is_document(&self) -> bool {
+        self.0.contains(':')
     }
 
     /// The id as text.
@@ -253,6 +269,12 @@ pub struct ClientMetadata {
     /// What it calls people.
     #[serde(flatten)]
     pub subject: Subject,
+    /// What kind of software it is.
+    #[serde(flatten)]
+    pub software: Software,
+    /// What it is held to.
+    #[serde(flatten)]
+    pub profile: Profiled,
 }
 
 /// A registered application.
@@ -270,6 +292,8 @@ pub struct Client {
     pub former_secret: Option<FormerSecret>,
     /// Whether it may be used.
     pub state: ClientState,
+    /// Who vouches for it.
+    pub origin: Origin,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it was changed last.

@@ -3,14 +3,16 @@
 //! The setup file, the admin API and the web page that registers the first application share it.
 
 mod fault;
+pub mod request;
 
 use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
     About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, Exchange,
-    GrantType, Logout, Requests, Sender, Subject, TokenFormats,
+    GrantType, Logout, Profiled, Requests, Sender, Software, Subject, TokenFormats,
 };
+use super::profile;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
 use crate::base::limit::REDIRECT_URIS;
@@ -152,6 +154,16 @@ pub struct NewClient {
     /// Whether that list was fetched and names this client's redirect URIs: never handed in, `oauth::sector` sets it.
     #[serde(skip)]
     pub sector_is_verified: bool,
+    /// Its picture.
+    pub logo_uri: Option<String>,
+    /// `web` or `native`.
+    pub application_type: Option<String>,
+    /// The same for all instances of the software.
+    pub software_id: Option<String>,
+    /// The software's version.
+    pub software_version: Option<String>,
+    /// `oauth21`, `fapi2` or `mcp`: a set of requirements that it is held to.
+    pub profile: Option<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -184,6 +196,12 @@ impl NewClient {
             .client_id
             .as_deref()
             .and_then(|text| faults.keep("client_id", ClientId::parse(text)));
+        if client_id.as_ref().is_some_and(ClientId::is_document) {
+            faults.add(
+                "client_id",
+                "an address names a client that describes itself there; choose a word",
+            );
+        }
         let method = self.method(&mut faults);
         let grant_types = self.grant_types(&mut faults);
         let settings = ClientSettings {
@@ -236,6 +254,8 @@ impl NewClient {
             tokens,
             exchange: Exchange::check(self, faults),
             subject: Subject::check(self, faults),
+            software: Software::check(self, faults),
+            profile: Profiled::check(self, faults),
         }
     }
 
@@ -391,6 +411,7 @@ fn check_together(settings: &ClientSettings, faults: &mut Faults) {
             "client_credentials needs a client with a secret; set token_endpoint_auth_method",
         );
     }
+    faults.0.extend(profile::unmet(settings));
     if !settings.require_pkce && public {
         faults.add(
             "require_pkce",
