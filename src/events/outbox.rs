@@ -210,7 +210,7 @@ pub async fn settle(
 /// The wait after failed attempt number `attempt` (from 1), in milliseconds: three times as long each time, from 5 seconds to an hour, plus up to
 /// a quarter by `chance`, so that letters which failed together do not come back together.
 fn pause_ms(attempt: i64, chance: u16) -> i64 {
-    let exponent = u32::try_from(attempt.saturating_sub(1)).unwrap_or(0);
+    let exponent = u32::try_from(attempt.saturating_sub(1).max(0)).unwrap_or(u32::MAX);
     let pause = FIRST_PAUSE_MS
         .saturating_mul(PAUSE_FACTOR.saturating_pow(exponent))
         .min(LONGEST_PAUSE_MS);

@@ -290,9 +290,12 @@ async fn a_key_that_cannot_be_had_costs_no_code_and_no_approval() {
         Arc::new(AtomicBool::new(false)),
     );
     let up = Arc::clone(&is_up);
-    let handler = async move || match up.load(Ordering::SeqCst) {
-        true => Ok(text.clone()),
-        false => Err(StatusCode::BAD_GATEWAY),
+    let handler = async move || {
+        if up.load(Ordering::SeqCst) {
+            Ok(text.clone())
+        } else {
+            Err(StatusCode::BAD_GATEWAY)
+        }
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());

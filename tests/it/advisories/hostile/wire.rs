@@ -1,5 +1,7 @@
 //! Requests as bytes, and what must be true of every answer to one that is hostile.
 
+use std::fmt::Write as _;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -81,13 +83,13 @@ async fn send(address: &str, case: &Case) -> Answer {
             .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
     };
     if !has("Host") {
-        request.push_str(&format!("Host: {address}\r\n"));
+        write!(request, "Host: {address}\r\n").unwrap();
     }
     if !has("Content-Length") && !has("Transfer-Encoding") {
-        request.push_str(&format!("Content-Length: {}\r\n", case.body.len()));
+        write!(request, "Content-Length: {}\r\n", case.body.len()).unwrap();
     }
     for (name, value) in &case.headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        write!(request, "{name}: {value}\r\n").unwrap();
     }
     request.push_str("\r\n");
     let mut stream = TcpStream::connect(address).await.unwrap();

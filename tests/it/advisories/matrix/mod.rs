@@ -33,7 +33,8 @@ fn damages(text: &str, writings: Writings) -> Vec<String> {
         ]);
     }
     if writings != Writings::Cookie {
-        damaged.push(text.bytes().map(|byte| format!("%{byte:02X}")).collect());
+        let encoded: Vec<String> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        damaged.push(encoded.concat());
     }
     // A hyphen between the halves of a user code is there for the eye; and what only adds one is the same code.
     let plain = |text: &str| text.replace('-', "");
