@@ -111,6 +111,14 @@ id!(
     BackchannelId, "bcr", "a backchannel request's id"
 );
 id!(
+    /// A service that tokens are for. Not its identifier on the wire.
+    ResourceServerId, "rsv", "a resource server's id"
+);
+id!(
+    /// A type of authorization details. Not its name on the wire.
+    DetailTypeId, "adt", "an authorization details type's id"
+);
+id!(
     /// One recorded event.
     EventId, "evt", "an event id"
 );

@@ -41,6 +41,9 @@ pub async fn issue(
         details: GrantDetails {
             resources: request.resources.clone(),
             claims: request.claims.clone(),
+            authorization_details: request
+                .authorization_details
+                .of_types(&client.settings.metadata.details.authorization_details_types),
             ..GrantDetails::default()
         },
         created_at: now,

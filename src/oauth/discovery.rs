@@ -30,9 +30,12 @@ use super::protocol::signing::SigningAlgorithm;
 use crate::app::App;
 use crate::config::{ClientCertificates, Config};
 use crate::http::Problem;
+use crate::store::authorization_details_types;
 
-/// Documents change with the configuration only, keys are published a day ahead.
+/// Documents change with the configuration and the types of authorization details, keys are published a day ahead.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+/// Most types of authorization details that the document names.
+const DETAIL_TYPES: u32 = 500;
 /// Claims of an ID token besides those of the person.
 const TOKEN_CLAIMS: [&str; 9] = [
     "acr",
@@ -109,11 +112,13 @@ pub struct Metadata {
     check_session_iframe: Option<String>,
     require_request_uri_registration: bool,
     request_object_signing_alg_values_supported: &'static [RequestAlg],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authorization_details_types_supported: Vec<String>,
 }
 
 impl Metadata {
-    /// The metadata of a server with this configuration.
-    pub fn of(config: &Config) -> Self {
+    /// The metadata of a server with this configuration and these types of authorization details.
+    pub fn of(config: &Config, detail_types: Vec<String>) -> Self {
         let issuer = &config.issuer;
         let methods = methods(&config.client_certificates);
         let at = |path: &str| format!("{issuer}{path}");
@@ -187,6 +192,7 @@ impl Metadata {
             request_uri_parameter_supported: true,
             require_request_uri_registration: true,
             request_object_signing_alg_values_supported: RequestAlg::ALL,
+            authorization_details_types_supported: detail_types,
         }
     }
 }
@@ -207,8 +213,17 @@ fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
 
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    let metadata = Metadata::of(&app.config);
-    ([(CACHE_CONTROL, CACHE)], Json(metadata)).into_response()
+    let types = async {
+        let mut conn = app.db.read().await?;
+        authorization_details_types::names(&mut conn, DETAIL_TYPES).await
+    };
+    match types.await {
+        Ok(types) => {
+            let metadata = Metadata::of(&app.config, types);
+            ([(CACHE_CONTROL, CACHE)], Json(metadata)).into_response()
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

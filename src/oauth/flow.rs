@@ -7,6 +7,9 @@
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
+use super::access_token::servers_of;
+use super::authorization_details::{ShownDetail, agree, shown};
+use super::duration::Duration;
 use super::protocol::authorize::AuthorizeRequest;
 use super::protocol::client::{About, Client, ClientId};
 use super::protocol::error::{ErrorCode, Fault};
@@ -18,7 +21,7 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::events::{self, Event};
 use crate::store::authorization_flows::{self, FlowRow};
-use crate::store::{StoreError, Tx, clients, consents};
+use crate::store::{Conn, StoreError, Tx, clients, consents};
 
 /// A flow, for the pages.
 #[derive(Clone, Debug)]
@@ -33,14 +36,27 @@ pub struct Flow {
     pub about: About,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// And what beyond scopes.
+    pub details: Vec<ShownDetail>,
     /// For which services; none when for this server alone.
-    pub resources: Vec<String>,
+    pub resources: Vec<ShownResource>,
+    /// How long access lasts.
+    pub duration: Duration,
     /// Where the browser goes in the end: for `form-action`.
     pub redirect_uri: String,
     /// Whom the client expects, to fill in the form.
     pub login_hint: Option<String>,
     pub(super) row: FlowRow,
     pub(super) client: Client,
+}
+
+/// A service that tokens will be for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownResource {
+    /// What requests call it.
+    pub identifier: String,
+    /// What people call it, where an administrator registered it.
+    pub name: Option<String>,
 }
 
 impl Flow {
@@ -87,6 +103,8 @@ pub async fn load(
         .await?
         .filter(Client::is_active)
         .ok_or(FlowError::Gone)?;
+    let details = shown(&mut conn, &row.request.authorization_details).await?;
+    let resources = resources(&mut conn, &row.request.resources).await?;
     Ok(Flow {
         id: row.id.clone(),
         client_id: row.request.client_id.clone(),
@@ -98,12 +116,29 @@ pub async fn load(
             .iter()
             .map(str::to_owned)
             .collect(),
-        resources: row.request.resources.clone(),
+        details,
+        resources,
+        duration: Duration::of(&client, &row.request.scope, &app.config.tokens),
         redirect_uri: row.request.redirect_uri.clone(),
         login_hint: row.request.login_hint.clone(),
         row,
         client,
     })
+}
+
+async fn resources(
+    conn: &mut Conn,
+    identifiers: &[String],
+) -> Result<Vec<ShownResource>, StoreError> {
+    let servers = servers_of(conn, identifiers).await?;
+    let shown = identifiers.iter().map(|identifier| ShownResource {
+        identifier: identifier.clone(),
+        name: servers
+            .iter()
+            .find(|server| server.identifier.as_str() == identifier)
+            .map(|server| server.name.clone()),
+    });
+    Ok(shown.collect())
 }
 
 /// Notes that the person agreed to everything the flow asks for. The browser then goes on at `/authorize/continue`.
@@ -119,6 +154,8 @@ pub async fn grant_consent(
     }
     let scope = flow.row.request.consent_scope(&flow.client.settings.scope);
     consents::add(&mut tx, user_id, &flow.client_id, &scope, now).await?;
+    let details = &flow.row.request.authorization_details;
+    agree(&mut tx, (user_id, &flow.client_id), details, now).await?;
     let event = Event::ConsentGranted {
         user_id: user_id.clone(),
         client_id: flow.client_id.clone(),

@@ -1,14 +1,16 @@
 //! Minting: access tokens, ID tokens, and the token response (RFC 6749 section 5.1).
 //!
-//! A token costs one signature and nothing else, unless its client wants it encrypted, too; it is made after the commit that permits it,
+//! A token costs one signature and a look at the services that it is for, unless its client wants it encrypted, too; it is made after the commit that permits it,
 //! never while a transaction is open.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::access_token::{self, Minted};
 use super::error::OAuthError;
 use super::protocol::acr::Acr;
 use super::protocol::audience::Audience;
+use super::protocol::authorization_details::AuthorizationDetails;
 use super::protocol::claims::{AccessClaims, IdClaims, Person, TokenType, new_jti};
 use super::protocol::claims_request::claims_of;
 use super::protocol::client::{Client, ClientId};
@@ -34,6 +36,9 @@ pub struct TokenResponse {
     id_token: Option<String>,
     #[serde(skip_serializing_if = "ScopeSet::is_empty")]
     scope: ScopeSet,
+    /// What the access token allows beyond scopes (RFC 9396 section 7).
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    authorization_details: AuthorizationDetails,
 }
 
 /// What a person's grant entitles to, this time.
@@ -72,13 +77,13 @@ pub async fn for_person(
         cnf: confirmation,
         ..access_claims(app, grant, (scope, audience), now)
     };
-    let access_token = app.keys.sign(TokenType::AccessToken, &claims)?;
-    let id_token = if claims.scope.contains(OPENID) {
+    let minted = access_token::mint(app, claims, now).await?;
+    let id_token = if minted.claims.scope.contains(OPENID) {
         let protection = client.settings.metadata.tokens.id_token();
         let scopes = (&ScopeSet::default(), &client.settings.scope);
         let claims = IdClaims {
             nonce,
-            at_hash: Some(protection.signing.left_half_hash(&access_token)),
+            at_hash: Some(protection.signing.left_half_hash(&minted.text)),
             person: person_claims(app, grant, scopes).await?,
             ..id_claims(app, grant, now)
         };
@@ -88,13 +93,25 @@ pub async fn for_person(
         None
     };
     Ok(TokenResponse {
-        access_token,
-        token_type: Confirmation::token_type(claims.cnf.as_ref()),
-        expires_in: app.config.tokens.access_token_ttl_seconds.get(),
         refresh_token: refresh_token.map(|token| token.expose().clone()),
         id_token,
-        scope: claims.scope,
+        ..TokenResponse::of(minted)
     })
+}
+
+impl TokenResponse {
+    /// The response with an access token and nothing beside it.
+    fn of(minted: Minted) -> Self {
+        Self {
+            token_type: Confirmation::token_type(minted.claims.cnf.as_ref()),
+            expires_in: minted.lives_seconds(),
+            access_token: minted.text,
+            refresh_token: None,
+            id_token: None,
+            scope: minted.claims.scope,
+            authorization_details: minted.claims.authorization_details,
+        }
+    }
 }
 
 /// The claims of an access token in a person's name, bound to no key.
@@ -104,8 +121,12 @@ pub(super) fn access_claims(
     (scope, audience): (ScopeSet, Audience),
     now: Timestamp,
 ) -> AccessClaims {
+    let details = &grant.details;
     AccessClaims {
         sub: grant.user_id.as_str().to_owned(),
+        authorization_details: details
+            .authorization_details
+            .for_audience(&audience, &details.resources),
         aud: audience,
         sid: Some(grant.session_id.clone()),
         auth_time: Some(grant.auth_time.seconds()),
@@ -171,17 +192,17 @@ pub(super) fn person(user: &User) -> Person {
     person
 }
 
-/// Whom the tokens of a grant are for, when a request does not narrow it.
-pub(super) fn audience_of(app: &App, grant: &Grant) -> Audience {
-    if grant.details.resources.is_empty() {
+/// Whom the tokens of a grant to these resources are for, when a request does not narrow it.
+pub(super) fn audience_of(app: &App, resources: &[String]) -> Audience {
+    if resources.is_empty() {
         app.config.issuer.clone().into()
     } else {
-        Audience::of(grant.details.resources.clone())
+        Audience::of(resources.to_vec())
     }
 }
 
 /// A token for the client itself.
-pub fn for_client(
+pub async fn for_client(
     app: &App,
     client_id: &ClientId,
     (scope, audience, confirmation): (ScopeSet, Audience, Option<Confirmation>),
@@ -192,14 +213,9 @@ pub fn for_client(
         cnf: confirmation,
         ..base_claims(app, client_id.as_str(), scope, now)
     };
-    Ok(TokenResponse {
-        access_token: app.keys.sign(TokenType::AccessToken, &claims)?,
-        token_type: Confirmation::token_type(claims.cnf.as_ref()),
-        expires_in: app.config.tokens.access_token_ttl_seconds.get(),
-        refresh_token: None,
-        id_token: None,
-        scope: claims.scope,
-    })
+    Ok(TokenResponse::of(
+        access_token::mint(app, claims, now).await?,
+    ))
 }
 
 /// The claims that every access token has, for the client itself.
@@ -218,5 +234,6 @@ fn base_claims(app: &App, client_id: &str, scope: ScopeSet, now: Timestamp) -> A
         sid: None,
         auth_time: None,
         cnf: None,
+        authorization_details: AuthorizationDetails::default(),
     }
 }

@@ -1,12 +1,14 @@
 //! OAuth 2 and OpenID Connect.
 //!
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers, [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
-//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`access_token`] makes and reads access tokens as their services ([`resource_server`]) want them, [`authorization_details`] and [`detail_type`] are for what is finer than scopes, [`sealed`] signs and encrypts what a client wants so, [`sweep`] cleans up. Endpoints: [`authorize`],
 //! [`par`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`].
 
+pub mod access_token;
 pub mod answer;
 pub mod api_key;
 pub mod assertion;
+pub mod authorization_details;
 pub mod authorize;
 pub mod backchannel;
 pub mod backchannel_logout;
@@ -18,9 +20,11 @@ pub mod client_ca;
 pub mod client_secret;
 pub mod code;
 pub mod cors;
+pub mod detail_type;
 pub mod device;
 pub mod discovery;
 pub mod dpop;
+pub mod duration;
 pub mod error;
 pub mod flow;
 pub mod form;
@@ -36,6 +40,7 @@ pub mod paths;
 pub mod protocol;
 pub mod remote_keys;
 pub mod request_object;
+pub mod resource_server;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;

@@ -155,6 +155,7 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidRequestObject
         | ErrorCode::InvalidRequestUri
         | ErrorCode::InvalidTarget
+        | ErrorCode::InvalidAuthorizationDetails
         | ErrorCode::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
     }
 }

@@ -1,10 +1,10 @@
-//! Removes rows that have served: expired flows, codes, requests that were polled for, revocations, used assertions and proofs, replaced secrets, and grants whose last token is gone. In bounded batches, so that
+//! Removes rows that have served: expired flows, codes, requests that were polled for, access tokens that say nothing themselves, revocations, old agreements to authorization details, used assertions and proofs, replaced secrets, and grants whose last token is gone. In bounded batches, so that
 //! a sweep never holds up a sign-in; called by a background worker.
 
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
-    Db, StoreError, authorization_codes, authorization_flows, backchannel_requests, clients,
+    Db, StoreError, access_tokens, agreed_details, authorization_codes, authorization_flows, backchannel_requests, clients,
     device_authorizations, dpop_proofs, grants, pushed_requests, revoked_access_tokens, used_jtis,
 };
 
@@ -14,6 +14,8 @@ const BATCH: u32 = 500;
 const CODES_KEPT_SECONDS: Seconds = Seconds::new(86_400);
 /// How long a request that clients poll for is known after it expired: they learn `expired_token` and not that it is unknown.
 const POLLED_KEPT_SECONDS: Seconds = Seconds::new(3_600);
+/// How long an agreement to authorization details is remembered: they are about one thing at one time, unlike scopes.
+const DETAILS_KEPT_SECONDS: Seconds = Seconds::new(90 * 86_400);
 /// How long a grant is kept at least: longer than a code and the access token made from it.
 const GRANTS_KEPT_SECONDS: i64 = 2 * 86_400;
 
@@ -25,10 +27,12 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     let mut tx = db.write().await?;
     rows += authorization_flows::delete_expired(&mut tx, now, BATCH).await?;
     rows += pushed_requests::delete_expired(&mut tx, now, BATCH).await?;
+    rows += access_tokens::delete_expired(&mut tx, now, BATCH).await?;
     rows += revoked_access_tokens::delete_expired(&mut tx, now, BATCH).await?;
     let ended_before = now.minus(POLLED_KEPT_SECONDS);
     rows += device_authorizations::delete_expired(&mut tx, ended_before, BATCH).await?;
     rows += backchannel_requests::delete_expired(&mut tx, ended_before, BATCH).await?;
+    rows += agreed_details::delete_old(&mut tx, now.minus(DETAILS_KEPT_SECONDS), BATCH).await?;
     rows += used_jtis::delete_expired(&mut tx, now, BATCH).await?;
     rows += clients::forget_former_secrets(&mut tx, now, BATCH).await?;
     rows += dpop_proofs::delete_expired(&mut tx, now, BATCH).await?;

@@ -1,11 +1,12 @@
 //! Table `backchannel_requests`: what clients asked people without a browser (OpenID Connect CIBA Core 1.0). Every step is one
 //! conditional statement.
 
-use super::polled::{Decider, Polled, scope};
+use super::polled::{Decider, Polled, details, details_text, scope};
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::id::{BackchannelId, UserId};
 use crate::base::secret::TokenHash;
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::authorization_details::AuthorizationDetails;
 use crate::oauth::protocol::polling::{
     Approval, Decision, INTERVAL, INTERVAL_LONGEST, INTERVAL_STEP, LEEWAY,
 };
@@ -24,6 +25,8 @@ pub struct NewRequest {
     pub user_id: Option<UserId>,
     /// For what.
     pub scope: ScopeSet,
+    /// And what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
     /// What the person compares.
     pub binding_message: Option<String>,
     /// What the ping carries, sealed.
@@ -39,10 +42,14 @@ pub struct NewRequest {
 pub struct Waiting {
     /// Its id.
     pub id: BackchannelId,
+    /// The client.
+    pub client_id: String,
     /// The client's name.
     pub client_name: String,
     /// For what.
     pub scope: ScopeSet,
+    /// And what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
     /// What the person compares.
     pub binding_message: Option<String>,
     /// When it was made.
@@ -54,8 +61,10 @@ impl FromRow for Waiting {
         Ok(Self {
             id: BackchannelId::parse(&row.get::<String, _>("id")?)
                 .map_err(|error| StoreError::corrupt("backchannel_requests.id", &error))?,
+            client_id: row.get("client_id")?,
             client_name: row.get("client_name")?,
             scope: scope(row)?,
+            authorization_details: details(row)?,
             binding_message: row.get("binding_message")?,
             created_at: row.time("created_at")?,
         })
@@ -69,6 +78,8 @@ pub struct Decided {
     pub client_id: String,
     /// What it asked for.
     pub scope: ScopeSet,
+    /// And what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
     /// What the ping carries, sealed.
     pub sealed_ping: Option<String>,
 }
@@ -78,6 +89,7 @@ impl FromRow for Decided {
         Ok(Self {
             client_id: row.get("client_id")?,
             scope: scope(row)?,
+            authorization_details: details(row)?,
             sealed_ping: row.get("sealed_ping")?,
         })
     }
@@ -87,8 +99,8 @@ impl FromRow for Decided {
 pub async fn insert(tx: &mut Tx, new: &NewRequest) -> Result<(), StoreError> {
     tx.exec(
         q("INSERT INTO backchannel_requests (id, auth_req_id_hash, client_id, user_id, scope, binding_message, sealed_ping, \
-           state, interval_seconds, too_soon, created_at, expires_at) \
-           VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, FALSE, $9, $10)")
+           state, interval_seconds, too_soon, created_at, expires_at, authorization_details) \
+           VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, FALSE, $9, $10, $11)")
             .bind(new.id.as_str())
             .bind(new.auth_req_id_hash.as_str())
             .bind(&new.client_id)
@@ -98,7 +110,8 @@ pub async fn insert(tx: &mut Tx, new: &NewRequest) -> Result<(), StoreError> {
             .bind(new.sealed_ping.clone())
             .bind(INTERVAL.get())
             .bind(new.created_at)
-            .bind(new.expires_at),
+            .bind(new.expires_at)
+            .bind(details_text(&new.authorization_details)?),
     )
     .await?;
     Ok(())
@@ -112,7 +125,7 @@ pub async fn list_waiting(
     limit: u32,
 ) -> Result<Vec<Waiting>, StoreError> {
     conn.all(
-        q("SELECT b.id, c.client_name, b.scope, b.binding_message, b.created_at \
+        q("SELECT b.id, c.client_name, b.client_id, b.scope, b.authorization_details, b.binding_message, b.created_at \
            FROM backchannel_requests b JOIN clients c ON c.client_id = b.client_id \
            WHERE b.user_id = $1 AND b.state = 'pending' AND b.expires_at > $2 AND c.state = 'active' \
            ORDER BY b.id LIMIT $3")
@@ -135,7 +148,7 @@ pub async fn decide(
         q(
             "UPDATE backchannel_requests SET state = $2, session_id = $4, auth_time = $5, amr = $6 \
            WHERE id = $1 AND state = 'pending' AND user_id = $3 AND expires_at > $7 \
-           RETURNING client_id, scope, sealed_ping",
+           RETURNING client_id, scope, authorization_details, sealed_ping",
         )
         .bind(id.as_str())
         .bind(decision.state().as_str())
@@ -178,7 +191,7 @@ pub async fn redeem(tx: &mut Tx, id: &str, now: Timestamp) -> Result<Option<Appr
     tx.opt(
         q("UPDATE backchannel_requests SET state = 'redeemed' \
            WHERE id = $1 AND state = 'approved' AND expires_at > $2 \
-           RETURNING scope, user_id, session_id, auth_time, amr")
+           RETURNING scope, authorization_details, user_id, session_id, auth_time, amr")
         .bind(id)
         .bind(now),
     )

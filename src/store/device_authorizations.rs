@@ -1,10 +1,11 @@
 //! Table `device_authorizations`: what a device waits for (RFC 8628). Every step is one conditional statement.
 
-use super::polled::{Decider, Polled, scope};
+use super::polled::{Decider, Polled, details, details_text, scope};
 use super::{FromRow, Row, StoreError, Tx, q};
 use crate::base::id::{DeviceId, SessionId};
 use crate::base::secret::TokenHash;
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::authorization_details::AuthorizationDetails;
 use crate::oauth::protocol::polling::{
     Approval, Decision, INTERVAL, INTERVAL_LONGEST, INTERVAL_STEP, LEEWAY,
 };
@@ -23,6 +24,8 @@ pub struct NewDevice {
     pub client_id: String,
     /// What it asks for.
     pub scope: ScopeSet,
+    /// And what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
     /// Where the device asked from.
     pub address: String,
     /// The network of that address.
@@ -42,6 +45,8 @@ pub struct Opened {
     pub client_id: String,
     /// What it asks for.
     pub scope: ScopeSet,
+    /// And what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
     /// Where the device asked from.
     pub address: String,
     /// When.
@@ -55,6 +60,7 @@ impl FromRow for Opened {
                 .map_err(|error| StoreError::corrupt("device_authorizations.id", &error))?,
             client_id: row.get("client_id")?,
             scope: scope(row)?,
+            authorization_details: details(row)?,
             address: row.get("address")?,
             created_at: row.time("created_at")?,
         })
@@ -68,6 +74,8 @@ pub struct Decided {
     pub client_id: String,
     /// What it asked for.
     pub scope: ScopeSet,
+    /// And what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
 }
 
 impl FromRow for Decided {
@@ -75,6 +83,7 @@ impl FromRow for Decided {
         Ok(Self {
             client_id: row.get("client_id")?,
             scope: scope(row)?,
+            authorization_details: details(row)?,
         })
     }
 }
@@ -85,8 +94,8 @@ pub async fn insert(tx: &mut Tx, new: &NewDevice, most: u32) -> Result<bool, Sto
     let rows = tx
         .exec(
             q("INSERT INTO device_authorizations (id, device_code_hash, user_code_mac, client_id, scope, address, network, \
-               state, interval_seconds, too_soon, created_at, expires_at) \
-               SELECT $1, $2, $3, $4, $5, $6, $7, 'pending', $8, FALSE, $9, $10 \
+               state, interval_seconds, too_soon, created_at, expires_at, authorization_details) \
+               SELECT $1, $2, $3, $4, $5, $6, $7, 'pending', $8, FALSE, $9, $10, $12 \
                WHERE (SELECT COUNT(*) FROM device_authorizations \
                       WHERE network = $7 AND state = 'pending' AND expires_at > $9) < $11 \
                ON CONFLICT (user_code_mac) DO NOTHING")
@@ -100,7 +109,8 @@ pub async fn insert(tx: &mut Tx, new: &NewDevice, most: u32) -> Result<bool, Sto
                 .bind(INTERVAL.get())
                 .bind(new.created_at)
                 .bind(new.expires_at)
-                .bind(most),
+                .bind(most)
+                .bind(details_text(&new.authorization_details)?),
         )
         .await?;
     Ok(rows == 1)
@@ -118,7 +128,7 @@ pub async fn claim(
         q("UPDATE device_authorizations SET claimed_by = $2 \
            WHERE user_code_mac = $1 AND state = 'pending' AND expires_at > $3 AND (claimed_by IS NULL OR claimed_by = $2) \
            AND EXISTS (SELECT 1 FROM clients c WHERE c.client_id = device_authorizations.client_id AND c.state = 'active') \
-           RETURNING id, client_id, scope, address, created_at")
+           RETURNING id, client_id, scope, authorization_details, address, created_at")
         .bind(user_code_mac)
         .bind(session_id.as_str())
         .bind(now),
@@ -138,7 +148,7 @@ pub async fn decide(
     tx.opt(
             q("UPDATE device_authorizations SET state = $2, user_id = $3, session_id = $4, auth_time = $5, amr = $6 \
                WHERE id = $1 AND state = 'pending' AND claimed_by = $4 AND expires_at > $7 \
-               RETURNING client_id, scope")
+               RETURNING client_id, scope, authorization_details")
             .bind(id.as_str())
             .bind(decision.state().as_str())
             .bind(decider.user_id.as_str())
@@ -180,7 +190,7 @@ pub async fn redeem(tx: &mut Tx, id: &str, now: Timestamp) -> Result<Option<Appr
     tx.opt(
         q("UPDATE device_authorizations SET state = 'redeemed' \
            WHERE id = $1 AND state = 'approved' AND expires_at > $2 \
-           RETURNING scope, user_id, session_id, auth_time, amr")
+           RETURNING scope, authorization_details, user_id, session_id, auth_time, amr")
         .bind(id)
         .bind(now),
     )

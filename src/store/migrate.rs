@@ -65,6 +65,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "user_profiles",
         include_str!("../../migrations/0012_user_profiles.sql"),
     ),
+    (
+        14,
+        "resource_servers",
+        include_str!("../../migrations/0014_resource_servers.sql"),
+    ),
 ];
 
 /// Why the schema could not be brought to this version.

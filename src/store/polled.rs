@@ -3,6 +3,7 @@
 use super::{FromRow, Row, StoreError};
 use crate::base::id::{SessionId, UserId};
 use crate::base::time::Timestamp;
+use crate::oauth::protocol::authorization_details::AuthorizationDetails;
 use crate::oauth::protocol::polling::{Approval, Poll, State};
 use crate::oauth::protocol::scope::ScopeSet;
 
@@ -48,6 +49,7 @@ impl FromRow for Approval {
         let text = |column: &'static str| row.get::<String, _>(column);
         Ok(Self {
             scope: scope(row)?,
+            authorization_details: details(row)?,
             user_id: UserId::parse(&text("user_id")?)
                 .map_err(|error| StoreError::corrupt("user_id", &error))?,
             session_id: SessionId::parse(&text("session_id")?)
@@ -56,6 +58,18 @@ impl FromRow for Approval {
             amr: text("amr")?.split_whitespace().map(str::to_owned).collect(),
         })
     }
+}
+
+/// The row's authorization details.
+pub(super) fn details(row: Row<'_>) -> Result<AuthorizationDetails, StoreError> {
+    serde_json::from_str(&row.get::<String, _>("authorization_details")?)
+        .map_err(|error| StoreError::corrupt("authorization_details", &error))
+}
+
+/// Authorization details as they are kept.
+pub(super) fn details_text(details: &AuthorizationDetails) -> Result<String, StoreError> {
+    serde_json::to_string(details)
+        .map_err(|error| StoreError::corrupt("authorization_details", &error))
 }
 
 /// The row's scopes.

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::consent::scope_list;
+use super::details;
 use super::csrf::{self, Form, Guard};
 use super::device::decision;
 use super::flow::Destination;
@@ -130,8 +131,9 @@ fn card(
     app: &App,
     guard: &Guard,
     visitor: &Visitor,
-    (request, now): (&Waiting, Timestamp),
+    (waiting, now): (&Waiting, Timestamp),
 ) -> Markup {
+    let request = &waiting.request;
     let scopes: Vec<String> = request.scope.iter().map(str::to_owned).collect();
     let heading = request.id.as_str();
     html! {
@@ -139,6 +141,8 @@ fn card(
             h2 id=(heading) { "Allow " (request.client_name) "?" }
             p .small { "It asked " (ago(request.created_at, now)) " and will be able to:" }
             (scope_list(&scopes, heading))
+            (details::details(&waiting.details))
+            (details::duration(waiting.duration))
             @if let Some(message) = &request.binding_message {
                 p .small { "Deny it unless the application shows you the same message:" }
                 p .usercode { code { (message) } }

@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use tower_sessions::Session;
 use url::Url;
 
+use super::details;
 use super::csrf::{self, Form, Guard};
 use super::flow::{self, FlowQuery};
 use super::form::Fields;
@@ -107,9 +108,9 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, flow: &Flow) -> Markup {
         (person(&visitor.user))
         h2 #asks { "It will be able to" }
         (scope_list(&flow.scopes, "asks"))
-        @if !flow.resources.is_empty() {
-            p .small { "At: " @for resource in &flow.resources { code { (resource) } " " } }
-        }
+        (details::details(&flow.details))
+        (details::resources(&flow.resources))
+        (details::duration(flow.duration))
         form method="post" action=(flow::path(app, "/consent", Some(flow))) {
             (guard.field(app, Form::Consent, Some(&visitor.sign_in)))
             div .pair {

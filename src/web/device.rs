@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::consent::{more, scope_list};
+use super::details;
 use super::csrf::{self, Form, Guard};
 use super::flow::Destination;
 use super::form::Fields;
@@ -244,6 +245,8 @@ fn question(app: &App, guard: &Guard, visitor: &Visitor, look: &Look<'_>) -> Mar
         (origin(look))
         h2 #asks { "It will be able to" }
         (scope_list(&request.scopes, "asks"))
+        (details::details(&request.details))
+        (details::duration(request.duration))
         form method="post" action=(links::path(&app.config, DECISION)) {
             (guard.field(app, Form::DeviceDecision, Some(&visitor.sign_in)))
             input type="hidden" name="request" value=(request.id);

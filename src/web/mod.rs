@@ -18,6 +18,7 @@ mod approvals;
 mod consent;
 pub mod cookies;
 pub mod csrf;
+mod details;
 mod device;
 pub mod error_page;
 pub mod farewell;

@@ -18,6 +18,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::authorization_details;
 use super::client_auth;
 use super::error::OAuthError;
 use super::form::Form;
@@ -82,6 +83,7 @@ async fn ask(
     }
     let inner = signed::open(app, params, client, now).await?;
     let request = parse(inner.as_ref().unwrap_or(params), client)?;
+    authorization_details::check(&app.db, &request.authorization_details).await??;
     let (user_id, name) = person(app, client, &request.hint, now).await?;
     let auth_req_id = TokenKind::AuthReqId.generate();
     let id = BackchannelId::new(now);
@@ -95,6 +97,7 @@ async fn ask(
         client_id: client.client_id.as_str().to_owned(),
         user_id,
         scope: request.scope.clone(),
+        authorization_details: request.authorization_details.clone(),
         binding_message: request.binding_message.clone(),
         sealed_ping,
         created_at: now,

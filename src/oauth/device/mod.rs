@@ -11,8 +11,10 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
 
+use super::authorization_details;
 use super::error::OAuthError;
 use super::form::Form;
+use super::protocol::authorization_details::AuthorizationDetails;
 use super::protocol::authorize;
 use super::protocol::client::{Client, GrantType};
 use super::protocol::error::{ErrorCode, Fault};
@@ -75,6 +77,9 @@ async fn begin(
     now: Timestamp,
 ) -> Result<DeviceResponse, OAuthError> {
     let scope = authorize::scope(params, client)?;
+    let types = &client.settings.metadata.details.authorization_details_types;
+    let details = AuthorizationDetails::of_request(params, types)?;
+    authorization_details::check(&app.db, &details).await??;
     let device_code = TokenKind::DeviceCode.generate();
     let mut new = NewDevice {
         id: DeviceId::new(now),
@@ -82,6 +87,7 @@ async fn begin(
         user_code_mac: String::new(),
         client_id: client.client_id.as_str().to_owned(),
         scope,
+        authorization_details: details,
         address: address.to_string(),
         network: network_of(address),
         created_at: now,

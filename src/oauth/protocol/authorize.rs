@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::authorization_details::AuthorizationDetails;
 use super::claims_request::ClaimsRequest;
 use super::client::{AuthMethod, Client, ClientId, GrantType, words};
 use super::dpop::{self, Thumbprint};
@@ -75,6 +76,9 @@ pub struct AuthorizeRequest {
     /// How strongly the client wishes the person to be authenticated; a wish, never a condition.
     #[serde(default)]
     pub acr_values: Vec<String>,
+    /// What is asked for beyond scopes, of types that the client is registered for.
+    #[serde(default)]
+    pub authorization_details: AuthorizationDetails,
 }
 
 /// A request that is not in order.
@@ -212,6 +216,10 @@ fn read_rest(
             .transpose()?
             .unwrap_or_default(),
         acr_values: acr_values.unwrap_or_else(|| rules.default_acr_values.clone()),
+        authorization_details: AuthorizationDetails::of_request(
+            params,
+            &client.settings.metadata.details.authorization_details_types,
+        )?,
         ..begun
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Does not decide whom a hint names: that is asked of the database, and a name that nobody has is no error (SECURITY row 39).
 
+use super::authorization_details::AuthorizationDetails;
 use super::authorize;
 use super::client::Client;
 use super::error::{ErrorCode, Fault};
@@ -33,6 +34,8 @@ pub enum Hint {
 pub struct BackchannelRequest {
     /// What is asked for.
     pub scope: ScopeSet,
+    /// And what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
     /// Whom.
     pub hint: Hint,
     /// What the person compares with the client's screen.
@@ -53,8 +56,10 @@ pub fn parse(params: &Params, client: &Client) -> Result<BackchannelRequest, Fau
             "`scope` must name openid, and the client must be registered for it",
         ));
     }
+    let types = &client.settings.metadata.details.authorization_details_types;
     Ok(BackchannelRequest {
         scope,
+        authorization_details: AuthorizationDetails::of_request(params, types)?,
         hint: hint(params)?,
         binding_message: binding_message(params)?,
         expires_in: expires_in(params)?,

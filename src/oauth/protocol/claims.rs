@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::audience::Audience;
+use super::authorization_details::AuthorizationDetails;
 use super::confirmation::Confirmation;
 use super::scope::{ADDRESS, EMAIL, PHONE, PROFILE, ScopeSet};
 use crate::base::encoding::base64url;
@@ -70,6 +71,9 @@ pub struct AccessClaims {
     /// The key that it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// What it allows beyond scopes (RFC 9396 section 9.1).
+    #[serde(default, skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
 }
 
 impl AccessClaims {

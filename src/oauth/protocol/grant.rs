@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::authorization_details::AuthorizationDetails;
 use super::claims_request::ClaimsRequest;
 use super::confirmation::Confirmation;
 
@@ -18,4 +19,7 @@ pub struct GrantDetails {
     /// The claims that were asked for by name.
     #[serde(skip_serializing_if = "ClaimsRequest::is_empty")]
     pub claims: ClaimsRequest,
+    /// What it allows beyond scopes (RFC 9396).
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
 }

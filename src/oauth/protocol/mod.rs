@@ -3,6 +3,7 @@
 pub mod acr;
 pub mod api_key;
 pub mod audience;
+pub mod authorization_details;
 pub mod authorize;
 pub mod authorize_step;
 pub mod backchannel;
@@ -14,6 +15,7 @@ pub mod client_assertion;
 
 pub mod confirmation;
 pub mod credentials;
+pub mod detail_type;
 pub mod dpop;
 pub mod error;
 pub mod grant;
@@ -30,8 +32,10 @@ pub mod refresh_token;
 pub mod registration;
 pub mod request_object;
 pub mod resource;
+pub mod resource_server;
 pub mod response;
 pub mod scope;
 pub mod signing;
+pub mod strict_json;
 pub mod user_code;
 pub mod web_uri;

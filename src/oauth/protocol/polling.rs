@@ -1,6 +1,7 @@
 //! Polling for a person's decision: what one token request learns (RFC 8628 section 3.5, OpenID Connect CIBA Core 1.0
 //! section 11). The device grant and CIBA share it.
 
+use super::authorization_details::AuthorizationDetails;
 use super::client::words;
 use super::error::{ErrorCode, Fault};
 use super::scope::ScopeSet;
@@ -54,6 +55,8 @@ impl Decision {
 pub struct Approval {
     /// To what.
     pub scope: ScopeSet,
+    /// And to what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
     /// Who.
     pub user_id: UserId,
     /// In which sign-in.

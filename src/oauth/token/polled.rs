@@ -1,7 +1,7 @@
 //! Tokens for a request that a person approved elsewhere: what the device grant and CIBA have in common.
 
 use super::authorization_code::{begin_family, live_grant};
-use super::{TokenRequest, allowed_resources};
+use super::{TokenRequest, narrowed};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::events::{self, Event};
@@ -10,7 +10,6 @@ use crate::oauth::issue::{self, Entitlement, TokenResponse};
 use crate::oauth::protocol::client::{AuthMethod, GrantType};
 use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::polling::Approval;
-use crate::oauth::protocol::resource;
 use crate::store::Tx;
 use crate::store::grants::{self, Grant};
 
@@ -24,9 +23,8 @@ pub(super) async fn issue(
     (grant_type, approval): (GrantType, Approval),
 ) -> Result<TokenResponse, OAuthError> {
     // A fault leaves the approval: nothing is committed yet.
-    let allowed = allowed_resources(app, request.client);
-    let audience = resource::narrowed(request.params, &[], allowed)?;
-    let grant = grant_of(request, approval);
+    let mut grant = grant_of(request, approval);
+    let (audience, details) = narrowed(app, &mut tx, request, (&grant, &grant.scope)).await?;
     let now = request.now;
     let live = grants::insert(&mut tx, &grant).await?
         && live_grant(&mut tx, &grant.id, now).await?.is_some();
@@ -48,6 +46,8 @@ pub(super) async fn issue(
     };
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
+    // For this access token; the grant keeps what was approved.
+    grant.details.authorization_details = details;
     let entitlement = Entitlement {
         audience,
         scope: grant.scope.clone(),
@@ -73,6 +73,9 @@ fn grant_of(request: &TokenRequest<'_>, approval: Approval) -> Grant {
         amr: approval.amr,
         details: GrantDetails {
             refresh_bound_to: request.confirmation.clone().filter(|_| public),
+            authorization_details: approval
+                .authorization_details
+                .of_types(&settings.metadata.details.authorization_details_types),
             ..GrantDetails::default()
         },
         created_at: request.now,

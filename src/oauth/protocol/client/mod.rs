@@ -2,6 +2,7 @@
 
 mod about;
 mod ciba;
+mod details;
 mod keys;
 mod logout;
 mod requests;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
 pub use self::ciba::{Ciba, DeliveryMode};
+pub use self::details::DetailTypes;
 pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::logout::Logout;
 pub use self::requests::Requests;
@@ -221,6 +223,9 @@ pub struct ClientMetadata {
     /// What its authorization requests may and must be.
     #[serde(flatten)]
     pub requests: Requests,
+    /// What it may ask for beyond scopes.
+    #[serde(flatten)]
+    pub details: DetailTypes,
     /// What it proves with who it is.
     #[serde(flatten)]
     pub keys: ClientKeys,

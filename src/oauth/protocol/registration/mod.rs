@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, GrantType,
-    Logout, Requests, Sender, TokenFormats,
+    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings,
+    DetailTypes, GrantType, Logout, Requests, Sender, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -143,6 +143,8 @@ pub struct NewClient {
     pub initiate_login_uri: Option<String>,
     /// The services that its tokens may be for.
     pub resources: Vec<String>,
+    /// The types of authorization details that it may ask for.
+    pub authorization_details_types: Vec<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -222,6 +224,7 @@ impl NewClient {
             logout: Logout::check(self, faults),
             ciba: Ciba::check(self, faults),
             requests,
+            details: DetailTypes::check(self, faults),
             keys,
             sender: Sender::check(self, faults),
             tokens,
