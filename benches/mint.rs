@@ -19,6 +19,7 @@ use tessera::base::secret::Secret;
 use tessera::base::time::Clock;
 use tessera::config::Config;
 use tessera::oauth::client::{self, NewClient};
+use tessera::oauth::protocol::authorization_details::AuthorizationDetails;
 use tessera::oauth::protocol::claims::{AccessClaims, TokenType, new_jti};
 use tessera::oauth::protocol::scope::ScopeSet;
 use tessera::serve;
@@ -89,6 +90,7 @@ fn claims(app: &App) -> AccessClaims {
         scope: ScopeSet::parse("openid profile email").unwrap(),
         sid: None,
         cnf: None,
+        authorization_details: AuthorizationDetails::default(),
         auth_time: Some(now.seconds()),
     }
 }
