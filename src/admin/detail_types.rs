@@ -15,7 +15,7 @@ use super::json::{Body, Page, PageQuery, Params};
 use crate::app::App;
 use crate::base::id::DetailTypeId;
 use crate::http::Problem;
-use crate::oauth::detail_type::{self, NewDetailType, DetailTypeError};
+use crate::oauth::detail_type::{self, DetailTypeError, NewDetailType};
 use crate::oauth::protocol::detail_type::DetailType;
 use crate::policy::system::Permission;
 use crate::store::authorization_details_types::{self, DetailTypeRow};
@@ -81,7 +81,8 @@ async fn list(
     let after = page.after.as_deref().map(parse_id).transpose()?;
     let mut conn = app.db.read().await?;
     let found =
-        authorization_details_types::list_after(&mut conn, after.as_ref(), page.limit() + 1).await?;
+        authorization_details_types::list_after(&mut conn, after.as_ref(), page.limit() + 1)
+            .await?;
     let found = found.into_iter().map(DetailTypeJson::from).collect();
     Ok(Json(Page::cut(found, page.limit(), |one| {
         one.id.as_str().to_owned()
@@ -97,7 +98,12 @@ async fn register(
     let row = detail_type::register(&mut tx, &new, admin.now).await?;
     tx.commit().await?;
     let location = [(LOCATION, format!("{LIST}/{}", row.id))];
-    Ok((StatusCode::CREATED, location, Json(DetailTypeJson::from(row))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        location,
+        Json(DetailTypeJson::from(row)),
+    )
+        .into_response())
 }
 
 async fn read(
@@ -144,7 +150,9 @@ fn parse_id(text: &str) -> Result<DetailTypeId, Problem> {
 impl From<DetailTypeError> for Problem {
     fn from(error: DetailTypeError) -> Self {
         let status = match error {
-            DetailTypeError::Invalid(_) | DetailTypeError::Fixed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            DetailTypeError::Invalid(_) | DetailTypeError::Fixed(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             DetailTypeError::Taken(_) => StatusCode::CONFLICT,
             DetailTypeError::NotFound(_) => StatusCode::NOT_FOUND,
             DetailTypeError::Store(error) => return error.into(),

@@ -15,8 +15,8 @@ use super::json::{Body, Page, PageQuery, Params};
 use crate::app::App;
 use crate::base::id::ResourceServerId;
 use crate::http::Problem;
-use crate::oauth::resource_server::{self, NewResourceServer, ResourceServerError};
 use crate::oauth::protocol::resource_server::ResourceServer;
+use crate::oauth::resource_server::{self, NewResourceServer, ResourceServerError};
 use crate::policy::system::Permission;
 use crate::store::resource_servers::{self, ResourceServerRow};
 
@@ -80,8 +80,7 @@ async fn list(
 ) -> Result<Json<Page<ResourceServerJson>>, Problem> {
     let after = page.after.as_deref().map(parse_id).transpose()?;
     let mut conn = app.db.read().await?;
-    let found =
-        resource_servers::list_after(&mut conn, after.as_ref(), page.limit() + 1).await?;
+    let found = resource_servers::list_after(&mut conn, after.as_ref(), page.limit() + 1).await?;
     let found = found.into_iter().map(ResourceServerJson::from).collect();
     Ok(Json(Page::cut(found, page.limit(), |one| {
         one.id.as_str().to_owned()
@@ -97,7 +96,12 @@ async fn register(
     let row = resource_server::register(&mut tx, &new, admin.now).await?;
     tx.commit().await?;
     let location = [(LOCATION, format!("{LIST}/{}", row.id))];
-    Ok((StatusCode::CREATED, location, Json(ResourceServerJson::from(row))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        location,
+        Json(ResourceServerJson::from(row)),
+    )
+        .into_response())
 }
 
 async fn read(
@@ -144,7 +148,9 @@ fn parse_id(text: &str) -> Result<ResourceServerId, Problem> {
 impl From<ResourceServerError> for Problem {
     fn from(error: ResourceServerError) -> Self {
         let status = match error {
-            ResourceServerError::Invalid(_) | ResourceServerError::Fixed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ResourceServerError::Invalid(_) | ResourceServerError::Fixed(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             ResourceServerError::Taken(_) => StatusCode::CONFLICT,
             ResourceServerError::NotFound(_) => StatusCode::NOT_FOUND,
             ResourceServerError::Store(error) => return error.into(),

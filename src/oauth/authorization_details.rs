@@ -27,7 +27,8 @@ pub async fn check(
             ))));
         };
         if let Some(fault) = row.declared.fault_of(&detail.value()) {
-            let description = format!("a detail of the type {name} is not what its type wants, {fault}");
+            let description =
+                format!("a detail of the type {name} is not what its type wants, {fault}");
             return Ok(Err(invalid(description)));
         }
     }

@@ -70,11 +70,7 @@ pub async fn update(
 }
 
 /// Forgets a type: nobody can ask for it any more. What was granted stays granted.
-pub async fn delete(
-    tx: &mut Tx,
-    id: &DetailTypeId,
-    now: Timestamp,
-) -> Result<(), DetailTypeError> {
+pub async fn delete(tx: &mut Tx, id: &DetailTypeId, now: Timestamp) -> Result<(), DetailTypeError> {
     if !authorization_details_types::delete(tx, id).await? {
         return Err(DetailTypeError::NotFound(id.clone()));
     }

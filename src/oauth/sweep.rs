@@ -4,8 +4,9 @@
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
-    Db, StoreError, access_tokens, agreed_details, authorization_codes, authorization_flows, backchannel_requests, clients,
-    device_authorizations, dpop_proofs, grants, pushed_requests, revoked_access_tokens, used_jtis,
+    Db, StoreError, access_tokens, agreed_details, authorization_codes, authorization_flows,
+    backchannel_requests, clients, device_authorizations, dpop_proofs, grants, pushed_requests,
+    revoked_access_tokens, used_jtis,
 };
 
 /// Rows that one transaction deletes at most.

@@ -42,8 +42,10 @@ pub async fn add(
 /// Forgets at most `limit` agreements that were given before `before`; how many.
 pub async fn delete_old(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
     tx.exec(
-        q("DELETE FROM agreed_details WHERE (user_id, client_id, digest) IN \
-           (SELECT user_id, client_id, digest FROM agreed_details WHERE agreed_at < $1 LIMIT $2)")
+        q(
+            "DELETE FROM agreed_details WHERE (user_id, client_id, digest) IN \
+           (SELECT user_id, client_id, digest FROM agreed_details WHERE agreed_at < $1 LIMIT $2)",
+        )
         .bind(before)
         .bind(limit),
     )

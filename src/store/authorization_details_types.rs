@@ -40,10 +40,7 @@ impl FromRow for DetailTypeRow {
 }
 
 /// The type with this id.
-pub async fn find(
-    conn: &mut Conn,
-    id: &DetailTypeId,
-) -> Result<Option<DetailTypeRow>, StoreError> {
+pub async fn find(conn: &mut Conn, id: &DetailTypeId) -> Result<Option<DetailTypeRow>, StoreError> {
     conn.opt(q("SELECT * FROM authorization_details_types WHERE id = $1").bind(id.as_str()))
         .await
 }

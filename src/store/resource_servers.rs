@@ -64,10 +64,7 @@ fn clients(text: &str) -> Result<Vec<ClientId>, StoreError> {
         serde_json::from_str(text).map_err(|error| StoreError::corrupt(WHAT, &error))?;
     texts
         .iter()
-        .map(|text| {
-            ClientId::parse(text)
-                .map_err(|error| StoreError::corrupt(WHAT, &error))
-        })
+        .map(|text| ClientId::parse(text).map_err(|error| StoreError::corrupt(WHAT, &error)))
         .collect()
 }
 

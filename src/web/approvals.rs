@@ -13,8 +13,8 @@ use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::consent::scope_list;
-use super::details;
 use super::csrf::{self, Form, Guard};
+use super::details;
 use super::device::decision;
 use super::flow::Destination;
 use super::form::Fields;

@@ -11,8 +11,8 @@ use maud::{Markup, html};
 use tower_sessions::Session;
 use url::Url;
 
-use super::details;
 use super::csrf::{self, Form, Guard};
+use super::details;
 use super::flow::{self, FlowQuery};
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};

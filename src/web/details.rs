@@ -87,7 +87,13 @@ fn text_of(value: &Value) -> String {
 fn plain(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
-        .map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c })
+        .map(|c| {
+            if c.is_control() || turns(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
         .collect()
 }
 
@@ -161,16 +167,25 @@ mod tests {
     #[test]
     fn a_text_cannot_turn_the_line_around() {
         let text = page("[{\"type\":\"t\",\"to\":\"\\u202e0001\\n\\u2066\"}]");
-        assert!(text.contains("<bdi>\u{fffd}0001\u{fffd}\u{fffd}</bdi>"), "{text}");
+        assert!(
+            text.contains("<bdi>\u{fffd}0001\u{fffd}\u{fffd}</bdi>"),
+            "{text}"
+        );
     }
 
     #[test]
     fn how_long_is_said_in_words() {
         let day = Seconds::new(86_400);
         for (length, says) in [
-            (Duration::Short(Seconds::new(300)), "Access lasts 5 minutes."),
+            (
+                Duration::Short(Seconds::new(300)),
+                "Access lasts 5 minutes.",
+            ),
             (Duration::SignIn(day), "until you sign out, at most 1 day."),
-            (Duration::Offline(day), "lasts 1 day, also while you are signed out."),
+            (
+                Duration::Offline(day),
+                "lasts 1 day, also while you are signed out.",
+            ),
         ] {
             let text = duration(length).into_string();
             assert!(text.contains(says), "{text}");

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::consent::{more, scope_list};
-use super::details;
 use super::csrf::{self, Form, Guard};
+use super::details;
 use super::flow::Destination;
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};

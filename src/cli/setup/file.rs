@@ -232,10 +232,7 @@ fn resource_server(
     })
 }
 
-fn detail_type(
-    mut table: Table<'_, '_>,
-    faults: &mut Faults<'_>,
-) -> Option<Entry<NewDetailType>> {
+fn detail_type(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<Entry<NewDetailType>> {
     let key = entry_key(&table);
     let type_name = table.required_text("type", faults);
     let (new, lines) = table.rest::<NewDetailType>(faults);

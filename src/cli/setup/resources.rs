@@ -52,7 +52,12 @@ pub(super) async fn write_server(
             .map(|_| true),
     };
     match result {
-        Ok(changed) => note(run, (present.is_some(), changed), "resource server", identifier),
+        Ok(changed) => note(
+            run,
+            (present.is_some(), changed),
+            "resource server",
+            identifier,
+        ),
         Err(ResourceServerError::Store(error)) => return Err(error.into()),
         Err(fault) => run.fault(entry.name.line, &entry.key, &fault),
     }

@@ -73,7 +73,10 @@ impl AuthorizationDetails {
         if !(1..=DETAILS).contains(&list.len()) {
             return Err(invalid(format!("must hold 1 to {DETAILS} objects")));
         }
-        list.into_iter().map(Detail::of).collect::<Result<_, _>>().map(Self)
+        list.into_iter()
+            .map(Detail::of)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Whether there are none.
@@ -104,8 +107,7 @@ impl AuthorizationDetails {
             return Ok(self.clone());
         };
         let wanted = Self::parse(text)?;
-        let is_granted =
-            |detail: &Detail| self.0.iter().any(|granted| detail.is_within(granted));
+        let is_granted = |detail: &Detail| self.0.iter().any(|granted| detail.is_within(granted));
         match wanted.0.iter().find(|detail| !is_granted(detail)) {
             None => Ok(wanted),
             Some(detail) => Err(invalid(format!(
@@ -150,7 +152,9 @@ impl Detail {
         };
         let faulty = |member: &str, wanted: &str| {
             let type_name = quoted(type_name.as_str());
-            invalid(format!("`{member}` of a detail of the type {type_name} must be {wanted}"))
+            invalid(format!(
+                "`{member}` of a detail of the type {type_name} must be {wanted}"
+            ))
         };
         let is_texts = |value: &Value| {
             value
@@ -162,7 +166,10 @@ impl Detail {
                 return Err(faulty(member, "a list of texts"));
             }
         }
-        if members.get(IDENTIFIER).is_some_and(|value| !value.is_string()) {
+        if members
+            .get(IDENTIFIER)
+            .is_some_and(|value| !value.is_string())
+        {
             return Err(faulty(IDENTIFIER, "a text"));
         }
         if members.values().any(has_nul) || members.keys().any(|name| name.contains('\0')) {
@@ -173,13 +180,19 @@ impl Detail {
 
     /// Its type.
     pub fn type_name(&self) -> &str {
-        self.0.get("type").and_then(Value::as_str).unwrap_or_default()
+        self.0
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// The texts of one of the [`LISTS`].
     pub fn list(&self, member: &str) -> Vec<&str> {
         let list = self.0.get(member).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).collect()
+        list.into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     }
 
     /// The one thing that it is about, if it says so.
@@ -200,7 +213,9 @@ impl Detail {
     }
 
     fn is_of(&self, registered: &[TypeName]) -> bool {
-        registered.iter().any(|one| one.as_str() == self.type_name())
+        registered
+            .iter()
+            .any(|one| one.as_str() == self.type_name())
     }
 
     /// Whether it asks for no more than `granted`: the same members with the same values, but for the common lists, of which it may name

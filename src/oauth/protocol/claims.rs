@@ -286,6 +286,7 @@ mod tests {
             sid: None,
             auth_time: None,
             cnf: None,
+            authorization_details: AuthorizationDetails::default(),
         };
         assert_eq!(claims(new_jti(Some(&grant))).grant_id(), Some(grant));
         assert_eq!(claims(new_jti(None)).grant_id(), None);

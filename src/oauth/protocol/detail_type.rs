@@ -162,11 +162,20 @@ mod tests {
         assert_eq!(payment.name, "payment");
         for (detail, says) in [
             (json!({"type": "payment", "amount": "1.00"}), None),
-            (json!({"type": "payment", "amount": "1.00", "actions": ["cancel"]}), None),
+            (
+                json!({"type": "payment", "amount": "1.00", "actions": ["cancel"]}),
+                None,
+            ),
             (json!({"type": "payment"}), Some("amount")),
             (json!({"type": "payment", "amount": "1"}), Some("/amount")),
-            (json!({"type": "payment", "amount": "1.00", "actions": ["x"]}), Some("/actions/0")),
-            (json!({"type": "payment", "amount": "1.00", "sub": "root"}), Some("sub")),
+            (
+                json!({"type": "payment", "amount": "1.00", "actions": ["x"]}),
+                Some("/actions/0"),
+            ),
+            (
+                json!({"type": "payment", "amount": "1.00", "sub": "root"}),
+                Some("sub"),
+            ),
         ] {
             let found = payment.fault_of(&detail);
             match says {

@@ -92,7 +92,10 @@ impl NewResourceServer {
         let scope = self.scope.as_deref().map(ScopeSet::parse);
         let scope = scope.and_then(|scope| faults.keep("scope", scope));
         if scope.as_ref().is_some_and(ScopeSet::is_empty) {
-            faults.add("scope", "must name a scope; leave it out to allow every one");
+            faults.add(
+                "scope",
+                "must name a scope; leave it out to allow every one",
+            );
         }
         if let Some(seconds) = self.access_token_ttl_seconds
             && !TTL_SECONDS.contains(&seconds)
@@ -139,7 +142,10 @@ impl NewResourceServer {
             faults.add(FIELD, message);
         }
         if format == AccessTokenFormat::Opaque {
-            faults.add(FIELD, "an opaque token is not signed; remove one of the two");
+            faults.add(
+                FIELD,
+                "an opaque token is not signed; remove one of the two",
+            );
         }
         alg
     }
@@ -147,7 +153,10 @@ impl NewResourceServer {
     fn clients(&self, faults: &mut Faults) -> Vec<ClientId> {
         const FIELD: &str = "introspection_clients";
         if self.introspection_clients.len() > INTROSPECTION_CLIENTS {
-            faults.add(FIELD, format!("must be at most {INTROSPECTION_CLIENTS} ids"));
+            faults.add(
+                FIELD,
+                format!("must be at most {INTROSPECTION_CLIENTS} ids"),
+            );
         }
         let texts = self.introspection_clients.iter();
         let mut clients: Vec<ClientId> = texts
@@ -248,7 +257,9 @@ impl TokenRules {
         if within.is_empty() && !scope.is_empty() {
             return Err(Fault::new(
                 ErrorCode::InvalidScope,
-                format!("none of the scopes means anything at the resource; ask for some of `{allowed}`"),
+                format!(
+                    "none of the scopes means anything at the resource; ask for some of `{allowed}`"
+                ),
             ));
         }
         Ok(within)
@@ -267,11 +278,7 @@ fn disagree(one: &str, other: &str) -> Fault {
 }
 
 /// Whether a client may learn what a token for `audience` says: one of the services that it is for must take its questions.
-pub fn may_introspect(
-    client: &ClientId,
-    audience: &Audience,
-    servers: &[ResourceServer],
-) -> bool {
+pub fn may_introspect(client: &ClientId, audience: &Audience, servers: &[ResourceServer]) -> bool {
     audience.as_slice().iter().any(|identifier| {
         let mut registered = servers.iter();
         registered
@@ -346,7 +353,10 @@ mod tests {
         check(&["urn:es256"], Ok((es256, 60, None)));
         check(&["urn:opaque"], Ok((Form::Opaque, 86_400, Some("pay"))));
         check(&[ISSUER, "urn:opaque"], Ok((Form::Opaque, 86_400, None)));
-        check(&["urn:opaque", "urn:opaque-too"], Ok((Form::Opaque, 90, None)));
+        check(
+            &["urn:opaque", "urn:opaque-too"],
+            Ok((Form::Opaque, 90, None)),
+        );
         check(&["urn:es256", ISSUER], Ok((es256, 60, None)));
         for mixed in [
             ["urn:jwt", "urn:opaque"],

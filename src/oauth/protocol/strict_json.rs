@@ -85,7 +85,9 @@ impl<'de> Visitor<'de> for Strict {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(A::Error::custom(format!("`{name}` stands twice in one object")));
+                return Err(A::Error::custom(format!(
+                    "`{name}` stands twice in one object"
+                )));
             }
             let value = members.next_value_seed(inner)?;
             map.insert(name, value);
@@ -123,7 +125,10 @@ mod tests {
             // An escape does not hide it.
             (r#"[{"a":1,"\u0061":2}]"#.to_owned(), "`a` stands twice"),
             (deep(5), "nested too deeply"),
-            (r#"{"a":{"a":{"a":{"a":{}}}}}"#.to_owned(), "nested too deeply"),
+            (
+                r#"{"a":{"a":{"a":{"a":{}}}}}"#.to_owned(),
+                "nested too deeply",
+            ),
             (deep(100_000), "nested too deeply"),
             ("[] []".to_owned(), "trailing characters"),
             ("[".to_owned(), "EOF"),

@@ -89,8 +89,7 @@ async fn narrowed(
 ) -> Result<(Audience, AuthorizationDetails), OAuthError> {
     let (client, params) = (request.client, request.params);
     let granted = &grant.details;
-    let audience =
-        resource::narrowed(params, &granted.resources, allowed_resources(app, client))?;
+    let audience = resource::narrowed(params, &granted.resources, allowed_resources(app, client))?;
     access_token::check(app, tx, (&audience, scope)).await?;
     let types = &client.settings.metadata.details.authorization_details_types;
     let details = granted.authorization_details.of_types(types);

@@ -4,6 +4,7 @@ mod api_keys;
 mod client_secrets;
 mod clients;
 mod outbox;
+mod resource_servers;
 mod roles;
 mod sessions;
 mod store_rights;

@@ -7,4 +7,5 @@ mod authorization_requests;
 mod client_assertions;
 mod logout;
 mod redirect_uris;
+mod resources;
 mod tokens;

@@ -9,6 +9,7 @@ mod outbox;
 mod policy;
 mod process;
 mod refuse;
+mod resources;
 mod rights;
 mod start;
 mod tls;

@@ -94,10 +94,26 @@ const ROUTES: &[(&str, &str, Door)] = &[
         "/admin/api/resource-servers/{id}",
         Door::Permission,
     ),
-    ("GET", "/admin/api/authorization-details-types", Door::Permission),
-    ("POST", "/admin/api/authorization-details-types", Door::Permission),
-    ("GET", "/admin/api/authorization-details-types/{id}", Door::Permission),
-    ("PUT", "/admin/api/authorization-details-types/{id}", Door::Permission),
+    (
+        "GET",
+        "/admin/api/authorization-details-types",
+        Door::Permission,
+    ),
+    (
+        "POST",
+        "/admin/api/authorization-details-types",
+        Door::Permission,
+    ),
+    (
+        "GET",
+        "/admin/api/authorization-details-types/{id}",
+        Door::Permission,
+    ),
+    (
+        "PUT",
+        "/admin/api/authorization-details-types/{id}",
+        Door::Permission,
+    ),
     (
         "DELETE",
         "/admin/api/authorization-details-types/{id}",

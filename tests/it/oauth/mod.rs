@@ -1,6 +1,7 @@
 //! OAuth over HTTP: a server, a browser, and a relying party that speaks the protocol by hand.
 
 mod access;
+pub mod authorization_details;
 mod authorize;
 pub mod backchannel;
 mod backchannel_logout;
@@ -22,6 +23,8 @@ mod polled;
 mod races;
 mod refresh;
 pub mod request_objects;
+pub mod resource_servers;
+mod resource_store;
 mod resources;
 mod responses;
 mod revocation;

@@ -4,6 +4,7 @@ use tessera::base::id::{BackchannelId, DeviceId, SessionId, UserId};
 use tessera::base::secret::TokenHash;
 use tessera::base::time::{Seconds, Timestamp};
 use tessera::oauth::client::{self, NewClient};
+use tessera::oauth::protocol::authorization_details::AuthorizationDetails;
 use tessera::oauth::protocol::polling::{Decision, State};
 use tessera::oauth::protocol::scope::ScopeSet;
 use tessera::store::backchannel_requests::{self, NewRequest};
@@ -21,6 +22,10 @@ fn at(seconds: i64) -> Timestamp {
 
 fn scope() -> ScopeSet {
     ScopeSet::parse("api openid").unwrap()
+}
+
+fn details() -> AuthorizationDetails {
+    AuthorizationDetails::parse(r#"[{"type":"files","actions":["read"]}]"#).unwrap()
 }
 
 /// A person and the client `tv`.
@@ -62,6 +67,7 @@ fn device(mac: &str) -> NewDevice {
         user_code_mac: mac.to_owned(),
         client_id: "tv".to_owned(),
         scope: scope(),
+        authorization_details: details(),
         address: "192.0.2.7".to_owned(),
         network: "192.0.2.0/24".to_owned(),
         created_at: START,
@@ -123,6 +129,7 @@ on_each_database!(
             (&opened.id, &opened.scope, opened.address.as_str()),
             (&new.id, &scope(), "192.0.2.7")
         );
+        assert_eq!(opened.authorization_details, details());
         assert_eq!(
             claim(&mut tx, &mine, at(1)).await,
             Some(opened),
@@ -183,6 +190,7 @@ on_each_database!(
             client_id: "tv".to_owned(),
             user_id: Some(user),
             scope: scope(),
+            authorization_details: details(),
             binding_message: None,
             sealed_ping: None,
             created_at: START,
@@ -243,6 +251,7 @@ on_each_database!(
             client_id: "tv".to_owned(),
             user_id,
             scope: scope(),
+            authorization_details: details(),
             binding_message: Some("W4SCT".to_owned()),
             sealed_ping: Some("sealed".to_owned()),
             created_at: START,
@@ -263,6 +272,7 @@ on_each_database!(
             (&hers.id, "Living room")
         );
         assert_eq!(waiting[0].binding_message.as_deref(), Some("W4SCT"));
+        assert_eq!(waiting[0].authorization_details, details());
         let expired = backchannel_requests::list_waiting(&mut tx, &user, at(300), 10)
             .await
             .unwrap();
@@ -314,6 +324,7 @@ on_each_database!(requests_are_forgotten_some_time_after_they_ended, |t| {
             client_id: "tv".to_owned(),
             user_id: None,
             scope: scope(),
+            authorization_details: details(),
             binding_message: None,
             sealed_ping: None,
             created_at: START,

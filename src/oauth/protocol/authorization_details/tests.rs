@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::*;
 
-const PAYMENT: &str = r#"[{"type":"payment","actions":["initiate","cancel"],"locations":["urn:a"],"amount":"1.00"}]"#;
+const PAYMENT: &str =
+    r#"[{"type":"payment","actions":["initiate","cancel"],"locations":["urn:a"],"amount":"1.00"}]"#;
 
 fn details(text: &str) -> AuthorizationDetails {
     AuthorizationDetails::parse(text).unwrap()
@@ -45,16 +46,28 @@ fn hostile_and_malformed_lists_are_refused() {
         (r#"[{"type":1}]"#.to_owned(), "needs a `type`"),
         (r#"[{"type":""}]"#.to_owned(), "needs a `type`"),
         (r#"[{"type":"t","type":"u"}]"#.to_owned(), "stands twice"),
-        (r#"[{"type":"t","a":{"b":1,"b":2}}]"#.to_owned(), "stands twice"),
+        (
+            r#"[{"type":"t","a":{"b":1,"b":2}}]"#.to_owned(),
+            "stands twice",
+        ),
         (r#"[{"type":"t","actions":"read"}]"#.to_owned(), "`actions`"),
-        (r#"[{"type":"t","locations":[1]}]"#.to_owned(), "`locations`"),
-        (r#"[{"type":"t","identifier":["x"]}]"#.to_owned(), "`identifier`"),
+        (
+            r#"[{"type":"t","locations":[1]}]"#.to_owned(),
+            "`locations`",
+        ),
+        (
+            r#"[{"type":"t","identifier":["x"]}]"#.to_owned(),
+            "`identifier`",
+        ),
         (r#"[{"type":"t","x":["a\u0000"]}]"#.to_owned(), "NUL"),
         (r#"[{"type":"t","a\u0000":1}]"#.to_owned(), "NUL"),
         (deep(15), "nested too deeply"),
         (deep(4_000), "nested too deeply"),
         (many(17), "1 to 16"),
-        (format!(r#"[{{"type":"{}"}}]"#, "x".repeat(BYTES)), "8192 bytes"),
+        (
+            format!(r#"[{{"type":"{}"}}]"#, "x".repeat(BYTES)),
+            "8192 bytes",
+        ),
     ] {
         let fault = AuthorizationDetails::parse(&text).unwrap_err();
         assert_eq!(fault.code, ErrorCode::InvalidAuthorizationDetails);
@@ -73,7 +86,10 @@ fn a_client_names_only_types_of_its_own() {
     let none = AuthorizationDetails::of_request(&Params::default(), &registered);
     assert_eq!(none, Ok(AuthorizationDetails::default()));
     assert!(!details(other).are_of(&registered));
-    assert_eq!(details(other).of_types(&registered), details(r#"[{"type":"files"}]"#));
+    assert_eq!(
+        details(other).of_types(&registered),
+        details(r#"[{"type":"files"}]"#)
+    );
 }
 
 #[test]
@@ -83,18 +99,39 @@ fn less_is_fewer_texts_in_the_common_lists_and_nothing_else() {
     );
     for (wanted, good) in [
         (r#"[{"type":"files"}]"#, true),
-        (r#"[{"type":"payment","actions":["initiate","cancel"],"limits":["a","b"],"amount":"1.00"}]"#, true),
-        (r#"[{"type":"payment","actions":["cancel"],"limits":["a","b"],"amount":"1.00"}]"#, true),
+        (
+            r#"[{"type":"payment","actions":["initiate","cancel"],"limits":["a","b"],"amount":"1.00"}]"#,
+            true,
+        ),
+        (
+            r#"[{"type":"payment","actions":["cancel"],"limits":["a","b"],"amount":"1.00"}]"#,
+            true,
+        ),
         // The same one twice, each way less.
         (
             r#"[{"type":"payment","actions":["cancel"],"limits":["a","b"],"amount":"1.00"},{"type":"payment","actions":["initiate"],"limits":["a","b"],"amount":"1.00"}]"#,
             true,
         ),
-        (r#"[{"type":"payment","actions":["refund"],"limits":["a","b"],"amount":"1.00"}]"#, false),
-        (r#"[{"type":"payment","actions":[],"limits":["a","b"],"amount":"1.00"}]"#, false),
-        (r#"[{"type":"payment","limits":["a","b"],"amount":"1.00"}]"#, false),
-        (r#"[{"type":"payment","actions":["cancel"],"limits":["a"],"amount":"1.00"}]"#, false),
-        (r#"[{"type":"payment","actions":["cancel"],"limits":["a","b"],"amount":"2.00"}]"#, false),
+        (
+            r#"[{"type":"payment","actions":["refund"],"limits":["a","b"],"amount":"1.00"}]"#,
+            false,
+        ),
+        (
+            r#"[{"type":"payment","actions":[],"limits":["a","b"],"amount":"1.00"}]"#,
+            false,
+        ),
+        (
+            r#"[{"type":"payment","limits":["a","b"],"amount":"1.00"}]"#,
+            false,
+        ),
+        (
+            r#"[{"type":"payment","actions":["cancel"],"limits":["a"],"amount":"1.00"}]"#,
+            false,
+        ),
+        (
+            r#"[{"type":"payment","actions":["cancel"],"limits":["a","b"],"amount":"2.00"}]"#,
+            false,
+        ),
         (r#"[{"type":"files","actions":["read"]}]"#, false),
         (r#"[{"type":"other"}]"#, false),
     ] {
@@ -133,7 +170,10 @@ fn an_agreement_is_to_exactly_these_details() {
     let same = digest(r#"[{"type":"a","x":1,"y":[1,2]},{"type":"b"}]"#);
     for (text, is_same) in [
         (r#"[{"type":"b"},{"y":[1,2],"x":1,"type":"a"}]"#, true),
-        (r#"[{"type":"b"},{"type":"b"},{"type":"a","x":1,"y":[1,2]}]"#, true),
+        (
+            r#"[{"type":"b"},{"type":"b"},{"type":"a","x":1,"y":[1,2]}]"#,
+            true,
+        ),
         (r#"[{"type":"a","x":1,"y":[2,1]},{"type":"b"}]"#, false),
         (r#"[{"type":"a","x":2,"y":[1,2]},{"type":"b"}]"#, false),
         (r#"[{"type":"a","x":"1","y":[1,2]},{"type":"b"}]"#, false),

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings,
-    DetailTypes, GrantType, Logout, Requests, Sender, TokenFormats,
+    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, DetailTypes,
+    GrantType, Logout, Requests, Sender, TokenFormats,
 };
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
