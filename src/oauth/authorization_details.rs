@@ -3,9 +3,12 @@
 use super::protocol::authorization_details::{AuthorizationDetails, Detail, invalid};
 use super::protocol::error::{Fault, quoted};
 use crate::base::id::UserId;
-use crate::base::time::Timestamp;
+use crate::base::time::{Seconds, Timestamp};
 use crate::store::authorization_details_types::{self, DetailTypeRow};
 use crate::store::{Conn, Db, StoreError, Tx, agreed_details};
+
+/// How long an agreement to details is remembered: they are about one thing at one time, unlike scopes.
+pub const AGREED_SECONDS: Seconds = Seconds::new(90 * 86_400);
 
 /// Refuses details of a type that nobody declared, and those that are not what their type wants.
 pub async fn check(
@@ -65,11 +68,14 @@ pub async fn are_agreed(
     conn: &mut Conn,
     (user_id, client_id): (&UserId, &str),
     details: &AuthorizationDetails,
+    now: Timestamp,
 ) -> Result<bool, StoreError> {
     if details.is_empty() {
         return Ok(true);
     }
-    agreed_details::contains(conn, user_id, client_id, &details.digest()).await
+    let agreed = (client_id, details.digest());
+    let since = now.minus(AGREED_SECONDS);
+    agreed_details::contains(conn, user_id, (agreed.0, &agreed.1), since).await
 }
 
 /// Remembers what the person agreed to.

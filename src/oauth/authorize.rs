@@ -241,7 +241,7 @@ async fn step<'a>(
             let whom = (&sign_in.user_id, request.client_id.as_str());
             let agreed = Agreed {
                 scope: consents::scopes(&mut conn, whom.0, whom.1).await?,
-                details: are_agreed(&mut conn, whom, &request.authorization_details).await?,
+                details: are_agreed(&mut conn, whom, &request.authorization_details, now).await?,
             };
             let signed_in = SignedIn {
                 user_id: sign_in.user_id.clone(),

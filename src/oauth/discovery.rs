@@ -36,6 +36,16 @@ use crate::store::authorization_details_types;
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Most types of authorization details that the document names.
 const DETAIL_TYPES: u32 = 500;
+/// The scopes that mean something to this server itself.
+const SCOPES: [&str; 7] = [
+    OPENID,
+    PROFILE,
+    EMAIL,
+    ADDRESS,
+    PHONE,
+    OFFLINE_ACCESS,
+    TESSERA_ADMIN,
+];
 /// Claims of an ID token besides those of the person.
 const TOKEN_CLAIMS: [&str; 9] = [
     "acr",
@@ -137,15 +147,7 @@ impl Metadata {
             backchannel_authentication_endpoint: at(paths::BACKCHANNEL_AUTHENTICATION),
             backchannel_token_delivery_modes_supported: DeliveryMode::ALL,
             backchannel_authentication_request_signing_alg_values_supported: RequestAlg::ALL,
-            scopes_supported: [
-                OPENID,
-                PROFILE,
-                EMAIL,
-                ADDRESS,
-                PHONE,
-                OFFLINE_ACCESS,
-                TESSERA_ADMIN,
-            ],
+            scopes_supported: SCOPES,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,

@@ -1,6 +1,7 @@
 //! Removes rows that have served: expired flows, codes, requests that were polled for, access tokens that say nothing themselves, revocations, old agreements to authorization details, used assertions and proofs, replaced secrets, and grants whose last token is gone. In bounded batches, so that
 //! a sweep never holds up a sign-in; called by a background worker.
 
+use super::authorization_details::AGREED_SECONDS;
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
@@ -15,8 +16,6 @@ const BATCH: u32 = 500;
 const CODES_KEPT_SECONDS: Seconds = Seconds::new(86_400);
 /// How long a request that clients poll for is known after it expired: they learn `expired_token` and not that it is unknown.
 const POLLED_KEPT_SECONDS: Seconds = Seconds::new(3_600);
-/// How long an agreement to authorization details is remembered: they are about one thing at one time, unlike scopes.
-const DETAILS_KEPT_SECONDS: Seconds = Seconds::new(90 * 86_400);
 /// How long a grant is kept at least: longer than a code and the access token made from it.
 const GRANTS_KEPT_SECONDS: i64 = 2 * 86_400;
 
@@ -33,7 +32,7 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     let ended_before = now.minus(POLLED_KEPT_SECONDS);
     rows += device_authorizations::delete_expired(&mut tx, ended_before, BATCH).await?;
     rows += backchannel_requests::delete_expired(&mut tx, ended_before, BATCH).await?;
-    rows += agreed_details::delete_old(&mut tx, now.minus(DETAILS_KEPT_SECONDS), BATCH).await?;
+    rows += agreed_details::delete_old(&mut tx, now.minus(AGREED_SECONDS), BATCH).await?;
     rows += used_jtis::delete_expired(&mut tx, now, BATCH).await?;
     rows += clients::forget_former_secrets(&mut tx, now, BATCH).await?;
     rows += dpop_proofs::delete_expired(&mut tx, now, BATCH).await?;

@@ -4,18 +4,20 @@ use super::{Conn, StoreError, Tx, q};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 
-/// Whether the person has agreed to exactly these details of this client.
+/// Whether the person has agreed to exactly these details of this client, not before `since`.
 pub async fn contains(
     conn: &mut Conn,
     user_id: &UserId,
-    client_id: &str,
-    digest: &str,
+    (client_id, digest): (&str, &str),
+    since: Timestamp,
 ) -> Result<bool, StoreError> {
     conn.one(
-        q("SELECT EXISTS (SELECT 1 FROM agreed_details WHERE user_id = $1 AND client_id = $2 AND digest = $3)")
-            .bind(user_id.as_str())
-            .bind(client_id)
-            .bind(digest),
+        q("SELECT EXISTS (SELECT 1 FROM agreed_details \
+           WHERE user_id = $1 AND client_id = $2 AND digest = $3 AND agreed_at >= $4)")
+        .bind(user_id.as_str())
+        .bind(client_id)
+        .bind(digest)
+        .bind(since),
     )
     .await
 }

@@ -145,6 +145,7 @@ mod tests {
     }
 
     /// A request for `openid email` that began at second 0, asked again at second 5.
+    #[expect(clippy::struct_excessive_bools, reason = "a row of a table")]
     struct Case {
         prompt: &'static str,
         max_age: Option<i64>,

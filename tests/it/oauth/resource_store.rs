@@ -216,13 +216,14 @@ on_each_database!(
                 .unwrap();
         }
         let other = UserId::new(START);
-        for (who, client, digest, expect) in [
-            (&user, "web", "a", true),
-            (&user, "web", "b", false),
-            (&user, "tv", "a", false),
-            (&other, "web", "a", false),
+        for (who, client, digest, since, expect) in [
+            (&user, "web", "a", at(10), true),
+            (&user, "web", "a", at(11), false),
+            (&user, "web", "b", START, false),
+            (&user, "tv", "a", START, false),
+            (&other, "web", "a", START, false),
         ] {
-            let found = agreed_details::contains(&mut tx, who, client, digest).await;
+            let found = agreed_details::contains(&mut tx, who, (client, digest), since).await;
             assert_eq!(found.unwrap(), expect, "{client} {digest}");
         }
         for (before, expect) in [(at(10), 0), (at(11), 1), (at(11), 0)] {
