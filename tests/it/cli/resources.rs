@@ -30,7 +30,8 @@ async fn apply(t: &TestApp, text: &str) -> Result<Vec<String>, String> {
     match apply_text(&t.app, text, Path::new("."), how).await {
         Ok(report) => Ok(report.changes),
         Err(SetupError::Faults(faults)) => {
-            Err(faults.iter().map(|fault| format!("{fault}\n")).collect())
+            let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            Err(lines.join("\n"))
         }
         Err(error) => panic!("{error}"),
     }

@@ -212,7 +212,7 @@ async fn whatever_ends_a_token_ends_an_opaque_one() {
                         &t,
                         "UPDATE clients SET state = 'disabled' WHERE client_id = 'web'",
                     )
-                    .await
+                    .await;
                 }
                 "session" => run(&t, "DELETE FROM sessions").await,
                 _ => run(&t, "DELETE FROM access_tokens").await,
