@@ -36,16 +36,6 @@ use crate::store::authorization_details_types;
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Most types of authorization details that the document names.
 const DETAIL_TYPES: u32 = 500;
-/// The scopes that mean something to this server itself.
-const SCOPES: [&str; 7] = [
-    OPENID,
-    PROFILE,
-    EMAIL,
-    ADDRESS,
-    PHONE,
-    OFFLINE_ACCESS,
-    TESSERA_ADMIN,
-];
 /// Claims of an ID token besides those of the person.
 const TOKEN_CLAIMS: [&str; 9] = [
     "acr",
@@ -114,16 +104,43 @@ pub struct Metadata {
     claims_parameter_supported: bool,
     request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
+    #[serde(flatten)]
+    sessions: SessionMetadata,
+    require_request_uri_registration: bool,
+    request_object_signing_alg_values_supported: &'static [RequestAlg],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authorization_details_types_supported: Vec<String>,
+}
+
+/// How sessions end and are watched (OpenID Connect Back-Channel Logout 1.0 section 2.1, Front-Channel Logout 1.0 section 3, Session Management 1.0
+/// section 3.3).
+#[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the members of the specifications"
+)]
+struct SessionMetadata {
     backchannel_logout_supported: bool,
     backchannel_logout_session_supported: bool,
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     check_session_iframe: Option<String>,
-    require_request_uri_registration: bool,
-    request_object_signing_alg_values_supported: &'static [RequestAlg],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    authorization_details_types_supported: Vec<String>,
+}
+
+impl SessionMetadata {
+    fn of(config: &Config) -> Self {
+        Self {
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
+            check_session_iframe: config
+                .sessions
+                .check_session_iframe
+                .then(|| format!("{}{}", config.issuer, paths::CHECK_SESSION)),
+        }
+    }
 }
 
 impl Metadata {
@@ -147,7 +164,15 @@ impl Metadata {
             backchannel_authentication_endpoint: at(paths::BACKCHANNEL_AUTHENTICATION),
             backchannel_token_delivery_modes_supported: DeliveryMode::ALL,
             backchannel_authentication_request_signing_alg_values_supported: RequestAlg::ALL,
-            scopes_supported: SCOPES,
+            scopes_supported: [
+                OPENID,
+                PROFILE,
+                EMAIL,
+                ADDRESS,
+                PHONE,
+                OFFLINE_ACCESS,
+                TESSERA_ADMIN,
+            ],
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
@@ -177,14 +202,7 @@ impl Metadata {
             claims_supported: UserClaims::names().chain(TOKEN_CLAIMS).collect(),
             dpop_signing_alg_values_supported: ProofAlgorithm::ALL,
             authorization_response_iss_parameter_supported: true,
-            backchannel_logout_supported: true,
-            backchannel_logout_session_supported: true,
-            frontchannel_logout_supported: true,
-            frontchannel_logout_session_supported: true,
-            check_session_iframe: config
-                .sessions
-                .check_session_iframe
-                .then(|| format!("{}{}", config.issuer, paths::CHECK_SESSION)),
+            sessions: SessionMetadata::of(config),
             authorization_signing_alg_values_supported: SigningAlgorithm::ALL,
             authorization_encryption_alg_values_supported: KeyManagement::ALL,
             authorization_encryption_enc_values_supported: ContentEncryption::ALL,

@@ -88,7 +88,7 @@ async fn a_client_gets_tokens_once_the_person_it_asked_for_allowed_it() {
         for text in [
             "Allow Corner shop?",
             "W4SCT &lt;b&gt;",
-            "See your name and username",
+            "See your name, username and profile",
             "less than a minute ago",
         ] {
             assert!(page.text.contains(text), "{text}: {}", page.text);

@@ -207,7 +207,11 @@ async fn the_page_after_holds_a_frame_for_each_client_that_wants_one() {
             "https://app.example/out?x=1&amp;iss={issuer}&amp;sid={sid}"
         )));
         assert_eq!(page.text.matches("<iframe").count(), 2);
-        assert_eq!(page.attribute("<a id=\"go\"", "href").unwrap(), BYE);
+        assert_eq!(
+            page.attribute("<a class=\"button\" id=\"go\"", "href")
+                .unwrap(),
+            BYE
+        );
         let policy = page.header("content-security-policy");
         assert!(
             policy.contains(" frame-src https://app.example https://other.example:8443; "),
@@ -228,7 +232,11 @@ async fn signing_out_at_home_shows_the_frames_too() {
         page.text
             .contains("<iframe src=\"https://app.example/out?x=1&amp;iss=")
     );
-    assert_eq!(page.attribute("<a id=\"go\"", "href").unwrap(), "/");
+    assert_eq!(
+        page.attribute("<a class=\"button\" id=\"go\"", "href")
+            .unwrap(),
+        "/"
+    );
     assert!(!is_signed_in(&mut browser).await);
     assert!(!browser.cookies.contains_key("tessera"));
 }
