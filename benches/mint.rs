@@ -19,6 +19,7 @@ use tessera::base::secret::Secret;
 use tessera::base::time::Clock;
 use tessera::config::Config;
 use tessera::oauth::client::{self, NewClient};
+use tessera::oauth::protocol::authorization_details::AuthorizationDetails;
 use tessera::oauth::protocol::claims::{AccessClaims, TokenType, new_jti};
 use tessera::oauth::protocol::scope::ScopeSet;
 use tessera::serve;
@@ -91,6 +92,7 @@ fn claims(app: &App) -> AccessClaims {
         cnf: None,
         act: None,
         may_act: None,
+        authorization_details: AuthorizationDetails::default(),
         auth_time: Some(now.seconds()),
         acr: None,
     }

@@ -1,4 +1,4 @@
-//! The admin JSON API: clients, users, API keys, role assignments, rights in stores, rights over people, trusted issuers, sessions, the outbox, under `/admin/api`.
+//! The admin JSON API: clients, resource servers, types of authorization details, users, API keys, role assignments, rights in stores, rights over people, trusted issuers, sessions, the outbox, under `/admin/api`.
 //!
 //! Deny by default: a route exists only with the permission it needs (`guard::Guarded`), and the permission is a relation of the system
 //! store, checked by the same engine as everybody's, fully consistent. Errors are problem details (RFC 9457).
@@ -6,10 +6,12 @@
 mod acting_rights;
 mod api_keys;
 mod clients;
+mod detail_types;
 mod guard;
 mod json;
 mod outbox;
 mod registration_tokens;
+mod resource_servers;
 mod roles;
 mod sessions;
 mod store_rights;
@@ -41,5 +43,6 @@ fn guarded(app: &Arc<App>) -> guard::Guarded {
     let guarded = outbox::routes(sessions::routes(guarded));
     let guarded = acting_rights::routes(trusted_issuers::routes(guarded));
     let guarded = registration_tokens::routes(guarded);
+    let guarded = detail_types::routes(resource_servers::routes(guarded));
     api_keys::routes(guarded)
 }

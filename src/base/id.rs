@@ -120,6 +120,14 @@ id!(
     InitialTokenId, "iat", "an initial access token's id"
 );
 id!(
+    /// A service that tokens are for. Not its identifier on the wire.
+    ResourceServerId, "rsv", "a resource server's id"
+);
+id!(
+    /// A type of authorization details. Not its name on the wire.
+    DetailTypeId, "adt", "an authorization details type's id"
+);
+id!(
     /// One recorded event.
     EventId, "evt", "an event id"
 );

@@ -47,6 +47,8 @@ pub enum TokenKind {
     AuthorizationCode,
     /// A pushed authorization request's name.
     PushedRequest,
+    /// An access token that says nothing itself.
+    AccessToken,
     /// A refresh token.
     RefreshToken,
     /// A client secret.
@@ -77,6 +79,7 @@ impl TokenKind {
         match self {
             Self::AuthorizationCode => "tsr_ac_",
             Self::PushedRequest => "tsr_pr_",
+            Self::AccessToken => "tsr_at_",
             Self::RefreshToken => "tsr_rt_",
             Self::ClientSecret => "tsr_cs_",
             Self::ApiKey => "tsr_ak_",

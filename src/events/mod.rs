@@ -6,7 +6,9 @@ pub mod outbox;
 
 use serde::Serialize;
 
-use crate::base::id::{ApiKeyId, EventId, GrantId, InitialTokenId, SessionId, UserId};
+use crate::base::id::{
+    ApiKeyId, DetailTypeId, EventId, GrantId, InitialTokenId, ResourceServerId, SessionId, UserId,
+};
 use crate::base::time::Timestamp;
 use crate::store::{self, StoreError, Tx};
 
@@ -50,6 +52,20 @@ pub enum Event {
         /// Which.
         client_id: String,
         /// `created`, `updated`, `disabled`, `deleted`, `secret`.
+        change: &'static str,
+    },
+    /// A resource server was registered, changed or forgotten.
+    ResourceServerChanged {
+        /// Which.
+        resource_server_id: ResourceServerId,
+        /// `created`, `updated`, `deleted`.
+        change: &'static str,
+    },
+    /// A type of authorization details was declared, changed or forgotten.
+    DetailTypeChanged {
+        /// Which.
+        detail_type_id: DetailTypeId,
+        /// `created`, `updated`, `deleted`.
         change: &'static str,
     },
     /// An API key was made or revoked.
@@ -226,6 +242,8 @@ impl Event {
             Self::UserCreated { .. } => "user.created",
             Self::UserChanged { .. } => "user.changed",
             Self::ClientChanged { .. } => "client.changed",
+            Self::ResourceServerChanged { .. } => "resource_server.changed",
+            Self::DetailTypeChanged { .. } => "authorization_details_type.changed",
             Self::ApiKeyChanged { .. } => "api_key.changed",
             Self::InitialTokenChanged { .. } => "initial_access_token.changed",
             Self::ConsentGranted { .. } => "consent.granted",

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::answer::send;
+use super::authorization_details::are_agreed;
 use super::check_session;
 use super::code::{self, Issued};
 use super::error::OAuthError;
@@ -25,7 +26,7 @@ use super::par;
 use super::paths;
 use super::protocol::acr::Acr;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
-use super::protocol::authorize_step::{Progress, SignedIn, Step, next, unremembered};
+use super::protocol::authorize_step::{Agreed, Progress, SignedIn, Step, next, unremembered};
 use super::protocol::claims::{IdClaims, TokenType};
 use super::protocol::client::Client;
 use super::protocol::error::{ErrorCode, Fault};
@@ -243,7 +244,11 @@ async fn step<'a>(
         None => None,
         Some(sign_in) => {
             let mut conn = app.db.read().await?;
-            let agreed = consents::scopes(&mut conn, &sign_in.user_id, &request.client_id).await?;
+            let whom = (&sign_in.user_id, request.client_id.as_str());
+            let agreed = Agreed {
+                scope: consents::scopes(&mut conn, whom.0, whom.1).await?,
+                details: are_agreed(&mut conn, whom, &request.authorization_details, now).await?,
+            };
             let signed_in = SignedIn {
                 user_id: sign_in.user_id.clone(),
                 subject: subject_for(&app.sealer, client, &sign_in.user_id),

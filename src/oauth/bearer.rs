@@ -1,7 +1,7 @@
 //! Access tokens that come back to us: at userinfo, at introspection, and at Tessera's own APIs (RFC 6750, RFC 9068 section 4).
 //! At Tessera's own APIs, and only there, an API key ([`super::api_key`]) stands in the place of an access token.
 //!
-//! Signature, `typ`, issuer, expiry, revocation of the token, standing of its grant (client, person, sign-in): all of it at every use,
+//! Signature and `typ` (or the hash of a token that says nothing itself), issuer, expiry, revocation of the token, standing of its grant (client, person, sign-in): all of it at every use,
 //! because here, unlike at a resource server, the database is at hand. A token that is bound to a key comes with a proof of it
 //! ([`super::dpop`]); introspection and the like, which only ask about a token, do without.
 
@@ -9,13 +9,14 @@ use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::access_token;
 use super::api_key;
 use super::dpop;
 use super::error::OAuthError;
 use super::mtls;
 use super::protocol::acr::Acr;
 use super::protocol::api_key::ApiKey;
-use super::protocol::claims::{AccessClaims, TokenType};
+use super::protocol::claims::AccessClaims;
 use super::protocol::client::ClientId;
 use super::protocol::dpop::{ProofAlgorithm, ProofError};
 use super::protocol::error::{ErrorCode, Fault};
@@ -245,7 +246,7 @@ pub async fn verify(
     token: &str,
     now: Timestamp,
 ) -> Result<Option<Verified>, OAuthError> {
-    let claims: Option<AccessClaims> = app.keys.verify(TokenType::AccessToken, token, now).await?;
+    let claims = access_token::read(app, token, now).await?;
     let Some(claims) =
         claims.filter(|claims| claims.iss == app.config.issuer && claims.expires_at() > now)
     else {

@@ -23,7 +23,7 @@ const SWEPT: u32 = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Everything that is wrong with the metadata.
-    #[error("{}", join(.0))]
+    #[error("{}", MetadataFault::join(.0))]
     Invalid(Vec<MetadataFault>),
     /// The id is taken.
     #[error("a client `{0}` exists already; choose another client_id or update it")]
@@ -361,9 +361,4 @@ async fn record(
         change,
     };
     events::record(tx, &event, now).await
-}
-
-fn join(faults: &[MetadataFault]) -> String {
-    let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    texts.join("; ")
 }

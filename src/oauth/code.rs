@@ -49,6 +49,9 @@ pub async fn issue(
                 (client.client_id.as_str(), &client.settings.metadata),
                 &sign_in.session_id,
             ),
+            authorization_details: request
+                .authorization_details
+                .of_types(&client.settings.metadata.details.authorization_details_types),
             ..GrantDetails::default()
         },
         created_at: now,

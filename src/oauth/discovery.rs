@@ -31,7 +31,10 @@ use super::signed_metadata::{self, CACHE};
 use crate::app::App;
 use crate::config::{ClientCertificates, Config, RegistrationPolicy};
 use crate::http::Problem;
+use crate::store::authorization_details_types;
 
+/// Most types of authorization details that the document names.
+const DETAIL_TYPES: u32 = 500;
 /// Claims of an ID token besides those of the person.
 const TOKEN_CLAIMS: [&str; 9] = [
     "acr",
@@ -138,6 +141,8 @@ pub struct Metadata {
     #[serde(flatten)]
     joining: Joining,
     request_object_signing_alg_values_supported: &'static [RequestAlg],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authorization_details_types_supported: Vec<String>,
 }
 
 /// How sessions end and are watched (OpenID Connect Back-Channel Logout 1.0 section 2.1, Front-Channel Logout 1.0 section 3, Session Management 1.0
@@ -172,8 +177,8 @@ impl SessionMetadata {
 }
 
 impl Metadata {
-    /// The metadata of a server with this configuration.
-    pub fn of(config: &Config) -> Self {
+    /// The metadata of a server with this configuration and these types of authorization details.
+    pub fn of(config: &Config, detail_types: Vec<String>) -> Self {
         let issuer = &config.issuer;
         let methods = methods(&config.client_certificates);
         let at = |path: &str| format!("{issuer}{path}");
@@ -233,6 +238,7 @@ impl Metadata {
             require_request_uri_registration: true,
             joining: Joining::of(config),
             request_object_signing_alg_values_supported: RequestAlg::ALL,
+            authorization_details_types_supported: detail_types,
         }
     }
 }
@@ -253,7 +259,14 @@ fn methods(certificates: &ClientCertificates) -> Vec<AuthMethod> {
 
 /// The metadata.
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    signed_metadata::respond(&app, &Metadata::of(&app.config))
+    let types = async {
+        let mut conn = app.db.read().await?;
+        authorization_details_types::names(&mut conn, DETAIL_TYPES).await
+    };
+    match types.await {
+        Ok(types) => signed_metadata::respond(&app, &Metadata::of(&app.config, types)),
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 /// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.

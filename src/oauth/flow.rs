@@ -7,10 +7,13 @@
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
+use super::authorization_details::{ShownDetail, agree, shown};
+use super::duration::Duration;
 use super::protocol::authorize::AuthorizeRequest;
 use super::protocol::client::{About, Client, ClientId};
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::response::Redirect;
+use super::resource_server::{self, ShownResource};
 use crate::app::App;
 use crate::base::id::{FlowId, UserId};
 use crate::base::secret::{Secret, TokenHash, TokenKind};
@@ -33,8 +36,12 @@ pub struct Flow {
     pub about: About,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// And what beyond scopes.
+    pub details: Vec<ShownDetail>,
     /// For which services; none when for this server alone.
-    pub resources: Vec<String>,
+    pub resources: Vec<ShownResource>,
+    /// How long access lasts.
+    pub duration: Duration,
     /// Where the browser goes in the end: for `form-action`.
     pub redirect_uri: String,
     /// Whom the client expects, to fill in the form.
@@ -87,6 +94,8 @@ pub async fn load(
         .await?
         .filter(Client::is_active)
         .ok_or(FlowError::Gone)?;
+    let details = shown(&mut conn, &row.request.authorization_details).await?;
+    let resources = resource_server::shown(&mut conn, &row.request.resources).await?;
     Ok(Flow {
         id: row.id.clone(),
         client_id: row.request.client_id.clone(),
@@ -98,7 +107,9 @@ pub async fn load(
             .iter()
             .map(str::to_owned)
             .collect(),
-        resources: row.request.resources.clone(),
+        details,
+        resources,
+        duration: Duration::of(&client, &row.request.scope, &app.config.tokens),
         redirect_uri: row.request.redirect_uri.clone(),
         login_hint: row.request.login_hint.clone(),
         row,
@@ -120,6 +131,8 @@ pub async fn grant_consent(
     let scope = flow.row.request.consent_scope(&flow.client.settings.scope);
     if flow.client.origin.is_verified() {
         consents::add(&mut tx, user_id, &flow.client_id, &scope, now).await?;
+        let details = &flow.row.request.authorization_details;
+        agree(&mut tx, (user_id, &flow.client_id), details, now).await?;
     }
     let event = Event::ConsentGranted {
         user_id: user_id.clone(),

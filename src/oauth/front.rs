@@ -4,6 +4,7 @@
 //! Made after the commit that permits it. The hashes bind the parts to one another, so that none can be replaced on the way (section
 //! 3.3.2.9). No refresh token comes from here.
 
+use super::access_token;
 use super::error::OAuthError;
 use super::issue;
 use super::protocol::authorize::AuthorizeRequest;
@@ -27,12 +28,13 @@ pub async fn parts(
     let response_type = request.response_type;
     let code = code.map(|code| code.expose().clone());
     let token = if response_type.has_token() {
-        let audience = issue::audience_of(app, grant);
+        let audience = issue::audience_of(app, &grant.details.resources);
         let claims = issue::access_claims(app, grant, (grant.scope.clone(), audience), now);
+        let minted = access_token::mint(app, claims, now).await?;
         Some(FrontToken {
-            access_token: app.keys.sign(TokenType::AccessToken, &claims)?,
-            expires_in: app.config.tokens.access_token_ttl_seconds.get(),
-            scope: grant.scope.to_string(),
+            expires_in: minted.lives_seconds(),
+            scope: minted.claims.scope.to_string(),
+            access_token: minted.text,
         })
     } else {
         None

@@ -3,7 +3,10 @@
 //! The parameters of a request object are the only ones that count (RFC 9101 section 6.3), and a pushed request is what it was when it was
 //! pushed (RFC 9126 section 4): whatever stands beside it in the URL is ignored.
 
+use super::access_token;
+use super::authorization_details;
 use super::error::OAuthError;
+use super::issue;
 use super::par;
 use super::protocol::authorize::{self, AuthorizeError, AuthorizeRequest};
 use super::protocol::client::{Client, GrantType};
@@ -70,14 +73,42 @@ pub async fn read_sent(
         }
         Ok(None) => authorize::parse(params, client, issuer),
     };
-    Ok(
-        read.and_then(|request| match profile::check_request(client, &request) {
-            Ok(()) => Ok(request),
-            Err(fault) => Err(AuthorizeError::RedirectBack(Box::new(
-                request.answer_fault(fault),
-            ))),
-        }),
-    )
+    let request = match read {
+        Ok(request) => request,
+        Err(error) => return Ok(Err(error)),
+    };
+    let checked = match profile::check_request(client, &request) {
+        Ok(()) => check_declared(app, &request).await?,
+        Err(fault) => Err(fault),
+    };
+    Ok(match checked {
+        Ok(()) => Ok(request),
+        Err(fault) => {
+            let redirect = request.answer_fault(fault);
+            Err(AuthorizeError::RedirectBack(Box::new(redirect)))
+        }
+    })
+}
+
+/// What only the database knows: what the types of its details want, and what an access token that the answer itself would bring must be.
+async fn check_declared(
+    app: &App,
+    request: &AuthorizeRequest,
+) -> Result<Result<(), Fault>, OAuthError> {
+    if let Err(fault) =
+        authorization_details::check(&app.db, &request.authorization_details).await?
+    {
+        return Ok(Err(fault));
+    }
+    if !request.response_type.has_token() {
+        return Ok(Ok(()));
+    }
+    let audience = issue::audience_of(app, &request.resources);
+    let mut conn = app.db.read().await?;
+    match access_token::check(app, &mut conn, (&audience, &request.scope)).await {
+        Err(OAuthError::Fault(fault)) => Ok(Err(fault)),
+        checked => checked.map(Ok),
+    }
 }
 
 /// Whether the registration still allows what a kept request asks: it may have changed meanwhile (SECURITY row 9).
@@ -87,5 +118,8 @@ pub fn is_still_registered(request: &AuthorizeRequest, client: &Client) -> bool 
     let response_type = request.response_type;
     uris.iter().any(|uri| uri.matches(&request.redirect_uri))
         && settings.metadata.requests.may_ask_for(response_type)
+        && request
+            .authorization_details
+            .are_of(&settings.metadata.details.authorization_details_types)
         && (!response_type.has_code() || client.may_use(GrantType::AuthorizationCode))
 }

@@ -1,6 +1,6 @@
 //! `POST /introspect` (RFC 7662): what a resource server may know about a token.
 //!
-//! Any confidential client may ask about an access token; about a refresh token only the client it was issued to. A token that is not good
+//! Any confidential client may ask about an access token, but for one whose services name the clients that ask for them; about a refresh token only the client it was issued to. A token that is not good
 //! is `{"active": false}` and nothing else: neither why, nor whose (section 2.2). Whoever asks for a JWT gets the answer signed (RFC 9701), as
 //! evidence for later, and encrypted where they registered for it.
 
@@ -12,6 +12,7 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 use serde::Serialize;
 
+use super::access_token::may_be_told;
 use super::bearer;
 use super::client_auth;
 use super::error::OAuthError;
@@ -80,7 +81,7 @@ pub async fn post(
     let now = app.clock.now();
     let answer = match refresh_token(&app, &client, token, now).await? {
         Some(answer) => answer,
-        None => access_token(&app, token, now).await?,
+        None => access_token(&app, &client, token, now).await?,
     };
     let accept = headers.get_all(ACCEPT).iter();
     if accepts(accept.filter_map(|it| it.to_str().ok()), JWT_MEDIA_TYPE) {
@@ -107,14 +108,23 @@ async fn signed(
     Ok(jwt_no_store(JWT_MEDIA_TYPE, jwt))
 }
 
-async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Answer, OAuthError> {
-    Ok(bearer::verify(app, token, now)
-        .await?
-        .map_or(INACTIVE, |verified| Answer::Access {
-            active: true,
-            token_type: Confirmation::token_type(verified.claims.cnf.as_ref()),
-            claims: Box::new(verified.claims),
-        }))
+async fn access_token(
+    app: &App,
+    client: &Client,
+    token: &str,
+    now: Timestamp,
+) -> Result<Answer, OAuthError> {
+    let Some(verified) = bearer::verify(app, token, now).await? else {
+        return Ok(INACTIVE);
+    };
+    if !may_be_told(app, &client.client_id, &verified.claims.aud).await? {
+        return Ok(INACTIVE);
+    }
+    Ok(Answer::Access {
+        active: true,
+        token_type: Confirmation::token_type(verified.claims.cnf.as_ref()),
+        claims: Box::new(verified.claims),
+    })
 }
 
 /// The answer about a refresh token; `None` when the text is none.

@@ -1,14 +1,16 @@
 //! Minting: access tokens, ID tokens, and the token response (RFC 6749 section 5.1).
 //!
-//! A token costs one signature and nothing else, unless its client wants it encrypted, too; it is made after the commit that permits it,
+//! A token costs one signature and a look at the services that it is for, unless its client wants it encrypted, too; it is made after the commit that permits it,
 //! never while a transaction is open.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::access_token::{self, Minted};
 use super::error::OAuthError;
 use super::protocol::acr::Acr;
 use super::protocol::audience::Audience;
+use super::protocol::authorization_details::AuthorizationDetails;
 use super::protocol::claims::{AccessClaims, IdClaims, Person, TokenType, new_jti};
 use super::protocol::claims_request::claims_of;
 use super::protocol::client::{Client, ClientId};
@@ -37,6 +39,9 @@ pub struct TokenResponse {
     id_token: Option<String>,
     #[serde(skip_serializing_if = "ScopeSet::is_empty")]
     scope: ScopeSet,
+    /// What the access token allows beyond scopes (RFC 9396 section 7).
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    authorization_details: AuthorizationDetails,
 }
 
 /// What a person's grant entitles to, this time.
@@ -75,13 +80,13 @@ pub async fn for_person(
         cnf: confirmation,
         ..access_claims(app, grant, (scope, audience), now)
     };
-    let access_token = app.keys.sign(TokenType::AccessToken, &claims)?;
-    let id_token = if claims.scope.contains(OPENID) {
+    let minted = access_token::mint(app, claims, now).await?;
+    let id_token = if minted.claims.scope.contains(OPENID) {
         let protection = client.settings.metadata.tokens.id_token();
         let scopes = (&ScopeSet::default(), &client.settings.scope);
         let claims = IdClaims {
             nonce,
-            at_hash: Some(protection.signing.left_half_hash(&access_token)),
+            at_hash: Some(protection.signing.left_half_hash(&minted.text)),
             person: person_claims(app, grant, scopes).await?,
             ..id_claims(app, grant, now)
         };
@@ -91,13 +96,9 @@ pub async fn for_person(
         None
     };
     Ok(TokenResponse {
-        access_token,
-        issued_token_type: None,
-        token_type: Confirmation::token_type(claims.cnf.as_ref()),
-        expires_in: app.config.tokens.access_token_ttl_seconds.get(),
         refresh_token: refresh_token.map(|token| token.expose().clone()),
         id_token,
-        scope: claims.scope,
+        ..TokenResponse::of(minted)
     })
 }
 
@@ -119,7 +120,7 @@ pub struct Exchanged<'a> {
 }
 
 /// An access token in a person's name, and nothing else: neither a refresh token nor an ID token comes of an exchange.
-pub fn exchanged(
+pub async fn exchanged(
     app: &App,
     exchanged: Exchanged<'_>,
     now: Timestamp,
@@ -131,14 +132,25 @@ pub fn exchanged(
         ..access_claims(app, exchanged.grant, target, now)
     };
     Ok(TokenResponse {
-        access_token: app.keys.sign(TokenType::AccessToken, &claims)?,
         issued_token_type: exchanged.issued_token_type,
-        token_type: Confirmation::token_type(claims.cnf.as_ref()),
-        expires_in: claims.exp.saturating_sub(claims.iat),
-        refresh_token: None,
-        id_token: None,
-        scope: claims.scope,
+        ..TokenResponse::of(access_token::mint(app, claims, now).await?)
     })
+}
+
+impl TokenResponse {
+    /// The response with an access token and nothing beside it.
+    fn of(minted: Minted) -> Self {
+        Self {
+            token_type: Confirmation::token_type(minted.claims.cnf.as_ref()),
+            expires_in: minted.lives_seconds(),
+            access_token: minted.text,
+            issued_token_type: None,
+            refresh_token: None,
+            id_token: None,
+            scope: minted.claims.scope,
+            authorization_details: minted.claims.authorization_details,
+        }
+    }
 }
 
 /// The claims of an access token in a person's name, bound to no key.
@@ -148,10 +160,14 @@ pub(super) fn access_claims(
     (scope, audience): (ScopeSet, Audience),
     now: Timestamp,
 ) -> AccessClaims {
-    let signed_in = grant.details.asserted_by.is_none();
-    let origins = grant.details.derived_from.as_ref();
+    let details = &grant.details;
+    let signed_in = details.asserted_by.is_none();
+    let origins = details.derived_from.as_ref();
     AccessClaims {
         sub: grant.subject().to_owned(),
+        authorization_details: details
+            .authorization_details
+            .for_audience(&audience, &details.resources),
         aud: audience,
         // Who was vouched for did not sign in here.
         sid: signed_in.then(|| grant.sid().clone()),
@@ -225,17 +241,17 @@ pub(super) fn person(user: &User) -> Person {
     person
 }
 
-/// Whom the tokens of a grant are for, when a request does not narrow it.
-pub(super) fn audience_of(app: &App, grant: &Grant) -> Audience {
-    if grant.details.resources.is_empty() {
+/// Whom the tokens of a grant to these resources are for, when a request does not narrow it.
+pub(super) fn audience_of(app: &App, resources: &[String]) -> Audience {
+    if resources.is_empty() {
         app.config.issuer.clone().into()
     } else {
-        Audience::of(grant.details.resources.clone())
+        Audience::of(resources.to_vec())
     }
 }
 
 /// A token for the client itself.
-pub fn for_client(
+pub async fn for_client(
     app: &App,
     client_id: &ClientId,
     (scope, audience, confirmation): (ScopeSet, Audience, Option<Confirmation>),
@@ -246,15 +262,9 @@ pub fn for_client(
         cnf: confirmation,
         ..base_claims(app, client_id.as_str(), scope, now)
     };
-    Ok(TokenResponse {
-        access_token: app.keys.sign(TokenType::AccessToken, &claims)?,
-        issued_token_type: None,
-        token_type: Confirmation::token_type(claims.cnf.as_ref()),
-        expires_in: app.config.tokens.access_token_ttl_seconds.get(),
-        refresh_token: None,
-        id_token: None,
-        scope: claims.scope,
-    })
+    Ok(TokenResponse::of(
+        access_token::mint(app, claims, now).await?,
+    ))
 }
 
 /// The claims that every access token has, for the client itself.
@@ -276,5 +286,6 @@ fn base_claims(app: &App, client_id: &str, scope: ScopeSet, now: Timestamp) -> A
         cnf: None,
         act: None,
         may_act: None,
+        authorization_details: AuthorizationDetails::default(),
     }
 }

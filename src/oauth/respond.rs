@@ -179,6 +179,7 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidClientMetadata
         | ErrorCode::InvalidSoftwareStatement
         | ErrorCode::UnapprovedSoftwareStatement
+        | ErrorCode::InvalidAuthorizationDetails
         | ErrorCode::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
     }
 }

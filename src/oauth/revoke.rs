@@ -10,11 +10,12 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, StatusCode};
 
+use super::access_token;
 use super::client_auth;
 use super::cors::allow_origins_of;
 use super::error::OAuthError;
 use super::form::Form;
-use super::protocol::claims::{AccessClaims, TokenType};
+use super::protocol::claims::AccessClaims;
 use super::protocol::client::Client;
 use super::protocol::params::Params;
 use super::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
@@ -50,8 +51,7 @@ async fn revoke(
     if let Some(token) = RefreshToken::parse(text, &tag_key) {
         return revoke_grant(app, client, &token, now).await;
     }
-    let claims: Option<AccessClaims> = app.keys.verify(TokenType::AccessToken, text, now).await?;
-    match claims {
+    match access_token::read(app, text, now).await? {
         Some(claims) => revoke_access_token(app, client, &claims, now).await,
         None => Ok(()),
     }

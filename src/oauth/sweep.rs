@@ -1,12 +1,13 @@
-//! Removes rows that have served: expired flows, codes, requests that were polled for, revocations, used assertions and proofs, replaced secrets, and grants whose last token is gone. In bounded batches, so that
+//! Removes rows that have served: expired flows, codes, requests that were polled for, access tokens that say nothing themselves, revocations, old agreements to authorization details, used assertions and proofs, replaced secrets, and grants whose last token is gone. In bounded batches, so that
 //! a sweep never holds up a sign-in; called by a background worker.
 
+use super::authorization_details::AGREED_SECONDS;
 use crate::base::time::{Seconds, Timestamp};
 use crate::config::Tokens;
 use crate::store::{
-    Db, StoreError, authorization_codes, authorization_flows, backchannel_requests, clients,
-    device_authorizations, dpop_proofs, grants, initial_access_tokens, pushed_requests,
-    revoked_access_tokens, used_jtis,
+    Db, StoreError, access_tokens, agreed_details, authorization_codes, authorization_flows,
+    backchannel_requests, clients, device_authorizations, dpop_proofs, grants,
+    initial_access_tokens, pushed_requests, revoked_access_tokens, used_jtis,
 };
 
 /// Rows that one transaction deletes at most.
@@ -26,10 +27,12 @@ pub async fn sweep(db: &Db, tokens: &Tokens, now: Timestamp) -> Result<u64, Stor
     let mut tx = db.write().await?;
     rows += authorization_flows::delete_expired(&mut tx, now, BATCH).await?;
     rows += pushed_requests::delete_expired(&mut tx, now, BATCH).await?;
+    rows += access_tokens::delete_expired(&mut tx, now, BATCH).await?;
     rows += revoked_access_tokens::delete_expired(&mut tx, now, BATCH).await?;
     let ended_before = now.minus(POLLED_KEPT_SECONDS);
     rows += device_authorizations::delete_expired(&mut tx, ended_before, BATCH).await?;
     rows += backchannel_requests::delete_expired(&mut tx, ended_before, BATCH).await?;
+    rows += agreed_details::delete_old(&mut tx, now.minus(AGREED_SECONDS), BATCH).await?;
     rows += used_jtis::delete_expired(&mut tx, now, BATCH).await?;
     rows += clients::forget_former_secrets(&mut tx, now, BATCH).await?;
     rows += dpop_proofs::delete_expired(&mut tx, now, BATCH).await?;

@@ -96,6 +96,10 @@ relations! {
         ReadClients = "can_read_clients",
         /// Register, change, disable clients.
         ManageClients = "can_manage_clients",
+        /// See resource servers and the types of authorization details.
+        ReadResourceServers = "can_read_resource_servers",
+        /// Register, change, forget them.
+        ManageResourceServers = "can_manage_resource_servers",
         /// See who has which role.
         ReadRoles = "can_read_roles",
         /// Give and take roles.

@@ -42,6 +42,8 @@ pub struct NewRequest {
 pub struct Waiting {
     /// Its id.
     pub id: BackchannelId,
+    /// The client.
+    pub client_id: String,
     /// The client's name.
     pub client_name: String,
     /// For what.
@@ -59,6 +61,7 @@ impl FromRow for Waiting {
         Ok(Self {
             id: BackchannelId::parse(&row.get::<String, _>("id")?)
                 .map_err(|error| StoreError::corrupt("backchannel_requests.id", &error))?,
+            client_id: row.get("client_id")?,
             client_name: row.get("client_name")?,
             scope: scope(row)?,
             details: details(row)?,
@@ -75,6 +78,8 @@ pub struct Decided {
     pub client_id: String,
     /// What it asked for.
     pub scope: ScopeSet,
+    /// For what else.
+    pub details: GrantDetails,
     /// Whether the client is to be told.
     pub is_pinged: bool,
 }
@@ -84,6 +89,7 @@ impl FromRow for Decided {
         Ok(Self {
             client_id: row.get("client_id")?,
             scope: scope(row)?,
+            details: details(row)?,
             is_pinged: row.get("is_pinged")?,
         })
     }
@@ -119,7 +125,7 @@ pub async fn list_waiting(
     limit: u32,
 ) -> Result<Vec<Waiting>, StoreError> {
     conn.all(
-        q("SELECT b.id, c.client_name, b.scope, b.details, b.binding_message, b.created_at \
+        q("SELECT b.id, b.client_id, c.client_name, b.scope, b.details, b.binding_message, b.created_at \
            FROM backchannel_requests b JOIN clients c ON c.client_id = b.client_id \
            WHERE b.user_id = $1 AND b.state = 'pending' AND b.expires_at > $2 AND c.state = 'active' \
            ORDER BY b.id LIMIT $3")
@@ -142,7 +148,7 @@ pub async fn decide(
         q(
             "UPDATE backchannel_requests SET state = $2, session_id = $4, auth_time = $5, amr = $6 \
            WHERE id = $1 AND state = 'pending' AND user_id = $3 AND expires_at > $7 \
-           RETURNING client_id, scope, sealed_ping IS NOT NULL AS is_pinged",
+           RETURNING client_id, scope, details, sealed_ping IS NOT NULL AS is_pinged",
         )
         .bind(id.as_str())
         .bind(decision.state().as_str())

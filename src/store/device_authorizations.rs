@@ -74,6 +74,8 @@ pub struct Decided {
     pub client_id: String,
     /// What it asked for.
     pub scope: ScopeSet,
+    /// What else.
+    pub details: GrantDetails,
 }
 
 impl FromRow for Decided {
@@ -81,6 +83,7 @@ impl FromRow for Decided {
         Ok(Self {
             client_id: row.get("client_id")?,
             scope: scope(row)?,
+            details: details(row)?,
         })
     }
 }
@@ -145,7 +148,7 @@ pub async fn decide(
     tx.opt(
             q("UPDATE device_authorizations SET state = $2, user_id = $3, session_id = $4, auth_time = $5, amr = $6 \
                WHERE id = $1 AND state = 'pending' AND claimed_by = $4 AND expires_at > $7 \
-               RETURNING client_id, scope")
+               RETURNING client_id, scope, details")
             .bind(id.as_str())
             .bind(decision.state().as_str())
             .bind(decider.user_id.as_str())

@@ -71,6 +71,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0013_trusted_issuers.sql"),
     ),
     (
+        14,
+        "resource_servers",
+        include_str!("../../migrations/0014_resource_servers.sql"),
+    ),
+    (
         15,
         "client_registration",
         include_str!("../../migrations/0015_client_registration.sql"),

@@ -12,8 +12,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::consent::{resource_list, scope_list};
+use super::consent::scope_list;
 use super::csrf::{self, Form, Guard};
+use super::details;
 use super::device::decision;
 use super::flow::Destination;
 use super::form::Fields;
@@ -130,8 +131,9 @@ fn card(
     app: &App,
     guard: &Guard,
     visitor: &Visitor,
-    (request, now): (&Waiting, Timestamp),
+    (waiting, now): (&Waiting, Timestamp),
 ) -> Markup {
+    let request = &waiting.request;
     let scopes: Vec<String> = request.scope.iter().map(str::to_owned).collect();
     let heading = request.id.as_str();
     html! {
@@ -139,7 +141,9 @@ fn card(
             h2 id=(heading) { "Allow " (request.client_name) "?" }
             p .small { "It asked " (ago(request.created_at, now)) " and will be able to:" }
             (scope_list(&scopes, heading))
-            (resource_list(&request.details.resources))
+            (details::details(&waiting.details))
+            (details::resources(&waiting.resources))
+            (details::duration(waiting.duration))
             @if let Some(message) = &request.binding_message {
                 p .small { "Deny it unless the application shows you the same message:" }
                 p .usercode { code { (message) } }

@@ -12,6 +12,7 @@ use tower_sessions::Session;
 use url::Url;
 
 use super::csrf::{self, Form, Guard};
+use super::details;
 use super::flow::{self, FlowQuery};
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};
@@ -118,7 +119,9 @@ fn body(app: &App, guard: &Guard, visitor: &Visitor, (flow, csp): (&Flow, &Csp))
         (person(&visitor.user))
         h2 #asks { "It will be able to" }
         (scope_list(&flow.scopes, "asks"))
-        (resource_list(&flow.resources))
+        (details::details(&flow.details))
+        (details::resources(&flow.resources))
+        (details::duration(flow.duration))
         form method="post" action=(flow::path(app, "/consent", Some(flow))) {
             (guard.field(app, Form::Consent, Some(&visitor.sign_in)))
             div .pair {
@@ -139,18 +142,6 @@ pub(super) fn scope_list(scopes: &[String], heading: &str) -> Markup {
         ul .scopes aria-labelledby=(heading) {
             @for scope in in_order(scopes) {
                 li { (tick()) span { (meaning(scope)) } }
-            }
-        }
-    }
-}
-
-/// The services that the tokens are for; nothing where they are the issuer's own.
-pub(super) fn resource_list(resources: &[String]) -> Markup {
-    html! {
-        @if !resources.is_empty() {
-            h2 #places { "At these services" }
-            ul .scopes aria-labelledby="places" {
-                @for resource in resources { li { (tick()) code { (resource) } } }
             }
         }
     }
@@ -223,7 +214,7 @@ fn destination(redirect_uri: &str) -> String {
     )
 }
 
-fn tick() -> Markup {
+pub(super) fn tick() -> Markup {
     html! { svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" { path d="M4 10.5l4 4 8-9" {} } }
 }
 

@@ -14,8 +14,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::consent::{more, resource_list, scope_list};
+use super::consent::{more, scope_list};
 use super::csrf::{self, Form, Guard};
+use super::details;
 use super::flow::Destination;
 use super::form::Fields;
 use super::layout::{Csp, Page, Width, respond};
@@ -244,7 +245,9 @@ fn question(app: &App, guard: &Guard, visitor: &Visitor, look: &Look<'_>) -> Mar
         (origin(look))
         h2 #asks { "It will be able to" }
         (scope_list(&request.scopes, "asks"))
-        (resource_list(&request.resources))
+        (details::details(&request.details))
+        (details::resources(&request.resources))
+        (details::duration(request.duration))
         form method="post" action=(links::path(&app.config, DECISION)) {
             (guard.field(app, Form::DeviceDecision, Some(&visitor.sign_in)))
             input type="hidden" name="request" value=(request.id);

@@ -19,6 +19,7 @@ mod approvals;
 mod consent;
 pub mod cookies;
 pub mod csrf;
+mod details;
 mod device;
 pub mod error_page;
 pub mod farewell;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::base::time::Timestamp;
+use crate::base::time::{Seconds, Timestamp};
 use crate::identity::user::User;
 
 /// One labelled line of text.
@@ -137,6 +137,16 @@ pub fn day(at: Timestamp) -> Markup {
     html! { time datetime=(text) { (day) } }
 }
 
+/// A length of time, as people say it: in the largest unit that says it wholly.
+pub fn lasting(length: Seconds) -> String {
+    let seconds = length.get();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let whole = units.iter().find(|(unit, _)| seconds % unit == 0);
+    let (count, word) = whole.map_or((seconds, "second"), |(unit, word)| (seconds / unit, *word));
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}
+
 /// Where one stands in setting up.
 pub fn steps(current: u8) -> Markup {
     html! {
@@ -171,6 +181,21 @@ pub fn sentence(error: &impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_are_said_in_their_largest_unit() {
+        for (seconds, expected) in [
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (60, "1 minute"),
+            (5_400, "90 minutes"),
+            (3_600, "1 hour"),
+            (86_400, "1 day"),
+            (30 * 86_400, "30 days"),
+        ] {
+            assert_eq!(lasting(Seconds::new(seconds)), expected);
+        }
+    }
 
     #[test]
     fn how_long_ago_is_told_in_a_unit_people_use() {

@@ -5,10 +5,12 @@
 use std::path::Path;
 
 use super::faults::{Fault, Faults};
-use super::file::{self, SetupFile};
-use super::{SetupError, clients, stores, users};
+use super::file::{self, Entry, SetupFile};
+use super::{SetupError, clients, resources, stores, users};
 use crate::app::App;
 use crate::base::time::Timestamp;
+use crate::oauth::detail_type::NewDetailType;
+use crate::oauth::resource_server::NewResourceServer;
 use crate::policy::Written;
 use crate::store::Tx;
 
@@ -102,6 +104,12 @@ pub async fn apply_text(
         report,
         faults,
     };
+    for server in checked.resource_servers {
+        resources::write_server(&mut run, server).await?;
+    }
+    for declared in checked.detail_types {
+        resources::write_type(&mut run, declared).await?;
+    }
     for client in checked.clients {
         clients::write(&mut run, client).await?;
     }
@@ -132,6 +140,8 @@ pub async fn apply_text(
 }
 
 struct Checked {
+    resource_servers: Vec<Entry<NewResourceServer>>,
+    detail_types: Vec<Entry<NewDetailType>>,
     clients: Vec<clients::CheckedEntry>,
     users: Vec<users::CheckedUser>,
     stores: Vec<stores::CheckedStore>,
@@ -145,7 +155,11 @@ async fn check(
 ) -> Result<Checked, SetupError> {
     let mut clients = clients::check(file.clients, faults, warnings);
     clients::verify_sectors(app, &mut clients, faults).await?;
+    resources::check(&file.resource_servers, faults);
+    resources::check(&file.detail_types, faults);
     Ok(Checked {
+        resource_servers: file.resource_servers,
+        detail_types: file.detail_types,
         clients,
         stores: stores::check(file.stores, base, faults),
         users: users::check(app, file.users, faults, warnings).await?,

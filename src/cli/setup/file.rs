@@ -12,16 +12,35 @@ use super::table::{Located, Table};
 use crate::base::secret::Secret;
 use crate::identity::profile::Profile;
 use crate::oauth::client::NewClient;
+use crate::oauth::detail_type::NewDetailType;
+use crate::oauth::resource_server::NewResourceServer;
 
 /// A whole setup file.
 #[derive(Debug, Default)]
 pub struct SetupFile {
+    /// `[[resource_servers]]`
+    pub resource_servers: Vec<Entry<NewResourceServer>>,
+    /// `[[authorization_details_types]]`
+    pub detail_types: Vec<Entry<NewDetailType>>,
     /// `[[clients]]`
     pub clients: Vec<ClientEntry>,
     /// `[[users]]`
     pub users: Vec<UserEntry>,
     /// `[[stores]]`
     pub stores: Vec<StoreEntry>,
+}
+
+/// One entry that is nothing but its fields.
+#[derive(Debug)]
+pub struct Entry<T> {
+    /// Its name in the document, such as `resource_servers[0]`.
+    pub key: String,
+    /// What identifies it.
+    pub name: Located<String>,
+    /// The entry.
+    pub new: T,
+    /// The line of each key.
+    pub lines: HashMap<String, usize>,
 }
 
 /// One `[[clients]]` entry.
@@ -131,15 +150,23 @@ pub fn parse(text: &str) -> Result<SetupFile, Vec<Fault>> {
         faults.add(&error.span().unwrap_or_default(), "", error.message());
     }
     let mut root = Table::root(&document);
+    let resource_servers = root.tables("resource_servers", &mut faults);
+    let detail_types = root.tables("authorization_details_types", &mut faults);
     let clients = root.tables("clients", &mut faults);
     let users = root.tables("users", &mut faults);
     let stores = root.tables("stores", &mut faults);
     root.finish(&mut faults);
     let file = SetupFile {
+        resource_servers: collect(resource_servers, &mut faults, resource_server),
+        detail_types: collect(detail_types, &mut faults, detail_type),
         clients: collect(clients, &mut faults, client),
         users: collect(users, &mut faults, user),
         stores: collect(stores, &mut faults, store),
     };
+    let identifiers = file.resource_servers.iter();
+    refuse_twins(identifiers.map(|s| (&s.name, "identifier")), &mut faults);
+    let types = file.detail_types.iter();
+    refuse_twins(types.map(|t| (&t.name, "type")), &mut faults);
     refuse_twins(
         file.clients.iter().map(|c| (&c.client_id, "client_id")),
         &mut faults,
@@ -186,6 +213,37 @@ fn refuse_twins<'a>(
         }
         seen.push((&name.value, name.line));
     }
+}
+
+fn resource_server(
+    mut table: Table<'_, '_>,
+    faults: &mut Faults<'_>,
+) -> Option<Entry<NewResourceServer>> {
+    let key = entry_key(&table);
+    let identifier = table.required_text("identifier", faults);
+    let (new, lines) = table.rest::<NewResourceServer>(faults);
+    let (name, mut new) = (identifier?, new?);
+    new.identifier.clone_from(&name.value);
+    Some(Entry {
+        key,
+        name,
+        new,
+        lines,
+    })
+}
+
+fn detail_type(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<Entry<NewDetailType>> {
+    let key = entry_key(&table);
+    let type_name = table.required_text("type", faults);
+    let (new, lines) = table.rest::<NewDetailType>(faults);
+    let (name, mut new) = (type_name?, new?);
+    new.type_name.clone_from(&name.value);
+    Some(Entry {
+        key,
+        name,
+        new,
+        lines,
+    })
 }
 
 fn client(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<ClientEntry> {

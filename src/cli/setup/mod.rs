@@ -7,6 +7,7 @@ mod apply;
 mod clients;
 mod faults;
 mod file;
+mod resources;
 mod rights;
 mod roles;
 mod stores;
@@ -30,7 +31,7 @@ pub use faults::Fault;
 /// Arguments of `tessera apply`.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Setup file (TOML): clients, users, roles, stores, models, rights, tuples
+    /// Setup file (TOML): resource servers, types of authorization details, clients, users, roles, stores, models, rights, tuples
     file: PathBuf,
     /// Show what would change, and change nothing
     #[arg(long)]

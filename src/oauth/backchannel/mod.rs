@@ -18,6 +18,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::authorization_details;
 use super::client_auth;
 use super::error::OAuthError;
 use super::form::Form;
@@ -83,6 +84,7 @@ async fn ask(
     }
     let inner = signed::open(app, params, client, now).await?;
     let request = parse(inner.as_ref().unwrap_or(params), client, &app.config.issuer)?;
+    authorization_details::check(&app.db, &request.authorization_details).await??;
     let (user_id, name) = person(app, client, &request.hint, now).await?;
     let auth_req_id = TokenKind::AuthReqId.generate();
     let id = BackchannelId::new(now);
@@ -98,6 +100,7 @@ async fn ask(
         scope: request.scope.clone(),
         details: GrantDetails {
             resources: request.resources.clone(),
+            authorization_details: request.authorization_details.clone(),
             ..GrantDetails::default()
         },
         binding_message: request.binding_message.clone(),

@@ -14,11 +14,15 @@ use crate::base::time::{Seconds, Timestamp};
 use crate::events::{self, Event};
 use crate::identity::session::SignIn;
 use crate::identity::throttle::{self, Reservation};
+use crate::oauth::authorization_details::{self, ShownDetail};
 use crate::oauth::client::{self, ClientError};
+use crate::oauth::duration::Duration;
+use crate::oauth::protocol::authorization_details::AuthorizationDetails;
 use crate::oauth::protocol::client::{About, ClientId, GrantType};
 use crate::oauth::protocol::polling::Decision;
 use crate::oauth::protocol::scope::ScopeSet;
 use crate::oauth::protocol::user_code::UserCode;
+use crate::oauth::resource_server::{self, ShownResource};
 use crate::store::polled::Decider;
 use crate::store::seal::Sealer;
 use crate::store::{StoreError, Tx, consents, device_authorizations};
@@ -38,7 +42,11 @@ pub struct DeviceRequest {
     /// What is asked for.
     pub scopes: Vec<String>,
     /// The services that the tokens are for; the issuer's own when there are none.
-    pub resources: Vec<String>,
+    pub resources: Vec<ShownResource>,
+    /// And what beyond scopes.
+    pub details: Vec<ShownDetail>,
+    /// How long access lasts.
+    pub duration: Duration,
     /// Where the device asked from.
     pub address: String,
     /// When.
@@ -76,14 +84,18 @@ pub async fn open(
     let client_id = ClientId::parse(&row.client_id)
         .map_err(|error| StoreError::corrupt("device_authorizations.client_id", &error))?;
     let client = client::get(&mut tx, &client_id).await?;
+    let details = authorization_details::shown(&mut tx, &row.details.authorization_details).await?;
+    let resources = resource_server::shown(&mut tx, &row.details.resources).await?;
     tx.commit().await?;
     throttle::abandoned(&app.db, &buckets).await?;
     Ok(Opened::Found(Box::new(DeviceRequest {
         id: row.id,
+        duration: Duration::of(&client, &row.scope, &app.config.tokens),
+        details,
         client_name: client.settings.client_name,
         about: client.settings.metadata.about,
         scopes: row.scope.iter().map(str::to_owned).collect(),
-        resources: row.details.resources,
+        resources,
         address: row.address,
         created_at: row.created_at,
     })))
@@ -104,7 +116,11 @@ pub async fn decide(
     let Some(decided) = decided else {
         return Ok(false);
     };
-    let request = (decided.client_id.as_str(), &decided.scope);
+    let request = Decided {
+        client_id: &decided.client_id,
+        scope: &decided.scope,
+        details: &decided.details.authorization_details,
+    };
     record(
         &mut tx,
         (GrantType::DeviceCode, decision),
@@ -127,14 +143,30 @@ pub(in crate::oauth) fn decider(sign_in: &SignIn) -> Decider {
     }
 }
 
+/// A request that a client polls for, as it was decided.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::oauth) struct Decided<'a> {
+    /// The client.
+    pub(in crate::oauth) client_id: &'a str,
+    /// What it asked for.
+    pub(in crate::oauth) scope: &'a ScopeSet,
+    /// And what beyond scopes.
+    pub(in crate::oauth) details: &'a AuthorizationDetails,
+}
+
 /// Records a decision on a request that a client polls for; a yes is a consent.
 pub(in crate::oauth) async fn record(
     tx: &mut Tx,
     (grant_type, decision): (GrantType, Decision),
-    (client_id, scope): (&str, &ScopeSet),
+    request: Decided<'_>,
     sign_in: &SignIn,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let Decided {
+        client_id,
+        scope,
+        details,
+    } = request;
     let event = Event::RequestDecided {
         user_id: sign_in.user_id.clone(),
         client_id: client_id.to_owned(),
@@ -146,6 +178,7 @@ pub(in crate::oauth) async fn record(
         return Ok(());
     }
     consents::add(tx, &sign_in.user_id, client_id, scope, now).await?;
+    authorization_details::agree(tx, (&sign_in.user_id, client_id), details, now).await?;
     let event = Event::ConsentGranted {
         user_id: sign_in.user_id.clone(),
         client_id: client_id.to_owned(),

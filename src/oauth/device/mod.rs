@@ -11,8 +11,10 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
 
+use super::authorization_details;
 use super::error::OAuthError;
 use super::form::Form;
+use super::protocol::authorization_details::AuthorizationDetails;
 use super::protocol::authorize;
 use super::protocol::client::{Client, GrantType};
 use super::protocol::error::{ErrorCode, Fault};
@@ -78,6 +80,9 @@ async fn begin(
 ) -> Result<DeviceResponse, OAuthError> {
     let scope = authorize::scope(params, client)?;
     let resources = resource::wanted(params, Allowed::of(client, &app.config.issuer))?;
+    let types = &client.settings.metadata.details.authorization_details_types;
+    let authorization_details = AuthorizationDetails::of_request(params, types)?;
+    authorization_details::check(&app.db, &authorization_details).await??;
     let device_code = TokenKind::DeviceCode.generate();
     let mut new = NewDevice {
         id: DeviceId::new(now),
@@ -87,6 +92,7 @@ async fn begin(
         scope,
         details: GrantDetails {
             resources,
+            authorization_details,
             ..GrantDetails::default()
         },
         address: address.to_string(),

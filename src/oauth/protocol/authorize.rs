@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::authorization_details::AuthorizationDetails;
 use super::claims_request::ClaimsRequest;
 use super::client::{AuthMethod, Client, ClientId, GrantType, words};
 use super::dpop::{self, Thumbprint};
@@ -78,6 +79,9 @@ pub struct AuthorizeRequest {
     /// The hash of the name under which it was pushed, which the answer uses up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<String>,
+    /// What is asked for beyond scopes, of types that the client is registered for.
+    #[serde(default)]
+    pub authorization_details: AuthorizationDetails,
 }
 
 /// A request that is not in order.
@@ -215,6 +219,10 @@ fn read_rest(
             .transpose()?
             .unwrap_or_default(),
         acr_values: acr_values.unwrap_or_else(|| rules.default_acr_values.clone()),
+        authorization_details: AuthorizationDetails::of_request(
+            params,
+            &client.settings.metadata.details.authorization_details_types,
+        )?,
         ..begun
     })
 }

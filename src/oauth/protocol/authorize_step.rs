@@ -35,6 +35,15 @@ pub struct Progress {
     pub hinted_subject: Option<String>,
 }
 
+/// What the person has agreed to before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Agreed {
+    /// The scopes.
+    pub scope: ScopeSet,
+    /// Whether to exactly the request's authorization details; true when it has none.
+    pub details: bool,
+}
+
 /// What happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -55,7 +64,7 @@ pub fn next(
     request: &AuthorizeRequest,
     settings: &ClientSettings,
     progress: &Progress,
-    person: Option<(&SignedIn, &ScopeSet)>,
+    person: Option<(&SignedIn, &Agreed)>,
     now: Timestamp,
 ) -> Step {
     let silent = request.prompt.contains(&Prompt::None);
@@ -98,7 +107,8 @@ pub fn next(
     let agreed_here = progress.consented_by.as_ref() == Some(&signed_in.user_id);
     let must_ask = request.prompt.contains(&Prompt::Consent);
     let asked = request.consent_scope(&settings.scope);
-    let known = settings.skip_consent || asked.is_subset(agreed);
+    // Details are about one thing at one time: that a client is trusted with its scopes says nothing of them.
+    let known = (settings.skip_consent || asked.is_subset(&agreed.scope)) && agreed.details;
     if !agreed_here && (must_ask || !known) {
         return page_or_fail(silent, Step::Consent);
     }
@@ -128,7 +138,7 @@ fn page_or_fail(silent: bool, page: Step) -> Step {
         )),
         Step::Consent if silent => Step::Fail(Fault::new(
             ErrorCode::ConsentRequired,
-            "the person has not agreed to these scopes; ask without prompt=none",
+            "the person has not agreed to these scopes and details; ask without prompt=none",
         )),
         Step::Login | Step::Reauthenticate | Step::Consent | Step::Issue | Step::Fail(_) => page,
     }
@@ -158,11 +168,13 @@ mod tests {
     }
 
     /// A request for `openid email` that began at second 0, asked again at second 5.
+    #[expect(clippy::struct_excessive_bools, reason = "a row of a table")]
     struct Case {
         prompt: &'static str,
         max_age: Option<i64>,
         signed_in_at: Option<i64>,
         agreed: &'static str,
+        agreed_details: bool,
         consented: bool,
         skip_consent: bool,
         hint_is_other: bool,
@@ -174,6 +186,7 @@ mod tests {
         max_age: None,
         signed_in_at: Some(-100),
         agreed: "openid email",
+        agreed_details: true,
         consented: false,
         skip_consent: false,
         hint_is_other: false,
@@ -212,7 +225,10 @@ mod tests {
             auth_time: at(seconds),
             acr: Some(Acr::OneFactor),
         });
-        let agreed = ScopeSet::parse(case.agreed).unwrap();
+        let agreed = Agreed {
+            scope: ScopeSet::parse(case.agreed).unwrap(),
+            details: case.agreed_details,
+        };
         let person = signed_in.as_ref().map(|signed_in| (signed_in, &agreed));
         let found = match next(&request, &settings, &progress, person, at(5)) {
             Step::Login => "login",
@@ -294,6 +310,28 @@ mod tests {
             },
             "login_required",
         );
+    }
+
+    #[test]
+    fn details_are_agreed_to_for_themselves() {
+        for (skip_consent, prompt, consented, expect) in [
+            (false, "", false, "consent"),
+            (true, "", false, "consent"),
+            (false, "none", false, "consent_required"),
+            (true, "none", false, "consent_required"),
+            (true, "", true, "issue"),
+        ] {
+            check(
+                &Case {
+                    agreed_details: false,
+                    skip_consent,
+                    prompt,
+                    consented,
+                    ..ORDINARY
+                },
+                expect,
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!
 //! Does not decide whom a hint names: that is asked of the database, and a name that nobody has is no error (SECURITY row 39).
 
+use super::authorization_details::AuthorizationDetails;
 use super::authorize;
 use super::client::Client;
 use super::error::{ErrorCode, Fault};
@@ -38,6 +39,8 @@ pub struct BackchannelRequest {
     pub scope: ScopeSet,
     /// The services that the tokens are for (RFC 8707); none for the issuer's own.
     pub resources: Vec<String>,
+    /// And what beyond scopes.
+    pub authorization_details: AuthorizationDetails,
     /// Whom.
     pub hint: Hint,
     /// What the person compares with the client's screen.
@@ -58,9 +61,11 @@ pub fn parse(params: &Params, client: &Client, issuer: &str) -> Result<Backchann
             "`scope` must name openid, and the client must be registered for it",
         ));
     }
+    let types = &client.settings.metadata.details.authorization_details_types;
     Ok(BackchannelRequest {
         scope,
         resources: resource::wanted(params, Allowed::of(client, issuer))?,
+        authorization_details: AuthorizationDetails::of_request(params, types)?,
         hint: hint(params)?,
         binding_message: binding_message(params)?,
         expires_in: expires_in(params)?,

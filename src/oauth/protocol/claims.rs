@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::actor::{Actor, MayAct};
 use super::audience::Audience;
+use super::authorization_details::AuthorizationDetails;
 use super::confirmation::Confirmation;
 use super::scope::{ADDRESS, EMAIL, PHONE, PROFILE, ScopeSet};
 use crate::base::encoding::base64url;
@@ -83,6 +84,9 @@ pub struct AccessClaims {
     /// Who may come to act in the subject's name (section 4.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_act: Option<MayAct>,
+    /// What it allows beyond scopes (RFC 9396 section 9.1).
+    #[serde(default, skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
 }
 
 impl AccessClaims {
@@ -298,6 +302,7 @@ mod tests {
             cnf: None,
             act: None,
             may_act: None,
+            authorization_details: AuthorizationDetails::default(),
         };
         assert_eq!(claims(new_jti(Some(&grant))).grant_id(), Some(grant));
         assert_eq!(claims(new_jti(None)).grant_id(), None);

@@ -47,6 +47,8 @@ pub enum ErrorCode {
     InvalidRequestUri,
     /// The resource is unknown or not allowed (RFC 8707 section 2).
     InvalidTarget,
+    /// The authorization details are malformed, of an unknown type, or not what their type allows (RFC 9396 section 5).
+    InvalidAuthorizationDetails,
     /// The person cannot be authenticated as the request insists (OpenID Connect Core Unmet Authentication Requirements 1.0).
     UnmetAuthenticationRequirements,
     /// The access token is missing, malformed, expired or revoked.
@@ -99,6 +101,7 @@ impl ErrorCode {
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",

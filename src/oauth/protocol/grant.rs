@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
+use super::authorization_details::AuthorizationDetails;
 use super::claims_request::ClaimsRequest;
 use super::confirmation::Confirmation;
 use crate::base::id::GrantId;
@@ -27,6 +28,9 @@ pub struct GrantDetails {
     /// The trusted issuer on whose word it was given, without a sign-in here (RFC 7523 section 2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asserted_by: Option<String>,
+    /// What it allows beyond scopes (RFC 9396).
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
     /// What the client calls the person, when not by the account's id: as it was when the grant began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

@@ -5,7 +5,7 @@
 //! verifier or redirect URI from its client, because that is a guess (or an injected code), and there is no second guess. A code that its client
 //! presents again revokes everything that came from it (RFC 9700 section 4.5): the revocation is committed before the error is answered.
 
-use super::{TokenRequest, allowed_resources};
+use super::{TokenRequest, narrowed};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::{Secret, TokenHash, TokenKind};
@@ -18,7 +18,6 @@ use crate::oauth::protocol::dpop::Thumbprint;
 use crate::oauth::protocol::error::Fault;
 use crate::oauth::protocol::pkce;
 use crate::oauth::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
-use crate::oauth::protocol::resource;
 use crate::store::authorization_codes::{self, Code};
 use crate::store::grants::{self, Grant, Standing};
 use crate::store::{Tx, refresh_families};
@@ -60,16 +59,14 @@ pub(super) async fn exchange(
         tx.commit().await?;
         return Err(invalid());
     };
-    let audience = match resource::narrowed(
-        params,
-        &grant.details.resources,
-        allowed_resources(app, client),
-    ) {
-        Ok(audience) => audience,
-        Err(fault) => {
+    let scope = grant.scope.intersection(&client.settings.scope);
+    let (audience, details) = match narrowed(app, &mut tx, request, (&grant, &scope)).await {
+        Ok(narrowed) => narrowed,
+        Err(OAuthError::Fault(fault)) => {
             tx.commit().await?;
             return Err(fault.into());
         }
+        Err(error) => return Err(error),
     };
     let refresh_token = if client.may_use(GrantType::RefreshToken) {
         bind_family(&mut tx, &mut grant, request).await?;
@@ -83,8 +80,10 @@ pub(super) async fn exchange(
     };
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
+    // Kept whole: another refresh may narrow otherwise.
+    grant.details.authorization_details = details;
     let entitlement = Entitlement {
-        scope: grant.scope.intersection(&client.settings.scope),
+        scope,
         grant: &grant,
         audience,
         nonce: code.nonce,

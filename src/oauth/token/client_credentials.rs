@@ -4,12 +4,16 @@ use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, TokenResponse};
+use crate::oauth::protocol::authorization_details::{PARAMETER, invalid};
 use crate::oauth::protocol::error::quoted;
 use crate::oauth::protocol::resource;
 use crate::oauth::protocol::scope::ScopeSet;
 
 /// A token for the client: with the scopes it asks for, or all that mean something without a person.
-pub(super) fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+pub(super) async fn exchange(
+    app: &App,
+    request: &TokenRequest<'_>,
+) -> Result<TokenResponse, OAuthError> {
     let TokenRequest {
         client,
         params,
@@ -30,7 +34,13 @@ pub(super) fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenRes
             wanted
         }
     };
+    if params.get(PARAMETER).is_some() {
+        return Err(invalid(
+            "a client that acts as itself has nobody to agree to details; ask a person, or for scopes",
+        )
+        .into());
+    }
     let audience = resource::of_client(params, allowed_resources(app, client))?;
     let bound = (scope, audience, request.confirmation.clone());
-    issue::for_client(app, &client.client_id, bound, now)
+    issue::for_client(app, &client.client_id, bound, now).await
 }

@@ -157,7 +157,7 @@ async fn id_token(
     Ok(live.map(|found| HandedIn {
         party: Party::User(user_id),
         issued_to: Some(claims.aud),
-        audience: issue::audience_of(app, &found.grant),
+        audience: issue::audience_of(app, &found.grant.details.resources),
         scope: found.grant.scope.clone(),
         expires_at: Timestamp::from_seconds(claims.exp),
         act: None,

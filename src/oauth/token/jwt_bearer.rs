@@ -6,6 +6,7 @@
 use super::{TokenRequest, allowed_resources};
 use crate::app::App;
 use crate::base::id::{GrantId, SessionId, UserId};
+use crate::oauth::access_token;
 use crate::oauth::assertion_grant::{self, Vouched};
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, Exchanged, TokenResponse};
@@ -55,12 +56,13 @@ async fn for_client(
     let scope = scope_of(request, vouched)?.impersonal();
     let audience = resource::of_client(request.params, allowed_resources(app, client))?;
     let mut tx = app.db.write().await?;
+    access_token::check(app, &mut tx, (&audience, &scope)).await?;
     assertion_grant::use_up(&mut tx, vouched, client, now)
         .await
         .map_err(|refusal| refusal.into_error(OAuthError::invalid_grant))?;
     tx.commit().await?;
     let bound = (scope, audience, request.confirmation.clone());
-    issue::for_client(app, &client.client_id, bound, now)
+    issue::for_client(app, &client.client_id, bound, now).await
 }
 
 async fn for_person(
@@ -88,6 +90,8 @@ async fn for_person(
         created_at: now,
     };
     let mut tx = app.db.write().await?;
+    // Before the assertion is used up.
+    access_token::check(app, &mut tx, (&audience, &scope)).await?;
     assertion_grant::use_up(&mut tx, vouched, client, now)
         .await
         .map_err(|refusal| refusal.into_error(OAuthError::invalid_grant))?;
@@ -105,5 +109,5 @@ async fn for_person(
         expires_at: now.plus(app.config.tokens.access_token_ttl_seconds),
         issued_token_type: None,
     };
-    issue::exchanged(app, exchanged, now)
+    issue::exchanged(app, exchanged, now).await
 }

@@ -16,6 +16,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 
+use super::access_token;
 use super::client_auth;
 use super::cors::allow_origins_of;
 use super::dpop;
@@ -23,16 +24,21 @@ use super::error::OAuthError;
 use super::form::Form;
 use super::issue::TokenResponse;
 use super::mtls;
+use super::protocol::audience::Audience;
+use super::protocol::authorization_details::AuthorizationDetails;
 use super::protocol::client::{Client, GrantType};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault, quoted};
 use super::protocol::params::Params;
 use super::protocol::profile;
-use super::protocol::resource::Allowed;
+use super::protocol::resource::{self, Allowed};
+use super::protocol::scope::ScopeSet;
 use super::respond::no_store;
 use super::sealed;
 use crate::app::App;
 use crate::base::time::Timestamp;
+use crate::store::Tx;
+use crate::store::grants::Grant;
 
 /// Answers a token request.
 pub async fn post(
@@ -76,6 +82,23 @@ fn allowed_resources<'a>(app: &'a App, client: &'a Client) -> Allowed<'a> {
     Allowed::of(client, &app.config.issuer)
 }
 
+/// Whom the next access token of a grant is for, and what it allows beyond scopes: what the request narrows it to, within what the client is
+/// still registered for. Nothing of it is refused later, when something is spent.
+async fn narrowed(
+    app: &App,
+    tx: &mut Tx,
+    request: &TokenRequest<'_>,
+    (grant, scope): (&Grant, &ScopeSet),
+) -> Result<(Audience, AuthorizationDetails), OAuthError> {
+    let (client, params) = (request.client, request.params);
+    let granted = &grant.details;
+    let audience = resource::narrowed(params, &granted.resources, allowed_resources(app, client))?;
+    access_token::check(app, tx, (&audience, scope)).await?;
+    let types = &client.settings.metadata.details.authorization_details_types;
+    let details = granted.authorization_details.of_types(types);
+    Ok((audience, details.narrowed(params)?))
+}
+
 async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let text = request.params.require("grant_type")?;
     let grant_type = GrantType::parse(text).ok_or_else(|| {
@@ -97,7 +120,7 @@ async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse
     let tokens = match grant_type {
         GrantType::AuthorizationCode => authorization_code::exchange(app, request).await,
         GrantType::RefreshToken => refresh_token::exchange(app, request).await,
-        GrantType::ClientCredentials => client_credentials::exchange(app, request),
+        GrantType::ClientCredentials => client_credentials::exchange(app, request).await,
         GrantType::DeviceCode => device_code::exchange(app, request).await,
         GrantType::Ciba => ciba::exchange(app, request).await,
         GrantType::TokenExchange => token_exchange::exchange(app, request).await,

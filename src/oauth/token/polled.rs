@@ -1,7 +1,7 @@
 //! Tokens for a request that a person approved elsewhere: what the device grant and CIBA have in common.
 
 use super::authorization_code::{begin_family, live_grant};
-use super::{TokenRequest, allowed_resources};
+use super::{TokenRequest, narrowed};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::events::{self, Event};
@@ -10,7 +10,6 @@ use crate::oauth::issue::{self, Entitlement, TokenResponse};
 use crate::oauth::protocol::client::{AuthMethod, GrantType};
 use crate::oauth::protocol::grant::GrantDetails;
 use crate::oauth::protocol::polling::Approval;
-use crate::oauth::protocol::resource;
 use crate::oauth::subject::{pairwise, pairwise_sid};
 use crate::store::Tx;
 use crate::store::grants::{self, Grant};
@@ -25,9 +24,8 @@ pub(super) async fn issue(
     (grant_type, approval): (GrantType, Approval),
 ) -> Result<TokenResponse, OAuthError> {
     // A fault leaves the approval: nothing is committed yet.
-    let allowed = allowed_resources(app, request.client);
-    let audience = resource::narrowed(request.params, &approval.details.resources, allowed)?;
-    let grant = grant_of(app, request, approval);
+    let mut grant = grant_of(app, request, approval);
+    let (audience, details) = narrowed(app, &mut tx, request, (&grant, &grant.scope)).await?;
     let now = request.now;
     let live = grants::insert(&mut tx, &grant).await?
         && live_grant(&mut tx, &grant.id, now).await?.is_some();
@@ -49,6 +47,8 @@ pub(super) async fn issue(
     };
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
+    // For this access token; the grant keeps what was approved.
+    grant.details.authorization_details = details;
     let entitlement = Entitlement {
         audience,
         scope: grant.scope.clone(),
@@ -66,6 +66,8 @@ fn grant_of(app: &App, request: &TokenRequest<'_>, approval: Approval) -> Grant 
     let subject = pairwise(&app.sealer, request.client, &approval.user_id);
     let name = (request.client.client_id.as_str(), &settings.metadata);
     let sid = pairwise_sid(&app.sealer, name, &approval.session_id);
+    let types = &settings.metadata.details.authorization_details_types;
+    let authorization_details = approval.details.authorization_details.of_types(types);
     Grant {
         id: GrantId::new(request.now),
         client_id: request.client.client_id.as_str().to_owned(),
@@ -79,6 +81,7 @@ fn grant_of(app: &App, request: &TokenRequest<'_>, approval: Approval) -> Grant 
             refresh_bound_to: request.confirmation.clone().filter(|_| public),
             subject,
             sid,
+            authorization_details,
             ..approval.details
         },
         created_at: request.now,

@@ -6,7 +6,7 @@
 
 use aws_lc_rs::hmac;
 
-use super::{TokenRequest, allowed_resources};
+use super::{TokenRequest, narrowed};
 use crate::app::App;
 use crate::base::id::GrantId;
 use crate::base::secret::Secret;
@@ -19,7 +19,6 @@ use crate::oauth::protocol::error::quoted;
 use crate::oauth::protocol::params::Params;
 use crate::oauth::protocol::refresh::{Decision, Presented, Windows, decide};
 use crate::oauth::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
-use crate::oauth::protocol::resource;
 use crate::oauth::protocol::scope::ScopeSet;
 use crate::store::grants::{self, Grant, Standing};
 use crate::store::refresh_families::{self, FamilyRow, NewHead};
@@ -54,13 +53,11 @@ pub(super) async fn exchange(
     let token =
         RefreshToken::parse(params.require("refresh_token")?, &tag_key).ok_or_else(invalid)?;
     let mut tx = app.db.write().await?;
-    let grant = usable_grant(&mut tx, &token, request).await?;
-    let scope = narrowed(&grant.scope.intersection(&client.settings.scope), params)?;
-    let audience = resource::narrowed(
-        params,
-        &grant.details.resources,
-        allowed_resources(app, client),
-    )?;
+    let mut grant = usable_grant(&mut tx, &token, request).await?;
+    let scope = narrowed_scope(&grant.scope.intersection(&client.settings.scope), params)?;
+    let (audience, details) = narrowed(app, &mut tx, request, (&grant, &scope)).await?;
+    // For this access token; the grant keeps what it has.
+    grant.details.authorization_details = details;
     let presentation = Presentation {
         token: &token,
         tag_key: &tag_key,
@@ -244,7 +241,7 @@ async fn usable_grant(
 }
 
 /// The scopes of the new access token: those asked for, within those granted (RFC 6749 section 6).
-fn narrowed(granted: &ScopeSet, params: &Params) -> Result<ScopeSet, OAuthError> {
+fn narrowed_scope(granted: &ScopeSet, params: &Params) -> Result<ScopeSet, OAuthError> {
     let Some(text) = params.get("scope") else {
         return Ok(granted.clone());
     };

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::base::id::{GrantId, SessionId, UserId};
 use crate::base::time::Timestamp;
 use crate::events::{self, Event};
+use crate::oauth::access_token;
 use crate::oauth::assertion_grant;
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, Exchanged, TokenResponse};
@@ -58,6 +59,7 @@ pub(super) async fn exchange(
     let origins = origins(&subject, actor.as_ref())?;
     let grant = grant_of(app, request, (&subject, user_id), &scope, origins);
     let mut tx = app.db.write().await?;
+    access_token::check(app, &mut tx, (&audience, &scope)).await?;
     keep(&mut tx, request, &grant, &subject).await?;
     let event = event_of(&grant, &subject, actor.as_ref());
     events::record(&mut tx, &event, now).await?;
@@ -70,7 +72,7 @@ pub(super) async fn exchange(
         expires_at: expiry(now, app.config.tokens.access_token_ttl_seconds, &made_from),
         issued_token_type: Some(ask.wanted.as_str()),
     };
-    issue::exchanged(app, exchanged, now)
+    issue::exchanged(app, exchanged, now).await
 }
 
 /// The person whose token it is, if this client may hand it in.

@@ -6,6 +6,7 @@ mod client_secrets;
 mod clients;
 mod outbox;
 mod registration_tokens;
+mod resource_servers;
 mod roles;
 mod sessions;
 mod store_rights;

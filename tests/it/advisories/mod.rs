@@ -13,5 +13,6 @@ mod logout;
 mod matrix;
 mod redirect_uris;
 mod registration;
+mod resources;
 mod standing;
 mod tokens;

@@ -156,7 +156,7 @@ async fn a_damaged_token_is_no_token() {
 }
 
 /// About 60 damaged forms of a text, spread over it.
-fn damages(text: &str) -> Vec<String> {
+pub fn damages(text: &str) -> Vec<String> {
     let mut damaged: Vec<String> = (1..text.len())
         .step_by(text.len() / 20 + 1)
         .map(|end| text[..end].to_owned())

@@ -10,6 +10,7 @@ mod outbox;
 mod policy;
 mod process;
 mod refuse;
+mod resources;
 mod rights;
 mod start;
 mod tls;

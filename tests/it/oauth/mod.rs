@@ -2,6 +2,7 @@
 
 mod access;
 mod applications;
+pub mod authorization_details;
 mod authorize;
 pub mod backchannel;
 mod backchannel_logout;
@@ -32,6 +33,8 @@ mod races;
 mod refresh;
 pub mod register;
 pub mod request_objects;
+pub mod resource_servers;
+mod resource_store;
 mod resources;
 mod responses;
 mod revocation;

@@ -2,6 +2,7 @@
 
 mod about;
 mod ciba;
+mod details;
 mod exchange;
 mod keys;
 mod logout;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::about::About;
 pub use self::ciba::{Ciba, DeliveryMode};
+pub use self::details::DetailTypes;
 pub use self::exchange::Exchange;
 pub use self::keys::{AssertionAlg, ClientKeys};
 pub use self::logout::Logout;
@@ -254,6 +256,9 @@ pub struct ClientMetadata {
     /// What its authorization requests may and must be.
     #[serde(flatten)]
     pub requests: Requests,
+    /// What it may ask for beyond scopes.
+    #[serde(flatten)]
+    pub details: DetailTypes,
     /// What it proves with who it is.
     #[serde(flatten)]
     pub keys: ClientKeys,

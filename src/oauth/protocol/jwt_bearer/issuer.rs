@@ -143,7 +143,7 @@ impl NewTrustedIssuer {
             max_age_seconds: self.max_age(&mut faults),
             subjects: self.subjects(&mut faults),
         };
-        let faults = faults.into_vec();
+        let faults = faults.into_list();
         if faults.is_empty() {
             Ok(trusted)
         } else {

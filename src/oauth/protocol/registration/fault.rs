@@ -12,6 +12,14 @@ pub struct MetadataFault {
     pub message: String,
 }
 
+impl MetadataFault {
+    /// Several faults as one message.
+    pub fn join(faults: &[Self]) -> String {
+        let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        texts.join("; ")
+    }
+}
+
 /// Everything wrong with the metadata, in the order it was found.
 #[derive(Debug, Default)]
 pub struct Faults(pub(super) Vec<MetadataFault>);
@@ -47,8 +55,13 @@ impl Faults {
         self.0.iter().any(|fault| fault.field.starts_with(prefix))
     }
 
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All of them.
-    pub fn into_vec(self) -> Vec<MetadataFault> {
+    pub fn into_list(self) -> Vec<MetadataFault> {
         self.0
     }
 

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Faults, MetadataFault};
 use super::client::{
-    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, Exchange,
-    GrantType, Logout, Profiled, Requests, Sender, Software, Subject, TokenFormats,
+    About, AuthMethod, Ciba, ClientId, ClientKeys, ClientMetadata, ClientSettings, DetailTypes,
+    Exchange, GrantType, Logout, Profiled, Requests, Sender, Software, Subject, TokenFormats,
 };
 use super::profile;
 use super::redirect_uri::RedirectUri;
@@ -164,6 +164,8 @@ pub struct NewClient {
     pub software_version: Option<String>,
     /// `oauth21`, `fapi2` or `mcp`: a set of requirements that it is held to.
     pub profile: Option<String>,
+    /// The types of authorization details that it may ask for.
+    pub authorization_details_types: Vec<String>,
 }
 
 impl std::fmt::Debug for NewClient {
@@ -249,6 +251,7 @@ impl NewClient {
             logout: Logout::check(self, faults),
             ciba: Ciba::check(self, faults),
             requests,
+            details: DetailTypes::check(self, faults),
             keys,
             sender: Sender::check(self, faults),
             tokens,

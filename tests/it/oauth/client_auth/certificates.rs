@@ -15,6 +15,7 @@ use tessera::oauth::client::NewClient;
 use super::super::party::{Answer, Party, REDIRECT_URI, VERIFIER, agree, signed_in};
 use crate::harness::database::{Engine, engines};
 use crate::harness::server::{TestApp, client as http_client};
+use crate::oauth::resource_servers::{opaque, server};
 use crate::web::alice;
 
 /// A certificate with its key, in the forms that are needed.
@@ -293,6 +294,40 @@ async fn a_bound_token_is_worth_nothing_without_its_certificate() {
         let claims = super::super::party::claims(&token);
         assert_eq!(claims["cnf"]["x5t#S256"], own.x5t());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opaque_token_is_bound_like_any_other() {
+    let t = behind(Engine::Sqlite, PROXY, &Authority::new("ours")).await;
+    let user = alice(&t).await;
+    let mut browser = signed_in(&t).await;
+    let party = Party::register(&t, "web", |new| {
+        new.tls_client_certificate_bound_access_tokens = true;
+    })
+    .await;
+    agree(&t, &user, &party).await;
+    server(&t, &t.url, opaque).await;
+    let (own, other) = (Made::alone("web"), Made::alone("web"));
+    let code = party.code(&mut browser, &[]).await;
+    let request = http_client()
+        .post(format!("{}/token", t.url))
+        .basic_auth("web", party.secret.as_deref())
+        .header("client-cert", own.header())
+        .form(&[
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_verifier", VERIFIER),
+        ]);
+    let token = Answer::of(request).await.tokens().access;
+    assert!(token.starts_with("tsr_at_"), "{token}");
+    assert_eq!(userinfo(&t, &token, Some(&own)).await.error(), "ok");
+    for thief in [None, Some(&other)] {
+        let answer = userinfo(&t, &token, thief).await;
+        assert_eq!(answer.error(), "invalid_token");
+    }
+    let told = party.introspect(&token).await;
+    assert_eq!(told["cnf"], json!({ "x5t#S256": own.x5t() }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
