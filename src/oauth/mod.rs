@@ -11,10 +11,11 @@
 //! | RFC 6749, OAuth 2.1: authorization, tokens, errors | `src/oauth/protocol/authorize.rs`, `src/oauth/token/mod.rs`, `src/oauth/respond.rs` |
 //! | RFC 7009, RFC 7662: revocation, introspection | `src/oauth/revoke.rs`, `src/oauth/introspect.rs` |
 //! | RFC 7523: client assertions | `src/oauth/protocol/client_assertion.rs` |
-//! | RFC 7591: what a client is registered with | `src/oauth/protocol/registration/mod.rs` |
+//! | RFC 7591, RFC 7592: what a client is registered with, by itself too | `src/oauth/protocol/registration/mod.rs`, `src/oauth/register/mod.rs`, `src/oauth/register/manage.rs` |
 //! | RFC 7636: PKCE | `src/oauth/protocol/pkce.rs` |
 //! | RFC 8414, OpenID Connect Discovery | `src/oauth/discovery.rs` |
 //! | RFC 8628: devices | `src/oauth/device/mod.rs`, `src/oauth/protocol/polling.rs` |
+//! | RFC 8693: token exchange | `src/oauth/protocol/token_exchange.rs`, `src/oauth/token/token_exchange.rs` |
 //! | RFC 8705: mutual TLS | `src/oauth/mtls.rs`, `src/oauth/protocol/certificate.rs` |
 //! | RFC 8707: resource indicators | `src/oauth/protocol/resource.rs` |
 //! | RFC 9068: access tokens | `src/oauth/protocol/claims.rs`, `src/oauth/bearer.rs` |

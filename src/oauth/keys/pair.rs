@@ -178,6 +178,8 @@ mod tests {
 
     #[test]
     fn a_key_is_named_by_its_thumbprint_and_says_what_it_is_for() {
+        // `jsonwebtoken` hashes a key with the process's provider, and settles on its own if none is there yet.
+        super::super::provider::install().unwrap();
         for algorithm in SigningAlgorithm::ALL {
             let key = generate(*algorithm, 2048).unwrap();
             let jwk: Jwk = serde_json::from_str(&key.public_jwk).unwrap();

@@ -13,10 +13,10 @@ use crate::oauth::party::{claims, setup};
 async fn a_logout_token_taken_for_another_token() {
     let (t, mut browser, party) = setup(Engine::Sqlite).await;
     let id = party.tokens(&mut browser, &[]).await.id.unwrap();
-    let said = claims(&id);
-    let sid = SessionId::parse(said["sid"].as_str().unwrap()).unwrap();
+    let hint = claims(&id);
+    let sid = SessionId::parse(hint["sid"].as_str().unwrap()).unwrap();
     let parties = (t.url.as_str(), "web");
-    let claims = LogoutClaims::new(parties, said["sub"].as_str().unwrap(), sid, t.clock.now());
+    let claims = LogoutClaims::new(parties, hint["sub"].as_str().unwrap(), sid, t.clock.now());
     let token = t.app.keys.sign(TokenType::LogoutToken, &claims).unwrap();
     assert_eq!(
         party.userinfo(&token).await.status,

@@ -20,6 +20,8 @@ const SPECIFICATIONS: &[&str] = &[
     "RFC 8705",
     "RFC 8628",
     "RFC 7591",
+    "RFC 7592",
+    "RFC 8693",
     "RFC 9068",
     "RFC 9700",
     "OpenID Connect Core 1.0",

@@ -95,6 +95,7 @@ fn client(services: &[&str]) -> Client {
         sealed_secret: None,
         former_secret: None,
         state: ClientState::Active,
+        origin: crate::oauth::protocol::client::Origin::Operator,
         created_at: Timestamp::from_ms(0),
         updated_at: Timestamp::from_ms(0),
     }
