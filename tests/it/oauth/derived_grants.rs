@@ -1,6 +1,7 @@
 //! Grants that were made from others, in the table, on both databases: each is as good as the worst of what it was made from.
 
 use tessera::base::id::{GrantId, SessionId, UserId};
+use tessera::base::time::Seconds;
 use tessera::oauth::client::{self, NewClient};
 use tessera::oauth::protocol::claims_request::ClaimsRequest;
 use tessera::oauth::protocol::grant::{GrantDetails, Origins};
@@ -8,6 +9,7 @@ use tessera::oauth::protocol::scope::ScopeSet;
 use tessera::store::grants::{self, Grant, Standing};
 use tessera::store::{Tx, q};
 
+use super::store::sign_in;
 use crate::harness::database::{START, TestDb};
 use crate::on_each_database;
 
@@ -72,6 +74,9 @@ on_each_database!(a_grant_is_as_good_as_the_worst_of_its_origins, |t| {
     let mut tx = t.db.write().await.unwrap();
     let (subject, actor) = (grant(&alice, "web", &[]), grant(&bob, "api", &[]));
     let derived = grant(&alice, "api", &[&subject, &actor]);
+    for grant in [&subject, &actor] {
+        sign_in(&mut tx, grant, START.plus(Seconds::new(60))).await;
+    }
     for grant in [&subject, &actor, &derived] {
         assert!(grants::insert(&mut tx, grant).await.unwrap());
     }
@@ -134,13 +139,17 @@ on_each_database!(a_sign_ins_newest_own_grant_is_found, |t| {
     };
     // The member's name in a text that somebody sent is not the member.
     let mut second = of(&grant(&alice, "web", &[]));
-    second.id = GrantId::new(START.plus(tessera::base::time::Seconds::new(1)));
+    second.id = GrantId::new(START.plus(Seconds::new(1)));
     second.details.resources = vec![r#"urn:x"derived_from":"#.to_owned()];
     second.details.claims = ClaimsRequest::default();
     let mut derived = of(&grant(&alice, "web", &[&second]));
-    derived.id = GrantId::new(START.plus(tessera::base::time::Seconds::new(2)));
-    let others = [of(&grant(&alice, "api", &[])), of(&grant(&bob, "web", &[]))];
-    for grant in [&first, &second, &derived].into_iter().chain(&others) {
+    derived.id = GrantId::new(START.plus(Seconds::new(2)));
+    sign_in(&mut tx, &first, START.plus(Seconds::new(60))).await;
+    let others_client = of(&grant(&alice, "api", &[]));
+    // Of all grants, only those on an issuer's word may name a sign-in that is not their person's.
+    let mut others_person = of(&grant(&bob, "web", &[]));
+    others_person.details.asserted_by = Some("https://build.example".to_owned());
+    for grant in [&first, &second, &derived, &others_client, &others_person] {
         assert!(grants::insert(&mut tx, grant).await.unwrap());
     }
     let find = async |tx: &mut Tx| {

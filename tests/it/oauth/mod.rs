@@ -25,6 +25,7 @@ mod outbox;
 mod pairwise;
 pub mod par;
 pub mod party;
+mod pings;
 mod polled;
 mod polled_grants;
 mod profiles;

@@ -73,7 +73,7 @@ fn grant(user: &UserId, scopes: &str) -> Grant {
 }
 
 /// The sign-in that a grant was given in.
-async fn sign_in(tx: &mut Tx, grant: &Grant, expires_at: Timestamp) {
+pub async fn sign_in(tx: &mut Tx, grant: &Grant, expires_at: Timestamp) {
     let row = SessionRow {
         session_id: grant.session_id.clone(),
         user_id: grant.user_id.clone(),

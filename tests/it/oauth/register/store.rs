@@ -12,6 +12,7 @@ use tessera::store::grants::{self, Grant};
 use tessera::store::initial_access_tokens::{self, InitialToken};
 use tessera::store::{clients, q, registration_access_tokens};
 
+use super::super::store::sign_in;
 use crate::harness::database::{START, TestDb};
 use crate::on_each_database;
 
@@ -231,6 +232,7 @@ on_each_database!(a_client_that_is_used_or_disabled_is_not_forgotten, |t| {
         details: GrantDetails::default(),
         created_at: START,
     };
+    sign_in(&mut tx, &grant, at(60)).await;
     assert!(grants::insert(&mut tx, &grant).await.unwrap());
     tx.exec(q(
         "UPDATE clients SET state = 'disabled' WHERE client_id = 'disabled'",
