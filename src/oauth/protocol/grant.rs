@@ -6,8 +6,7 @@ use super::actor::Actor;
 use super::authorization_details::AuthorizationDetails;
 use super::claims_request::ClaimsRequest;
 use super::confirmation::Confirmation;
-use crate::base::id::GrantId;
-use crate::base::id::SessionId;
+use crate::base::id::{GrantId, SessionId};
 
 /// Kept with the grant as one JSON object: every token that comes from it follows this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,7 @@
-//! `POST /token`: authenticate the client, match the grant (RFC 6749 section 3.2). One file a grant.
+//! `POST /token`: authenticate the client, match the grant (RFC 6749 section 3.2). One file a grant; those that clients poll for share one.
 
 mod authorization_code;
-mod ciba;
 mod client_credentials;
-mod device_code;
 mod handed_in;
 mod jwt_bearer;
 mod polled;
@@ -16,6 +14,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 
+use self::polled::Polls;
 use super::access_token;
 use super::client_auth;
 use super::cors::allow_origins_of;
@@ -121,8 +120,8 @@ async fn exchange(app: &App, request: &TokenRequest<'_>) -> Result<TokenResponse
         GrantType::AuthorizationCode => authorization_code::exchange(app, request).await,
         GrantType::RefreshToken => refresh_token::exchange(app, request).await,
         GrantType::ClientCredentials => client_credentials::exchange(app, request).await,
-        GrantType::DeviceCode => device_code::exchange(app, request).await,
-        GrantType::Ciba => ciba::exchange(app, request).await,
+        GrantType::DeviceCode => polled::exchange(app, request, Polls::Device).await,
+        GrantType::Ciba => polled::exchange(app, request, Polls::Backchannel).await,
         GrantType::TokenExchange => token_exchange::exchange(app, request).await,
         GrantType::JwtBearer => jwt_bearer::exchange(app, request).await,
     }?;

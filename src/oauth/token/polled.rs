@@ -1,23 +1,115 @@
-//! Tokens for a request that a person approved elsewhere: what the device grant and CIBA have in common.
+//! Tokens for a request that a person approved elsewhere: a device code (RFC 8628 section 3.4), or an `auth_req_id` (OpenID Connect
+//! CIBA Core 1.0 section 10.1; in the mode ping too, where the client is told when to come). Once, by the client that asked.
+//!
+//! Each poll is noted in the statement that looks at the row, and an approval is taken by one conditional statement: of any
+//! number of parallel polls one gets tokens, and the others learn that they were late.
 
 use super::authorization_code::{begin_family, live_grant};
 use super::{TokenRequest, narrowed};
 use crate::app::App;
 use crate::base::id::GrantId;
+use crate::base::secret::{TokenHash, TokenKind};
+use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::oauth::error::OAuthError;
 use crate::oauth::issue::{self, Entitlement, TokenResponse};
 use crate::oauth::protocol::client::{AuthMethod, GrantType};
 use crate::oauth::protocol::grant::GrantDetails;
-use crate::oauth::protocol::polling::Approval;
+use crate::oauth::protocol::polling::{Answer, Approval, decide};
 use crate::oauth::subject::{pairwise, pairwise_sid};
-use crate::store::Tx;
 use crate::store::grants::{self, Grant};
+use crate::store::polled::Polled;
+use crate::store::{StoreError, Tx, backchannel_requests, device_authorizations};
+
+/// What a client polls with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Polls {
+    /// A device code.
+    Device,
+    /// An `auth_req_id`.
+    Backchannel,
+}
+
+impl Polls {
+    const fn grant_type(self) -> GrantType {
+        match self {
+            Self::Device => GrantType::DeviceCode,
+            Self::Backchannel => GrantType::Ciba,
+        }
+    }
+
+    /// The parameter, and the kind of secret in it.
+    const fn parameter(self) -> (&'static str, TokenKind) {
+        match self {
+            Self::Device => ("device_code", TokenKind::DeviceCode),
+            Self::Backchannel => ("auth_req_id", TokenKind::AuthReqId),
+        }
+    }
+
+    async fn poll(
+        self,
+        tx: &mut Tx,
+        hash: &TokenHash,
+        client_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Polled>, StoreError> {
+        match self {
+            Self::Device => device_authorizations::poll(tx, hash, client_id, now).await,
+            Self::Backchannel => backchannel_requests::poll(tx, hash, client_id, now).await,
+        }
+    }
+
+    async fn redeem(
+        self,
+        tx: &mut Tx,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Approval>, StoreError> {
+        match self {
+            Self::Device => device_authorizations::redeem(tx, id, now).await,
+            Self::Backchannel => backchannel_requests::redeem(tx, id, now).await,
+        }
+    }
+}
+
+/// Answers one poll.
+pub(super) async fn exchange(
+    app: &App,
+    request: &TokenRequest<'_>,
+    polls: Polls,
+) -> Result<TokenResponse, OAuthError> {
+    let (parameter, kind) = polls.parameter();
+    let unknown = || {
+        OAuthError::invalid_grant(format!(
+            "`{parameter}` is unknown or another client's; begin again"
+        ))
+    };
+    let hash = kind
+        .hash(request.params.require(parameter)?)
+        .ok_or_else(unknown)?;
+    let (client_id, now) = (request.client.client_id.as_str(), request.now);
+    let mut tx = app.db.write().await?;
+    let polled = polls
+        .poll(&mut tx, &hash, client_id, now)
+        .await?
+        .ok_or_else(unknown)?;
+    if let Some(fault) = decide(polled.poll, now).fault(parameter) {
+        tx.commit().await?;
+        return Err(fault.into());
+    }
+    match polls.redeem(&mut tx, &polled.id, now).await? {
+        Some(approval) => issue(app, tx, request, (polls.grant_type(), approval)).await,
+        // The row is locked since the poll was noted; were it not, another poll was faster.
+        None => Err(Answer::Spent
+            .fault(parameter)
+            .map_or_else(unknown, Into::into)),
+    }
+}
 
 /// Makes the grant of an approval that this transaction took, and its tokens.
 ///
 /// The approval stays taken when the person was locked, or the sign-in ended, since it was given.
-pub(super) async fn issue(
+async fn issue(
     app: &App,
     mut tx: Tx,
     request: &TokenRequest<'_>,
