@@ -180,6 +180,34 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_has_256_bits_and_none_comes_twice() {
+        let mut seen = std::collections::BTreeSet::new();
+        for kind in [
+            TokenKind::AuthorizationCode,
+            TokenKind::RefreshToken,
+            TokenKind::DeviceCode,
+            TokenKind::AuthReqId,
+            TokenKind::Session,
+        ] {
+            for _ in 0..200 {
+                let text = kind.generate().expose().clone();
+                let random = text.strip_prefix(kind.prefix()).unwrap();
+                let bytes = super::super::encoding::from_base64url(random).unwrap();
+                assert_eq!(bytes.len(), 32, "{kind:?}");
+                assert!(seen.insert(bytes));
+            }
+        }
+        // No byte of them stands still.
+        for at in 0..32 {
+            let values: std::collections::BTreeSet<u8> = seen
+                .iter()
+                .filter_map(|bytes| bytes.get(at).copied())
+                .collect();
+            assert!(values.len() > 100, "byte {at}");
+        }
+    }
+
+    #[test]
     fn prefixes_and_re_encodings_are_not_the_secret() {
         let text = TokenKind::ClientSecret.generate().expose().clone();
         let hash = TokenHash::of(&text);

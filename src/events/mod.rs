@@ -172,6 +172,21 @@ pub enum Event {
         /// The client that the person's token was issued to; none when an issuer vouched for the person.
         subject_client_id: Option<String>,
     },
+    /// A client was refused another token for a person's, although it handed in tokens that are good (RFC 8693 section 2.2.2).
+    TokenExchangeDenied {
+        /// Which client.
+        client_id: String,
+        /// Whose token it handed in.
+        user_id: UserId,
+        /// Who would have acted, such as `client:app`; none when the client would have taken the person's place.
+        actor: Option<String>,
+        /// The client that the person's token was issued to; none when an issuer vouched for the person.
+        subject_client_id: Option<String>,
+        /// The error code of the answer.
+        error: &'static str,
+        /// What was missing; none where the answer repeats what the client sent.
+        reason: Option<String>,
+    },
     /// A trusted issuer's assertion was accepted (RFC 7523 section 2.1).
     AssertionAccepted {
         /// The issuer's name.
@@ -256,6 +271,7 @@ impl Event {
             Self::RequestDecided { .. } => "request.decided",
             Self::RequestRedeemed { .. } => "request.redeemed",
             Self::TokenExchanged { .. } => "token.exchanged",
+            Self::TokenExchangeDenied { .. } => "token.exchange_denied",
             Self::AssertionAccepted { .. } => "assertion.accepted",
             Self::TrustChanged { .. } => "trust.changed",
             Self::RefreshRotated { .. } => "refresh.rotated",

@@ -195,7 +195,11 @@ fn read_rest(
         registered: &rules.resources,
         issuer,
     };
-    let scope = scope(params, client)?;
+    let mut scope = scope(params, client)?;
+    if !response_type.has_code() {
+        // OpenID Connect Core 1.0 section 11: without a code there is nothing that could last.
+        scope = scope.without(OFFLINE_ACCESS);
+    }
     let nonce = params.get("nonce").map(str::to_owned);
     check_id_token(response_type, &scope, nonce.as_deref())?;
     let acr_values = params

@@ -31,10 +31,35 @@ use crate::store::grants::{self, Grant};
 /// Most grants that one may have been made from.
 const ORIGINS: usize = 16;
 
-/// Exchanges the token.
+/// Exchanges the token. A request that is refused although its tokens are good is recorded: it is where misuse of a token shows.
 pub(super) async fn exchange(
     app: &App,
     request: &TokenRequest<'_>,
+) -> Result<TokenResponse, OAuthError> {
+    let ask = Ask::read(request.params)?;
+    let subject = handed_in::read(app, request, &ask.subject).await?;
+    let user_id = person(&subject)?;
+    let actor = match &ask.actor {
+        None => None,
+        Some(given) => Some(handed_in::read(app, request, given).await?),
+    };
+    let about = (&subject, &user_id);
+    let done = exchanged(app, request, about, (&ask, actor.as_ref())).await;
+    if let Err(OAuthError::Fault(fault)) = &done {
+        let event = denied(request, about, actor.as_ref(), fault);
+        let mut tx = app.db.write().await?;
+        events::record(&mut tx, &event, request.now).await?;
+        tx.commit().await?;
+    }
+    done
+}
+
+/// Decides, and exchanges tokens that are good.
+async fn exchanged(
+    app: &App,
+    request: &TokenRequest<'_>,
+    (subject, user_id): (&HandedIn, &UserId),
+    (ask, actor): (&Ask<'_>, Option<&HandedIn>),
 ) -> Result<TokenResponse, OAuthError> {
     let TokenRequest {
         client,
@@ -42,26 +67,23 @@ pub(super) async fn exchange(
         now,
         ..
     } = *request;
-    let ask = Ask::read(params)?;
-    let subject = handed_in::read(app, request, &ask.subject).await?;
-    let user_id = person(request, &subject)?;
-    let actor = match &ask.actor {
-        None => None,
-        Some(given) => Some(actor(request, handed_in::read(app, request, given).await?)?),
-    };
-    may(app, request, (&subject, &user_id), actor.as_ref()).await?;
+    is_for_this_client(request, subject)?;
+    if let Some(actor) = actor {
+        is_an_actor(request, actor)?;
+    }
+    may(app, request, (subject, user_id), actor).await?;
     let scope = narrowed_scope(&subject.scope, &client.settings.scope, params.get("scope"))?;
     let audience = targets(params, &subject.audience, allowed_resources(app, client))?;
-    let made_from: Vec<Timestamp> = std::iter::once(&subject)
-        .chain(&actor)
+    let made_from: Vec<Timestamp> = std::iter::once(subject)
+        .chain(actor)
         .map(|token| token.expires_at)
         .collect();
-    let origins = origins(&subject, actor.as_ref())?;
-    let grant = grant_of(app, request, (&subject, user_id), &scope, origins);
+    let origins = origins(subject, actor)?;
+    let grant = grant_of(app, request, (subject, user_id.clone()), &scope, origins);
     let mut tx = app.db.write().await?;
     access_token::check(app, &mut tx, (&audience, &scope)).await?;
-    keep(&mut tx, request, &grant, &subject).await?;
-    let event = event_of(&grant, &subject, actor.as_ref());
+    keep(&mut tx, request, &grant, subject).await?;
+    let event = event_of(&grant, subject, actor);
     events::record(&mut tx, &event, now).await?;
     tx.commit().await?;
     let exchanged = Exchanged {
@@ -75,20 +97,25 @@ pub(super) async fn exchange(
     issue::exchanged(app, exchanged, now).await
 }
 
-/// The person whose token it is, if this client may hand it in.
-fn person(request: &TokenRequest<'_>, subject: &HandedIn) -> Result<UserId, Fault> {
-    let Party::User(user_id) = &subject.party else {
-        return Err(Fault::invalid_request(
+/// The person whose token it is.
+fn person(subject: &HandedIn) -> Result<UserId, Fault> {
+    match &subject.party {
+        Party::User(user_id) => Ok(user_id.clone()),
+        Party::Client(_) => Err(Fault::invalid_request(
             "`subject_token` is a client's own; only a person's token is exchanged",
-        ));
-    };
+        )),
+    }
+}
+
+/// Refuses unless this client may hand the person's token in.
+fn is_for_this_client(request: &TokenRequest<'_>, subject: &HandedIn) -> Result<(), Fault> {
     let meant = subject
         .issued_to
         .as_ref()
         // An issuer's word was held against the issuer's clients already.
         .is_none_or(|issued_to| is_meant_for(request.client, issued_to, &subject.audience));
     if meant {
-        return Ok(user_id.clone());
+        return Ok(());
     }
     Err(Fault::invalid_request(
         "`subject_token` was neither issued to this client nor is it for a service of its `subject_token_audiences`",
@@ -96,7 +123,7 @@ fn person(request: &TokenRequest<'_>, subject: &HandedIn) -> Result<UserId, Faul
 }
 
 /// An actor's token must be this client's own: it says for whom the client sends the request.
-fn actor(request: &TokenRequest<'_>, actor: HandedIn) -> Result<HandedIn, Fault> {
+fn is_an_actor(request: &TokenRequest<'_>, actor: &HandedIn) -> Result<(), Fault> {
     if actor.issued_to.as_deref() != Some(request.client.client_id.as_str()) {
         return Err(Fault::invalid_request(
             "`actor_token` was issued to another client; send a token of this client's own",
@@ -107,7 +134,7 @@ fn actor(request: &TokenRequest<'_>, actor: HandedIn) -> Result<HandedIn, Fault>
             "`actor_token` is itself of somebody who acts for another; send a token that the actor got directly",
         ));
     }
-    Ok(actor)
+    Ok(())
 }
 
 fn subject_of(party: &Party) -> String {
@@ -273,5 +300,26 @@ fn event_of(grant: &Grant, subject: &HandedIn, actor: Option<&HandedIn>) -> Even
         user_id: grant.user_id.clone(),
         actor: actor.map(|actor| subject_of(&actor.party)),
         subject_client_id: subject.issued_to.clone(),
+    }
+}
+
+fn denied(
+    request: &TokenRequest<'_>,
+    (subject, user_id): (&HandedIn, &UserId),
+    actor: Option<&HandedIn>,
+    fault: &Fault,
+) -> Event {
+    // Descriptions of these two repeat what the client sent; an event keeps no text of unknown worth.
+    let repeats = matches!(
+        fault.code,
+        ErrorCode::InvalidScope | ErrorCode::InvalidTarget
+    );
+    Event::TokenExchangeDenied {
+        client_id: request.client.client_id.as_str().to_owned(),
+        user_id: user_id.clone(),
+        actor: actor.map(|actor| subject_of(&actor.party)),
+        subject_client_id: subject.issued_to.clone(),
+        error: fault.code.as_str(),
+        reason: (!repeats).then(|| fault.description.clone()),
     }
 }

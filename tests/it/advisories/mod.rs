@@ -15,4 +15,5 @@ mod redirect_uris;
 mod registration;
 mod resources;
 mod standing;
+mod timing;
 mod tokens;

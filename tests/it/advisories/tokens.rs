@@ -7,13 +7,14 @@ use http::StatusCode;
 use tessera::base::time::Seconds;
 use tessera::identity::account;
 use tessera::oauth::client;
+use tessera::oauth::protocol::claims::{AccessClaims, TokenType};
 use tessera::oauth::protocol::client::{ClientId, ClientState};
 use tessera::store::q;
 
 use crate::harness::database::{Engine, engines};
-use crate::harness::server::TestApp;
+use crate::harness::server::{TestApp, client as client_of_http};
 use crate::oauth::dpop::Key;
-use crate::oauth::party::{Party, claims, setup};
+use crate::oauth::party::{Answer, Party, claims, setup};
 
 /// Row 7: a code and a refresh token belong to their client.
 #[tokio::test(flavor = "multi_thread")]
@@ -275,4 +276,80 @@ async fn a_revocation_that_fails_is_told() {
             );
         }
     }
+}
+
+/// What makes a good claim a wrong one.
+type Change = Box<dyn Fn(&mut AccessClaims)>;
+
+/// R69, R70: a token with our own signature and one claim, or the type, that is not right opens nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_another_type_or_with_one_wrong_claim_opens_nothing() {
+    let (t, mut browser, party) = setup(Engine::Sqlite).await;
+    let changes = [("scope", "openid tessera:admin")];
+    let token = party.tokens(&mut browser, &changes).await.access;
+    let now = t.clock.now().seconds();
+    let bob = crate::web::person(&t, "bob", "Bob").await;
+    let wrong: Vec<(&str, Change)> = vec![
+        ("exp", Box::new(move |claims| claims.exp = now)),
+        ("exp", Box::new(|claims| claims.exp = 0)),
+        ("iss", Box::new(|claims| claims.iss.push('/'))),
+        ("iss", Box::new(|claims| claims.iss.clear())),
+        (
+            "aud",
+            Box::new(|claims| claims.aud = "https://other.example".to_owned().into()),
+        ),
+        ("aud", Box::new(|claims| claims.aud = String::new().into())),
+        (
+            "sub",
+            Box::new(move |claims| claims.sub = bob.as_str().to_owned()),
+        ),
+        (
+            "client_id",
+            Box::new(|claims| claims.client_id = "nobody".to_owned()),
+        ),
+        ("jti", Box::new(|claims| claims.jti = "x".to_owned())),
+        (
+            "jti",
+            Box::new(|claims| claims.jti = "gnt_00000000000000000000000000.x".to_owned()),
+        ),
+    ];
+    let admin = async |token: &str| {
+        let request = client_of_http().get(format!("{}/admin/api/users", t.url));
+        Answer::of(request.bearer_auth(token)).await.status
+    };
+    let signed = |change: &dyn Fn(&mut AccessClaims)| {
+        let mut said: AccessClaims = serde_json::from_value(claims(&token)).unwrap();
+        change(&mut said);
+        t.app.keys.sign(TokenType::AccessToken, &said).unwrap()
+    };
+    for (claim, change) in &wrong {
+        let forged = signed(&**change);
+        let info = party.userinfo(&forged).await;
+        assert_eq!(info.error(), "invalid_token", "{claim}");
+        assert_eq!(admin(&forged).await, StatusCode::UNAUTHORIZED, "{claim}");
+        // Introspection is asked by those whom a token of another audience is for.
+        assert!(
+            *claim == "aud" || !party.is_active(&forged).await,
+            "{claim}"
+        );
+    }
+    // R69: nor does another kind of token that says the same.
+    for kind in [
+        TokenType::IdToken,
+        TokenType::LogoutToken,
+        TokenType::UserInfo,
+        TokenType::Introspection,
+        TokenType::AuthorizationResponse,
+        TokenType::Metadata,
+    ] {
+        let said: AccessClaims = serde_json::from_value(claims(&token)).unwrap();
+        let other = t.app.keys.sign(kind, &said).unwrap();
+        assert_eq!(party.userinfo(&other).await.error(), "invalid_token");
+        assert_eq!(admin(&other).await, StatusCode::UNAUTHORIZED, "{kind:?}");
+        assert!(!party.is_active(&other).await, "{kind:?}");
+    }
+    // Unchanged it is good, so each of those was refused for what was changed.
+    let same = signed(&|_| {});
+    assert_eq!(party.userinfo(&same).await.error(), "ok");
+    assert_eq!(admin(&same).await, StatusCode::FORBIDDEN);
 }

@@ -4,5 +4,7 @@ mod documents;
 mod floors;
 mod purity;
 mod requirements;
+mod secrets;
+mod security;
 mod sizes;
 mod source;

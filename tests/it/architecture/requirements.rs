@@ -24,11 +24,25 @@ const SPECIFICATIONS: &[&str] = &[
     "RFC 8693",
     "RFC 9068",
     "RFC 9700",
+    "RFC 7009",
+    "RFC 7662",
+    "RFC 9701",
+    "RFC 8414",
+    "RFC 8707",
+    "RFC 9396",
+    "RFC 9470",
+    "RFC 9728",
+    "JARM",
+    "OpenID Connect Discovery 1.0",
+    "OpenID Connect RP-Initiated Logout 1.0",
+    "OpenID Connect Back-Channel Logout 1.0",
+    "OpenID Connect Front-Channel Logout 1.0",
+    "OpenID Connect CIBA Core 1.0",
     "OpenID Connect Core 1.0",
 ];
 
 /// Whether a source holds a test of this name: a function under a test attribute, or a test of `on_each_database`.
-fn has_test(source: &str, name: &str) -> bool {
+pub(super) fn has_test(source: &str, name: &str) -> bool {
     let signatures = [format!("fn {name}()"), format!("fn {name}() {{")];
     let mut is_marked = false;
     for (at, line) in source.lines().enumerate() {

@@ -136,7 +136,7 @@ pub fn form<'a>(
 }
 
 /// A token that the client got as itself.
-async fn own(party: &Party) -> String {
+pub async fn own(party: &Party) -> String {
     let answer = party.token(&[("grant_type", "client_credentials")]).await;
     answer.tokens().access
 }

@@ -24,7 +24,7 @@ use crate::harness::server::{TestApp, client as http_client};
 use crate::on_each_database;
 use crate::web::{PASSWORD, alice, person};
 
-fn pairwise(new: &mut NewClient) {
+pub fn pairwise(new: &mut NewClient) {
     new.skip_consent = true;
     new.subject_type = Some("pairwise".to_owned());
 }

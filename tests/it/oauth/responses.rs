@@ -67,6 +67,12 @@ async fn a_hybrid_answer_comes_in_the_fragment_and_its_parts_are_bound_together(
             if let Some(code) = answer.get("code") {
                 let tokens = party.redeem(code).await.tokens();
                 let id = claims(tokens.id.as_deref().unwrap());
+                if let Some(front) = answer.get("id_token") {
+                    let front = claims(front);
+                    for same in ["iss", "sub", "sid", "auth_time"] {
+                        assert_eq!(id[same], front[same], "{response_type} {same}");
+                    }
+                }
                 assert_eq!(
                     (&id["nonce"], &id["sub"].is_string()),
                     (&"no".into(), &true)

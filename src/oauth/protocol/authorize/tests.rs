@@ -170,6 +170,26 @@ fn hybrid_answers_need_their_registration_a_nonce_and_a_way_that_hides_them() {
         .replace("response_type=code", "response_type=code+id_token&nonce=n")
         .replace("scope=openid+email", "scope=email");
     assert_eq!(outcome(&raw, &hybrid), "back invalid_scope");
+    let lasting = client(|new| {
+        new.response_types = ["code id_token", "id_token"].map(str::to_owned).to_vec();
+        new.grant_types = Some(
+            ["authorization_code", "refresh_token"]
+                .map(str::to_owned)
+                .to_vec(),
+        );
+    });
+    for (response_type, expect) in [
+        ("code+id_token", "ok offline_access openid"),
+        ("id_token", "ok openid"),
+    ] {
+        let raw = OK
+            .replace(
+                "response_type=code",
+                &format!("response_type={response_type}&nonce=n"),
+            )
+            .replace("scope=openid+email", "scope=openid+offline_access");
+        assert_eq!(outcome(&raw, &lasting), expect, "{response_type}");
+    }
     let alone = OK.replace("response_type=code", "response_type=id_token&nonce=n");
     let alone = alone.split("&code_challenge").next().unwrap();
     assert_eq!(

@@ -58,3 +58,78 @@ impl Logout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut NewClient), expect: &[&str]) {
+        let mut new = NewClient {
+            redirect_uris: [
+                "https://app.example/cb",
+                "https://app.example:8443/cb",
+                "http://127.0.0.1:3000/cb",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            ..NewClient::default()
+        };
+        change(&mut new);
+        let fields: Vec<&str> = match new.check() {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.iter().map(|fault| fault.field).collect(),
+        };
+        assert_eq!(fields, expect);
+    }
+
+    #[test]
+    fn a_frame_is_of_the_clients_own_origin() {
+        for (uri, good) in [
+            ("https://app.example/out?x=1", true),
+            ("https://app.example:443/out", true),
+            ("https://app.example:8443/out", true),
+            ("http://127.0.0.1:3000/out", true),
+            ("https://app.example:8444/out", false),
+            ("https://other.example/out", false),
+            ("https://app.example.evil.example/out", false),
+            ("https://www.app.example/out", false),
+            ("http://127.0.0.1:3001/out", false),
+        ] {
+            let expect: &[&str] = if good {
+                &[]
+            } else {
+                &["frontchannel_logout_uri"]
+            };
+            check(
+                |new| new.frontchannel_logout_uri = Some(uri.to_owned()),
+                expect,
+            );
+        }
+    }
+
+    #[test]
+    fn where_a_logout_is_told_is_an_absolute_uri_without_fragment() {
+        for (uri, good) in [
+            ("https://other.example/out?x=1", true),
+            ("https://app.example/out#x", false),
+            ("/out", false),
+            ("http://app.example/out", false),
+            ("javascript:alert(1)", false),
+        ] {
+            let expect: &[&str] = if good {
+                &[]
+            } else {
+                &["backchannel_logout_uri"]
+            };
+            check(
+                |new| new.backchannel_logout_uri = Some(uri.to_owned()),
+                expect,
+            );
+        }
+        check(
+            |new| new.frontchannel_logout_uri = Some("https://app.example/out#x".to_owned()),
+            &["frontchannel_logout_uri"],
+        );
+    }
+}
