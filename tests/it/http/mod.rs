@@ -3,4 +3,4 @@
 mod edge;
 mod health;
 mod raw;
-mod routes;
+pub mod routes;

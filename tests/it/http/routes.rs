@@ -329,7 +329,7 @@ const ROUTES: &[(&str, &str, Door)] = &[
 ];
 
 /// The routes that the running program has, as method and path.
-async fn routes_of(t: &TestApp) -> BTreeSet<(String, String)> {
+pub async fn routes_of(t: &TestApp) -> BTreeSet<(String, String)> {
     let listing = format!("{:?}", serve::router(Arc::clone(&t.app)));
     let (_, node) = listing.split_once("node: Node { paths: {").unwrap();
     let (paths, _) = node.split_once("} }, fallback_router").unwrap();

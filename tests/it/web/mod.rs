@@ -1,6 +1,7 @@
 //! The pages, over HTTP, as a browser without scripts sees them.
 
 mod account_pages;
+mod account_proofs;
 mod consent;
 mod csrf;
 mod home;
