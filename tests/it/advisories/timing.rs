@@ -18,7 +18,7 @@ use crate::web::alice;
 /// A difference that is no finding, in seconds: what the row demands.
 const NOTHING: f64 = 0.001;
 /// How many standard deviations chance is given: one false alarm in 16,000 runs.
-const DEVIATIONS: f64 = 4.0;
+const DEVIATIONS: usize = 4;
 
 /// What the times of interleaved pairs say.
 #[derive(Debug)]
@@ -37,12 +37,13 @@ impl Verdict {
         };
         let firsts = sorted(pairs.iter().map(|(first, _)| *first).collect());
         let differences = sorted(pairs.iter().map(|(first, second)| second - first).collect());
-        let n = differences.len() as f64;
-        let spread = DEVIATIONS * n.sqrt() / 2.0;
-        let at = |rank: f64| differences[(rank.max(0.0) as usize).min(differences.len() - 1)];
+        let n = differences.len();
+        // The rank of a median spreads like half of the root of their number.
+        let spread = DEVIATIONS * (n.isqrt() + 1) / 2;
+        let (low, high) = ((n / 2).saturating_sub(spread), n / 2 + spread);
         Self {
-            typical: firsts[firsts.len() / 2],
-            between: (at(n / 2.0 - spread), at((n / 2.0 + spread).ceil())),
+            typical: firsts[n / 2],
+            between: (differences[low], differences[high.min(n - 1)]),
         }
     }
 
@@ -122,7 +123,7 @@ fn a_leak_is_found_in_noise_and_noise_alone_is_none() {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        (state >> 40) as f64 / (1_u64 << 24) as f64
+        f64::from(u32::try_from(state >> 40).unwrap()) / f64::from(1_u32 << 24)
     };
     let mut took = |work: f64| {
         let burst = if chance() < 0.1 { 0.2 * chance() } else { 0.0 };
