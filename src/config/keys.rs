@@ -133,7 +133,7 @@ pub static KEYS: &[Key] = &[
         key(
             "issuer",
             Kind::Issuer(|d| &mut d.issuer),
-            "The server's own URL as browsers and services see it: an https origin (http on loopback) without path, query and trailing slash. Follows listen when not given.",
+            "The server's own URL as browsers and services see it: https (http on loopback), without query and trailing slash. With a path (https://example.com/auth) everything lives below it; a proxy in front must pass the path on as it is. Follows listen when not given.",
         ),
         "issuer",
     ),

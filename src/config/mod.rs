@@ -9,6 +9,7 @@ mod given;
 pub mod keys;
 pub mod load;
 pub mod mistake;
+mod place;
 pub mod reference;
 mod registration;
 mod value;
@@ -30,7 +31,7 @@ pub use registration::{Registration, RegistrationPolicy};
 /// Everything that an operator can decide.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The issuer identifier (RFC 8414 section 2): an origin, no trailing slash.
+    /// The issuer identifier (RFC 8414 section 2): an origin, perhaps with a path, no trailing slash.
     pub issuer: String,
     /// Where the server listens.
     pub listen: SocketAddr,
