@@ -1,9 +1,12 @@
 //! The server: router assembly, middleware order, background workers, graceful shutdown.
 
 mod any_certificate;
+mod connections;
 mod data_dir;
 mod master_key;
+mod open_files;
 pub mod outbox;
+mod reload;
 mod start;
 mod tls;
 mod workers;
@@ -21,14 +24,15 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
 use crate::http::{
-    Problem, client_certificate, headers, is_media_type, observe, path, place, problem, query, timeout,
+    Problem, client_certificate, headers, is_media_type, observe, path, place, problem, query,
+    timeout,
 };
 use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
 
 pub use data_dir::DataDirError;
 pub use master_key::MasterKeyError;
-pub use start::{Prepared, Server, StartError, open};
+pub use start::{Patience, Prepared, Server, StartError, open};
 pub use tls::TlsError;
 
 /// Every route of the server, with the middleware around it.

@@ -43,6 +43,8 @@ pub struct Config {
     pub master_key_file: PathBuf,
     /// Certificate and key, when the server itself speaks TLS.
     pub tls: Option<Tls>,
+    /// Most connections that are open at once.
+    pub max_connections: u32,
     /// Certificates of clients.
     pub client_certificates: ClientCertificates,
     /// A setup file applied at start.
@@ -258,6 +260,7 @@ impl Default for Config {
             master_key_file: data_dir.join("master.key"),
             data_dir,
             tls: None,
+            max_connections: 10_000,
             client_certificates: ClientCertificates::default(),
             apply: None,
             trusted_proxies: Vec::new(),

@@ -71,9 +71,15 @@ mod tests {
         check("/auth/x/", Some("/"));
         check("/auth/x?a=1", Some("/?a=1"));
         check("/auth/x/token", Some("/token"));
-        check("/auth/x/login?flow=1&a=/auth/x", Some("/login?flow=1&a=/auth/x"));
+        check(
+            "/auth/x/login?flow=1&a=/auth/x",
+            Some("/login?flow=1&a=/auth/x"),
+        );
         check("/auth/x/auth/x/token", Some("/auth/x/token"));
-        check("https://id.example/auth/x/token", Some("https://id.example/token"));
+        check(
+            "https://id.example/auth/x/token",
+            Some("https://id.example/token"),
+        );
     }
 
     #[test]
@@ -99,7 +105,15 @@ mod tests {
             check(&format!("/auth/x{path}"), Some(path));
         }
         for path in [
-            "/", "/token", "/auth", "/auth/", "/auth/xy", "/auth/x%2ftoken", "/AUTH/X/token", "/livez/", "/auth%2fx/token",
+            "/",
+            "/token",
+            "/auth",
+            "/auth/",
+            "/auth/xy",
+            "/auth/x%2ftoken",
+            "/AUTH/X/token",
+            "/livez/",
+            "/auth%2fx/token",
             "/.well-known/jwks.json/auth/x",
         ] {
             check(path, None);

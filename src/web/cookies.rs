@@ -30,11 +30,7 @@ pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// Sets a cookie that lasts as long as the browser runs. The value must be plain (a token of ours).
 pub fn set(headers: &mut HeaderMap, config: &Config, name: &str, value: &str) {
-    append(
-        headers,
-        config,
-        &format!("{name}={value}"),
-    );
+    append(headers, config, &format!("{name}={value}"));
 }
 
 /// Sets a cookie that the browser keeps for `seconds`.
@@ -54,11 +50,7 @@ pub fn set_lasting(
 
 /// Removes a cookie.
 pub fn remove(headers: &mut HeaderMap, config: &Config, name: &str) {
-    append(
-        headers,
-        config,
-        &format!("{name}=; Max-Age=0"),
-    );
+    append(headers, config, &format!("{name}=; Max-Age=0"));
 }
 
 /// Sets a cookie that scripts of our own pages may read, in frames of other sites too. Never a secret.

@@ -17,6 +17,7 @@ mod discovery;
 pub mod dpop;
 mod ended_sessions;
 pub mod exchange;
+mod issuer_path;
 mod jose;
 mod jwt_bearer;
 mod keys;
