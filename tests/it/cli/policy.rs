@@ -1,6 +1,7 @@
 //! `tessera policy`: each command over files, a data directory and a running server.
 
 mod answers;
+mod below_a_path;
 
 use std::path::Path;
 
@@ -181,21 +182,6 @@ fn a_data_directory_answers_every_question_after_an_import_and_exports_what_came
         policy(&place, &["import", "again.ndjson"], &flags),
         "0 tuples written, 6 were there already\n"
     );
-}
-
-#[tokio::test]
-async fn a_server_below_a_path_is_named_with_it() {
-    let (place, id) = with_store();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let listen = free.local_addr().unwrap().to_string();
-    drop(free);
-    let issuer = format!("http://{listen}/auth/x");
-    let served = place.serve(&["--listen", &listen, "--issuer", &issuer]);
-    assert_eq!(served.url, issuer);
-    let token = token(&served.url).await;
-    let flags = ["--server", &issuer, "--store", &id, "--token", &token];
-    policy(&place, &["import", "docs.csv"], &flags);
-    ask(&place, &flags);
 }
 
 #[tokio::test]

@@ -331,6 +331,7 @@ async fn devices_and_proofs_name_the_path() {
         .await;
     let page = format!("{}/device", t.url);
     assert_eq!(begun.json["verification_uri"], page);
+    let user_code = begun.json["user_code"].as_str().unwrap();
     let complete = begun.json["verification_uri_complete"].as_str().unwrap();
     let target = complete.strip_prefix(&origin).unwrap().to_owned();
     assert!(target.starts_with("/auth/x/device?user_code="), "{target}");
@@ -343,7 +344,7 @@ async fn devices_and_proofs_name_the_path() {
         } else if page.text.contains("name=\"decision\"") {
             &[("decision", "allow")]
         } else {
-            &[]
+            &[("user_code", user_code)]
         };
         page = if page.status == StatusCode::SEE_OTHER {
             let location = page.location().to_owned();
