@@ -33,6 +33,21 @@ pub struct Metrics {
     outbox_pending: Gauge,
     outbox_dead: Gauge,
     resident_memory: Gauge,
+    serving: Serving,
+}
+
+/// Connections and what they are secured with.
+#[derive(Debug, Default)]
+struct Serving {
+    open: Gauge,
+    refused: Counter,
+    reloads: Family<ReloadLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    what: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,6 +82,7 @@ impl Metrics {
         let (tokens, checks, sign_ins) = (Family::default(), Family::default(), Family::default());
         let resident_memory = Gauge::default();
         let (outbox_attempts, outbox_pending, outbox_dead) = register_outbox(&mut registry);
+        let serving = Serving::register(&mut registry);
         registry.register(
             "build",
             "Version and database engine of this process",
@@ -115,6 +131,7 @@ impl Metrics {
             outbox_pending,
             outbox_dead,
             resident_memory,
+            serving,
         }
     }
 
@@ -164,6 +181,27 @@ impl Metrics {
         self.outbox_dead.set(dead);
     }
 
+    /// Notes one connection more.
+    pub fn open_connection(&self) {
+        self.serving.open.inc();
+    }
+
+    /// Notes one connection less.
+    pub fn close_connection(&self) {
+        self.serving.open.dec();
+    }
+
+    /// Counts one connection that was closed for want of a place; how many there were.
+    pub fn refuse_connection(&self) -> u64 {
+        self.serving.refused.inc().saturating_add(1)
+    }
+
+    /// Counts one reading of a file anew: `loaded` or `refused`.
+    pub fn count_reload(&self, what: &'static str, outcome: &'static str) {
+        let labels = ReloadLabels { what, outcome };
+        self.serving.reloads.get_or_create(&labels).inc();
+    }
+
     /// Everything, in the OpenMetrics text format.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         if let Some(bytes) = resident_bytes() {
@@ -172,6 +210,28 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+impl Serving {
+    fn register(registry: &mut Registry) -> Self {
+        let this = Self::default();
+        registry.register(
+            "connections_open",
+            "Connections of clients that are open",
+            Gauge::clone(&this.open),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections closed because every place was taken (connections.max)",
+            Counter::clone(&this.refused),
+        );
+        registry.register(
+            "file_reloads",
+            "Certificate files read anew, by what they hold and outcome",
+            Family::clone(&this.reloads),
+        );
+        this
     }
 }
 
@@ -236,6 +296,11 @@ mod tests {
         metrics.count_sign_in("refused");
         metrics.count_outbox_attempt("delivered");
         metrics.note_outbox(3, 1);
+        metrics.open_connection();
+        metrics.open_connection();
+        metrics.close_connection();
+        assert_eq!(metrics.refuse_connection(), 1);
+        metrics.count_reload("certificate", "refused");
         let text = metrics.text().unwrap();
         for line in [
             r#"tessera_http_requests_total{method="GET",route="/livez",status="200"} 1"#,
@@ -246,6 +311,9 @@ mod tests {
             r#"tessera_sign_ins_total{outcome="refused"} 1"#,
             r#"tessera_outbox_attempts_total{outcome="delivered"} 1"#,
             "tessera_outbox_pending 3",
+            "tessera_connections_open 1",
+            "tessera_connections_refused_total 1",
+            r#"tessera_file_reloads_total{what="certificate",outcome="refused"} 1"#,
             "tessera_outbox_dead 1",
             r#"database="sqlite""#,
         ] {

@@ -1,9 +1,12 @@
 //! The server: router assembly, middleware order, background workers, graceful shutdown.
 
 mod any_certificate;
+mod connections;
 mod data_dir;
 mod master_key;
+mod open_files;
 pub mod outbox;
+mod reload;
 mod start;
 mod tls;
 mod workers;
@@ -14,26 +17,47 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Router, middleware};
 use http::{Method, StatusCode};
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
 use crate::base::limit::BODY_BYTES;
 use crate::http::{
-    Problem, client_certificate, headers, is_media_type, observe, path, problem, query, timeout,
+    Problem, client_certificate, headers, is_media_type, observe, path, place, problem, query,
+    timeout,
 };
 use crate::identity::session;
 use crate::{admin, http as edge, oauth, policy, web};
 
 pub use data_dir::DataDirError;
 pub use master_key::MasterKeyError;
-pub use start::{Prepared, Server, StartError, open};
+pub use start::{Patience, Prepared, Server, StartError, open};
 pub use tls::TlsError;
 
 /// Every route of the server, with the middleware around it.
 pub fn router(app: Arc<App>) -> Router {
     let unbounded = policy::api::unbounded_router().method_not_allowed_fallback(method_not_allowed);
-    guard(bound(routes(&app)).merge(unbounded), app)
+    let routes = guard(bound(routes(&app)).merge(unbounded), Arc::clone(&app));
+    if app.config.path().is_empty() {
+        return routes;
+    }
+    below_the_path(routes, app)
+}
+
+/// The same routes below the issuer's path: the one place where that path is taken off.
+fn below_the_path(routes: Router, app: Arc<App>) -> Router {
+    let elsewhere = guard(Router::new().fallback(not_found), Arc::clone(&app));
+    Router::new().fallback_service(tower::service_fn(move |mut request: Request| {
+        let router = match place::inside(request.uri(), app.config.path()) {
+            Some(uri) => {
+                *request.uri_mut() = uri;
+                routes.clone()
+            }
+            None => elsewhere.clone(),
+        };
+        router.oneshot(request)
+    }))
 }
 
 /// Routes with the middleware that requests pass, the bound of their bodies included.

@@ -132,7 +132,7 @@ async fn create(
     let Issued { key, secret } = api_key::create(&mut tx, &app.sealer, &new, admin.now).await?;
     tx.commit().await?;
     let headers = [
-        (LOCATION, format!("{KEYS}/{}", key.id)),
+        (LOCATION, format!("{}{KEYS}/{}", app.config.path(), key.id)),
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
     let shown = KeyJson {

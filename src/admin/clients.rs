@@ -149,7 +149,11 @@ async fn register(
     tx.commit().await?;
     let location = [(
         LOCATION,
-        format!("{CLIENTS}/{}", registered.client.client_id.as_str()),
+        format!(
+            "{}{CLIENTS}/{}",
+            app.config.path(),
+            registered.client.client_id.as_str()
+        ),
     )];
     Ok((
         StatusCode::CREATED,

@@ -97,7 +97,7 @@ async fn register(
     let mut tx = app.db.write().await?;
     let row = detail_type::register(&mut tx, &new, admin.now).await?;
     tx.commit().await?;
-    let location = [(LOCATION, format!("{LIST}/{}", row.id))];
+    let location = [(LOCATION, format!("{}{LIST}/{}", app.config.path(), row.id))];
     Ok((
         StatusCode::CREATED,
         location,

@@ -149,7 +149,7 @@ async fn create(
     let id = account::create(&mut tx, &new, admin.now).await?;
     let user = found(users::find(&mut tx, &id).await?, &id)?;
     tx.commit().await?;
-    let location = [(LOCATION, format!("{USERS}/{id}"))];
+    let location = [(LOCATION, format!("{}{USERS}/{id}", app.config.path()))];
     Ok((StatusCode::CREATED, location, Json(UserJson::from(user))).into_response())
 }
 

@@ -12,6 +12,11 @@ use crate::base::time::Seconds;
 use crate::oauth::protocol::acr::Acr;
 use crate::store::DbOptions;
 
+/// Longest path of an issuer.
+const ISSUER_PATH_BYTES: usize = 100;
+/// The health checks, which answer at the root too (`http::place`).
+const OF_THE_PROCESS: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
 /// A key and what is wrong with it.
 pub(super) type Fault = (&'static str, String);
 
@@ -35,18 +40,39 @@ pub(super) fn issuer_fault(text: &str) -> Option<String> {
     let origin = url.origin().ascii_serialization();
     if text == origin {
         None
-    } else if url.path() == "/" && text.strip_suffix('/') == Some(&origin) {
-        Some(format!("ends in a slash; write `{origin}`"))
     } else if url.query().is_some() || url.fragment().is_some() {
         Some(format!("has a query or a fragment; write `{origin}`"))
-    } else if url.path() != "/" {
-        Some(format!(
-            "has a path, but the server lives at the root of its origin; write `{origin}`"
-        ))
     } else {
-        Some(format!(
-            "is not written in its plain form; write `{origin}`"
-        ))
+        let path = url.path().trim_end_matches('/');
+        path_fault(path).map(str::to_owned).or_else(|| {
+            let plain = format!("{origin}{path}");
+            let fault = match text.strip_suffix('/') {
+                _ if text == plain => return None,
+                Some(text) if text == plain => "ends in a slash",
+                Some(_) | None => "is not written in its plain form",
+            };
+            Some(format!("{fault}; write `{plain}`"))
+        })
+    }
+}
+
+/// What is wrong with an issuer's path. It stands in the path and the names of cookies (`Config::cookie_name`), in every link, and in the
+/// rules of proxies: plain segments read the same everywhere.
+fn path_fault(path: &str) -> Option<&'static str> {
+    let is_plain = |segment: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(plain)
+    };
+    if path.len() > ISSUER_PATH_BYTES {
+        Some("has a path of more than 100 characters; give a shorter one")
+    } else if !path.split('/').skip(1).all(is_plain) {
+        Some(
+            "has a path with something else than letters, digits, `-`, `_` and `.` between its slashes (`.` not first); give a plain one, such as https://example.com/auth",
+        )
+    } else if OF_THE_PROCESS.contains(&path) {
+        Some("has the path of a health check; give another path")
+    } else {
+        None
     }
 }
 
@@ -307,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_is_an_origin_in_its_plain_form() {
+    fn an_issuer_is_an_origin_or_a_path_of_one_in_its_plain_form() {
         check("https://id.example.com", None);
         check("https://id.example.com:8443", None);
         check("http://127.0.0.1:8080", None);
@@ -319,7 +345,33 @@ mod tests {
             "https://id.example.com/",
             Some("write `https://id.example.com`"),
         );
-        check("https://id.example.com/auth", Some("has a path"));
+        check("https://id.example.com/auth", None);
+        check("https://id.example.com/auth/x-1_y.z", None);
+        check("http://127.0.0.1:8080/auth", None);
+        check(
+            "https://id.example.com/auth/",
+            Some("ends in a slash; write `https://id.example.com/auth`"),
+        );
+        check(
+            "https://ID.example.com/auth",
+            Some("write `https://id.example.com/auth`"),
+        );
+        check(
+            "https://id.example.com/auth/../x",
+            Some("write `https://id.example.com/x`"),
+        );
+        for path in ["a//b", "a%20b", "a~b", "a;b", ".well-known/x", "a/.b", "ä"] {
+            check(
+                &format!("https://id.example.com/{path}"),
+                Some("has a path with something else"),
+            );
+        }
+        check("https://id.example.com/livez", Some("health check"));
+        check("https://id.example.com/livez/x", None);
+        check(
+            &format!("https://id.example.com/{}", "a".repeat(100)),
+            Some("100"),
+        );
         check("https://id.example.com?x", Some("query"));
         check("https://id.example.com#x", Some("fragment"));
         check(

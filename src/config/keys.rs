@@ -133,7 +133,7 @@ pub static KEYS: &[Key] = &[
         key(
             "issuer",
             Kind::Issuer(|d| &mut d.issuer),
-            "The server's own URL as browsers and services see it: an https origin (http on loopback) without path, query and trailing slash. Follows listen when not given.",
+            "The server's own URL as browsers and services see it: https (http on loopback), without query and trailing slash. With a path (https://example.com/auth) everything lives below it; a proxy in front must pass the path on as it is. Follows listen when not given.",
         ),
         "issuer",
     ),
@@ -182,7 +182,7 @@ pub static KEYS: &[Key] = &[
         key(
             "tls.cert",
             Kind::OptionalPath(|d| &mut d.tls_cert),
-            "PEM file with the certificate chain, when the server itself speaks TLS.",
+            "PEM file with the certificate chain, when the server itself speaks TLS. Read again on SIGHUP and when it changes (within half a minute), with its key; what cannot be used changes nothing.",
         ),
         "tls-cert",
     ),
@@ -208,6 +208,11 @@ pub static KEYS: &[Key] = &[
         "tls.client_certificate_header",
         Kind::OptionalText(|d| &mut d.client_certificate_header),
         "Header in which a proxy of trusted_proxies hands on the client's certificate: Client-Cert as RFC 9440 writes it, or another that holds URL-encoded PEM. Ignored from everybody else; the proxy must remove it from what clients send.",
+    ),
+    key(
+        "connections.max",
+        Kind::Count(|d| &mut d.config.max_connections, 1, 1_000_000),
+        "Most connections of clients that this node holds at once; one more is closed at once. The process raises its own limit of open files for them as far as the system permits, and warns when that is too little.",
     ),
     key(
         "log.filter",

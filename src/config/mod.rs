@@ -9,6 +9,7 @@ mod given;
 pub mod keys;
 pub mod load;
 pub mod mistake;
+mod place;
 pub mod reference;
 mod registration;
 mod value;
@@ -30,7 +31,7 @@ pub use registration::{Registration, RegistrationPolicy};
 /// Everything that an operator can decide.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The issuer identifier (RFC 8414 section 2): an origin, no trailing slash.
+    /// The issuer identifier (RFC 8414 section 2): an origin, perhaps with a path, no trailing slash.
     pub issuer: String,
     /// Where the server listens.
     pub listen: SocketAddr,
@@ -42,6 +43,8 @@ pub struct Config {
     pub master_key_file: PathBuf,
     /// Certificate and key, when the server itself speaks TLS.
     pub tls: Option<Tls>,
+    /// Most connections that are open at once.
+    pub max_connections: u32,
     /// Certificates of clients.
     pub client_certificates: ClientCertificates,
     /// A setup file applied at start.
@@ -257,6 +260,7 @@ impl Default for Config {
             master_key_file: data_dir.join("master.key"),
             data_dir,
             tls: None,
+            max_connections: 10_000,
             client_certificates: ClientCertificates::default(),
             apply: None,
             trusted_proxies: Vec::new(),

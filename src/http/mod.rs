@@ -2,7 +2,7 @@
 //!
 //! From the outside in: [`observe`] gives the request its id and its client's address, writes the log line and counts; a
 //! panic becomes a 500; [`headers`] sets what every answer carries; [`path`] refuses ambiguous paths and [`query`] API keys in URLs; [`timeout`] and the body
-//! limit bound the work; [`client_certificate`] finds the certificate that came with the connection. [`problem`] is the error of the JSON APIs, [`health`] tells load balancers how the process is.
+//! limit bound the work; [`place`] finds the route where the issuer has a path; [`client_certificate`] finds the certificate that came with the connection. [`problem`] is the error of the JSON APIs, [`health`] tells load balancers how the process is.
 
 pub mod client_address;
 pub mod client_certificate;
@@ -11,6 +11,7 @@ pub mod health;
 mod media_type;
 pub mod observe;
 pub mod path;
+pub mod place;
 pub mod problem;
 pub mod query;
 pub mod request_id;

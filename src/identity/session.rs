@@ -69,7 +69,6 @@ pub enum SessionError {
 
 /// The layer that reads and sets the session cookie.
 pub fn layer(config: &Config, db: Db, clock: Clock) -> SessionManagerLayer<DbSessions> {
-    let secure = config.issuer.starts_with("https://");
     let store = DbSessions {
         db,
         clock,
@@ -77,19 +76,15 @@ pub fn layer(config: &Config, db: Db, clock: Clock) -> SessionManagerLayer<DbSes
     };
     SessionManagerLayer::new(store)
         .with_name(cookie_name(config))
-        .with_secure(secure)
+        .with_secure(config.is_https())
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
-        .with_path("/")
+        .with_path(config.cookie_path().to_owned())
 }
 
-/// The session cookie's name: with the `__Host-` prefix (RFC 6265bis section 4.1.3) where the issuer is https.
-pub fn cookie_name(config: &Config) -> &'static str {
-    if config.issuer.starts_with("https://") {
-        "__Host-tessera"
-    } else {
-        "tessera"
-    }
+/// The session cookie's name.
+pub fn cookie_name(config: &Config) -> String {
+    config.cookie_name("tessera")
 }
 
 /// Who is signed in, if anybody is.

@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use url::Url;
 
 use super::paths;
 use super::protocol::acr::Acr;
@@ -267,21 +266,6 @@ pub async fn get(State(app): State<Arc<App>>) -> Response {
         Ok(types) => signed_metadata::respond(&app, &Metadata::of(&app.config, types)),
         Err(error) => Problem::from(error).into_response(),
     }
-}
-
-/// The metadata where RFC 8414 section 3.1 puts it for an issuer with a path: the path follows the well-known part.
-pub async fn get_of_path(State(app): State<Arc<App>>, Path(path): Path<String>) -> Response {
-    let issuer_path = Url::parse(&app.config.issuer)
-        .map(|url| url.path().trim_matches('/').to_owned())
-        .unwrap_or_default();
-    if issuer_path.is_empty() || issuer_path != path.trim_end_matches('/') {
-        return Problem::new(
-            StatusCode::NOT_FOUND,
-            "this server is not the issuer of that path",
-        )
-        .into_response();
-    }
-    get(State(app)).await
 }
 
 /// The keys.

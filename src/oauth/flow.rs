@@ -207,17 +207,9 @@ pub(super) async fn begin(
     Ok(Begun { id: row.id, cookie })
 }
 
-/// The binding cookie's name, with the `__Host-` prefix (RFC 6265bis section 4.1.3) where the issuer is https.
-fn cookie_name(config: &Config) -> &'static str {
-    if is_https(config) {
-        "__Host-tessera_flow"
-    } else {
-        "tessera_flow"
-    }
-}
-
-fn is_https(config: &Config) -> bool {
-    config.issuer.starts_with("https://")
+/// The binding cookie's name.
+fn cookie_name(config: &Config) -> String {
+    config.cookie_name("tessera_flow")
 }
 
 fn binding_cookie<'a>(config: &Config, headers: &'a HeaderMap) -> Option<&'a str> {
@@ -234,11 +226,12 @@ fn binding_cookie<'a>(config: &Config, headers: &'a HeaderMap) -> Option<&'a str
 
 /// For the browser's lifetime: the flow itself expires on the server.
 fn set_cookie(config: &Config, binding: &Secret<String>) -> HeaderValue {
-    let secure = if is_https(config) { "; Secure" } else { "" };
+    let secure = if config.is_https() { "; Secure" } else { "" };
     let text = format!(
-        "{}={}; Path=/; HttpOnly; SameSite=Lax{secure}",
+        "{}={}; Path={}; HttpOnly; SameSite=Lax{secure}",
         cookie_name(config),
-        binding.expose()
+        binding.expose(),
+        config.cookie_path()
     );
     // Name and secret are plain ASCII; an empty value would only make the browser start again.
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))

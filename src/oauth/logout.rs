@@ -121,7 +121,7 @@ async fn log_out(
     let mut response = request.farewell(&frames);
     // `tower-sessions` removes its cookie without `Secure`, which browsers ignore for a `__Host-` name.
     let name = session::cookie_name(&app.config);
-    cookies::remove(response.headers_mut(), &app.config, name);
+    cookies::remove(response.headers_mut(), &app.config, &name);
     Ok(response)
 }
 

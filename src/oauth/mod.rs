@@ -95,7 +95,6 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let public = Router::new()
         .route(paths::OPENID_CONFIGURATION, get(discovery::get))
         .route(paths::OAUTH_METADATA, get(discovery::get))
-        .route(paths::OAUTH_METADATA_OF_PATH, get(discovery::get_of_path))
         .route(paths::JWKS, get(discovery::jwks))
         .route(paths::RESOURCE_METADATA, get(protected_resource::get))
         .route(

@@ -41,8 +41,6 @@ pub const CHECK_SESSION: &str = "/check-session";
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 /// RFC 8414 section 3.
 pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
-/// RFC 8414 section 3.1: for an issuer with a path.
-pub const OAUTH_METADATA_OF_PATH: &str = "/.well-known/oauth-authorization-server/{*path}";
 /// Where clients register (RFC 7591); a registration lies below it (RFC 7592).
 pub const REGISTER: &str = "/register";
 /// One registration.

@@ -8,20 +8,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio::task::JoinHandle;
 
+use super::connections::Gate;
 use super::data_dir::{self, DataDirError, DataLock};
 use super::master_key::{self, MasterKeyError};
-use super::tls::{self, TlsError};
+use super::open_files;
+use super::reload::{Certificate, Reload};
+use super::tls::TlsError;
 use super::workers::Workers;
 use crate::app::{App, OpenError};
 use crate::base::time::Clock;
 use crate::config::Loaded;
 
-/// Longest wait for a request's head, in seconds.
-const HEADER_SECONDS: u64 = 10;
+/// Longest wait for the head of a connection's first request, and for a peer that was asked whether it lives, in seconds.
+const HEAD_SECONDS: u64 = 10;
+/// How long a connection may be still between requests, in seconds: longer than the minute of most load balancers, which would otherwise send
+/// a request into a connection that is being closed. Longer also than a request may take and than the pause between two signs of life of
+/// a stream.
+const IDLE_SECONDS: u64 = 75;
+/// How often the files of certificates are looked at, in seconds.
+const LOOK_SECONDS: u64 = 30;
 /// Largest head of a request, in bytes.
 const HEADER_BYTES: u32 = 32 * 1024;
 /// Requests that one HTTP/2 connection may have open.
@@ -74,13 +82,37 @@ async fn open_in_place(loaded: &Loaded, clock: Clock) -> Result<Arc<App>, StartE
     Ok(App::open(loaded.config.clone(), &master, clock).await?)
 }
 
+/// How long the server waits for what is not in its hands.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the head of a connection's first request, whether it dribbles in or does not come.
+    pub head: Duration,
+    /// For the next request's, and for anything to be read or written at all.
+    pub idle: Duration,
+    /// Between two looks at the files of certificates.
+    pub look: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(HEAD_SECONDS),
+            idle: Duration::from_secs(IDLE_SECONDS),
+            look: Duration::from_secs(LOOK_SECONDS),
+        }
+    }
+}
+
 /// A server that owns its data and its port, and does not answer yet.
 #[derive(Debug)]
 pub struct Prepared {
     /// The state that it will serve.
     pub app: Arc<App>,
+    /// How long it waits for peers that are slow or still.
+    pub patience: Patience,
     listener: TcpListener,
     tls: Option<RustlsConfig>,
+    reload: Option<Reload>,
     lock: Option<DataLock>,
 }
 
@@ -89,11 +121,7 @@ impl Prepared {
     pub async fn new(mut loaded: Loaded, clock: Clock) -> Result<Self, StartError> {
         let asks = loaded.config.client_certificates.asked;
         let tls = loaded.config.tls.as_ref();
-        let tls = tls.map(|tls| tls::server_config(tls, asks));
-        let tls = tls
-            .transpose()?
-            .map(Arc::new)
-            .map(RustlsConfig::from_config);
+        let certificate = tls.map(|tls| Certificate::load(tls, asks)).transpose()?;
         let database = loaded.config.database.clone();
         let held = if DataLock::may_be_held(&database) {
             DataLock::take(&database)?
@@ -112,8 +140,11 @@ impl Prepared {
             None => DataLock::take(&database)?,
         };
         let app = open_in_place(&loaded, clock).await?;
+        let tls = certificate.as_ref().map(Certificate::live);
         Ok(Self {
+            reload: Reload::new(&app, certificate),
             app,
+            patience: Patience::default(),
             listener,
             tls,
             lock,
@@ -122,22 +153,30 @@ impl Prepared {
 
     /// Begins to answer.
     pub fn serve(self) -> std::io::Result<Server> {
-        let handle = Handle::new();
+        let (handle, patience) = (Handle::new(), self.patience);
         let service = super::router(Arc::clone(&self.app))
             .into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum_server::from_tcp(self.listener)?.acceptor(NoDelayAcceptor::new());
+        let places = open_files::make_room(self.app.config.max_connections);
+        let gate = Gate::new(&self.app, places, patience.idle);
+        let server = axum_server::from_tcp(self.listener)?.acceptor(gate);
         let task = match self.tls {
             None => {
-                let server = bounded(server).handle(handle.clone());
+                let server = bounded(server, patience).handle(handle.clone());
                 tokio::spawn(server.serve(service))
             }
             Some(tls) => {
-                let secured = server.map(|plain| RustlsAcceptor::new(tls).acceptor(plain));
-                tokio::spawn(bounded(secured).handle(handle.clone()).serve(service))
+                let acceptor = RustlsAcceptor::new(tls).handshake_timeout(patience.head);
+                let secured = server.map(|gate| acceptor.acceptor(gate));
+                let server = bounded(secured, patience).handle(handle.clone());
+                tokio::spawn(server.serve(service))
             }
         };
+        let mut workers = Workers::start(&self.app);
+        if let Some(reload) = self.reload {
+            workers.reload_files(reload, patience.look);
+        }
         Ok(Server {
-            workers: Workers::start(&self.app),
+            workers,
             app: self.app,
             handle,
             task,
@@ -149,21 +188,22 @@ impl Prepared {
 /// The limits of a connection.
 fn bounded<A>(
     mut server: axum_server::Server<SocketAddr, A>,
+    patience: Patience,
 ) -> axum_server::Server<SocketAddr, A> {
-    let patience = Duration::from_secs(HEADER_SECONDS);
     let builder = server.http_builder();
     let head_bytes = usize::try_from(HEADER_BYTES).unwrap_or(usize::MAX);
+    // From the answer before it: the wait for the next request and for its head in one.
     builder
         .http1()
-        .header_read_timeout(patience)
+        .header_read_timeout(patience.idle)
         .max_buf_size(head_bytes);
     builder
         .http2()
         .max_header_list_size(HEADER_BYTES)
         .max_concurrent_streams(HTTP2_STREAMS)
-        .keep_alive_interval(Some(patience))
-        .keep_alive_timeout(patience);
-    server.first_request_timeout(patience)
+        .keep_alive_interval(Some(patience.head))
+        .keep_alive_timeout(patience.head);
+    server.first_request_timeout(patience.head)
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -9,8 +9,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::{CipherSuite, ServerConfig};
 
+use zeroize::Zeroizing;
+
 use super::any_certificate::AnyCertificate;
+use crate::base::secret::sha256;
 use crate::config::Tls;
+use crate::oauth::client_ca::read_bounded;
 
 /// The suites of TLS 1.2 (RFC 9325 section 4.2).
 const RECOMMENDED: [CipherSuite; 4] = [
@@ -40,15 +44,42 @@ pub enum TlsError {
     Mismatch(rustls::Error),
 }
 
+/// A certificate chain and its key, as they stand in their files.
+pub(super) struct Pem<'t> {
+    tls: &'t Tls,
+    cert: Zeroizing<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl<'t> Pem<'t> {
+    /// Reads both files.
+    pub(super) fn read(tls: &'t Tls) -> Result<Self, TlsError> {
+        let read = |key, path| {
+            read_bounded(path).map_err(|error| unreadable(key, path, &pem::Error::Io(error)))
+        };
+        Ok(Self {
+            tls,
+            cert: read("tls.cert", &tls.cert)?,
+            key: read("tls.key", &tls.key)?,
+        })
+    }
+
+    /// The same for the same content, and for no other.
+    pub(super) fn digest(&self) -> Vec<u8> {
+        [sha256(&self.cert).as_ref(), sha256(&self.key).as_ref()].concat()
+    }
+}
+
 /// What the listener needs to speak TLS; it asks for a client's certificate if `asks`.
-pub(super) fn server_config(tls: &Tls, asks: bool) -> Result<ServerConfig, TlsError> {
-    let chain = CertificateDer::pem_file_iter(&tls.cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+pub(super) fn server_config(pem: &Pem<'_>, asks: bool) -> Result<ServerConfig, TlsError> {
+    let tls = pem.tls;
+    let chain = CertificateDer::pem_slice_iter(&pem.cert)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| unreadable("tls.cert", &tls.cert, &error))?;
     if chain.is_empty() {
         return Err(unreadable("tls.cert", &tls.cert, &pem::Error::NoItemsFound));
     }
-    let key = PrivateKeyDer::from_pem_file(&tls.key)
+    let key = PrivateKeyDer::from_pem_slice(&pem.key)
         .map_err(|error| unreadable("tls.key", &tls.key, &error))?;
     let provider = Arc::new(provider());
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))

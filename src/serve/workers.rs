@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::outbox;
+use super::reload::Reload;
 use crate::app::App;
 use crate::identity::session;
 use crate::oauth::keys::KeysError;
@@ -47,6 +48,14 @@ impl Workers {
         workers.every(OUTBOX_COUNT_SECONDS, "outbox count", app, outbox::count);
         workers.follow_policies(app);
         workers
+    }
+
+    /// Reads certificates again when their files change.
+    pub(super) fn reload_files(&mut self, reload: Reload, every: Duration) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(reload.follow(every)).await;
+        });
     }
 
     /// Follows the change logs of the permission stores.

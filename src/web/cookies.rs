@@ -1,6 +1,6 @@
 //! Cookies beside the session's: read from a request, written to an answer.
 //!
-//! Always for the whole host; unreadable for scripts and not sent along with requests that other sites make, but for the one that is
+//! Always for the whole server and no other host; unreadable for scripts and not sent along with requests that other sites make, but for the one that is
 //! made to be read.
 
 use http::header::{COOKIE, SET_COOKIE};
@@ -9,13 +9,9 @@ use http::{HeaderMap, HeaderValue};
 use crate::base::time::Seconds;
 use crate::config::Config;
 
-/// A cookie's full name: with the `__Host-` prefix (RFC 6265bis section 4.1.3) where the issuer is https.
+/// A cookie's full name.
 pub fn name(config: &Config, name: &str) -> String {
-    if is_secure(config) {
-        format!("__Host-{name}")
-    } else {
-        name.to_owned()
-    }
+    config.cookie_name(name)
 }
 
 /// The value of a cookie; `None` when it is absent or sent more than once with different values.
@@ -34,11 +30,7 @@ pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// Sets a cookie that lasts as long as the browser runs. The value must be plain (a token of ours).
 pub fn set(headers: &mut HeaderMap, config: &Config, name: &str, value: &str) {
-    append(
-        headers,
-        config,
-        &format!("{name}={value}; Path=/; HttpOnly"),
-    );
+    append(headers, config, &format!("{name}={value}"));
 }
 
 /// Sets a cookie that the browser keeps for `seconds`.
@@ -52,17 +44,13 @@ pub fn set_lasting(
     append(
         headers,
         config,
-        &format!("{name}={value}; Max-Age={seconds}; Path=/; HttpOnly"),
+        &format!("{name}={value}; Max-Age={seconds}"),
     );
 }
 
 /// Removes a cookie.
 pub fn remove(headers: &mut HeaderMap, config: &Config, name: &str) {
-    append(
-        headers,
-        config,
-        &format!("{name}=; Max-Age=0; Path=/; HttpOnly"),
-    );
+    append(headers, config, &format!("{name}=; Max-Age=0"));
 }
 
 /// Sets a cookie that scripts of our own pages may read, in frames of other sites too. Never a secret.
@@ -77,27 +65,28 @@ pub fn remove_readable(headers: &mut HeaderMap, config: &Config, name: &str) {
 
 fn append_readable(headers: &mut HeaderMap, config: &Config, pair: &str) {
     // Browsers take `SameSite=None` only with `Secure`.
-    let site = if is_secure(config) {
+    let site = if config.is_https() {
         "None; Secure"
     } else {
         "Lax"
     };
-    put(headers, &format!("{pair}; Path=/; SameSite={site}"));
+    let path = config.cookie_path();
+    put(headers, &format!("{pair}; Path={path}; SameSite={site}"));
 }
 
-fn append(headers: &mut HeaderMap, config: &Config, text: &str) {
-    let secure = if is_secure(config) { "; Secure" } else { "" };
-    put(headers, &format!("{text}; SameSite=Lax{secure}"));
+fn append(headers: &mut HeaderMap, config: &Config, pair: &str) {
+    let secure = if config.is_https() { "; Secure" } else { "" };
+    let path = config.cookie_path();
+    put(
+        headers,
+        &format!("{pair}; Path={path}; HttpOnly; SameSite=Lax{secure}"),
+    );
 }
 
 fn put(headers: &mut HeaderMap, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.append(SET_COOKIE, value);
     }
-}
-
-fn is_secure(config: &Config) -> bool {
-    config.issuer.starts_with("https://")
 }
 
 #[cfg(test)]
@@ -142,6 +131,16 @@ mod tests {
         assert_eq!(
             headers.get(SET_COOKIE).unwrap(),
             "__Host-state=x; Path=/; SameSite=None; Secure"
+        );
+        let mut headers = HeaderMap::new();
+        let config = Config {
+            issuer: "https://id.example/auth".to_owned(),
+            ..Config::default()
+        };
+        remove(&mut headers, &config, &name(&config, "form"));
+        assert_eq!(
+            headers.get(SET_COOKIE).unwrap(),
+            "__Secure-form~auth=; Max-Age=0; Path=/auth; HttpOnly; SameSite=Lax; Secure"
         );
     }
 }

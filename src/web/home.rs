@@ -74,7 +74,7 @@ async fn sign_out(
     };
     // `tower-sessions` removes its cookie without `Secure`, which browsers ignore for a `__Host-` name.
     let name = session::cookie_name(&app.config);
-    cookies::remove(response.headers_mut(), &app.config, name);
+    cookies::remove(response.headers_mut(), &app.config, &name);
     Ok(response)
 }
 

@@ -8,10 +8,7 @@ use crate::config::Config;
 ///
 /// A path and not a URL: a browser that reached the server under another name stays there, and `form-action 'self'` holds.
 pub fn path(config: &Config, page: &str) -> String {
-    let prefix = Url::parse(&config.issuer)
-        .map(|issuer| issuer.path().trim_end_matches('/').to_owned())
-        .unwrap_or_default();
-    format!("{prefix}{page}")
+    format!("{}{page}", config.path())
 }
 
 /// The scheme, host and port of the issuer, as browsers write them in `Origin`.

@@ -1,6 +1,7 @@
 //! `tessera policy`: each command over files, a data directory and a running server.
 
 mod answers;
+mod below_a_path;
 
 use std::path::Path;
 

@@ -208,3 +208,40 @@ async fn files_that_are_no_certificate_or_no_pair_are_refused() {
     .unwrap();
     assert!(with("cert.pem", "other.pem").contains("do not go together"));
 }
+
+#[tokio::test]
+async fn sighup_reads_the_certificate_again() {
+    let (place, old) = place();
+    let server = place.serve(&FLAGS);
+    let hello = |roots: &RootCertStore| {
+        let mut stream = connect(&server, roots.clone(), &[b"http/1.1"]);
+        let (connection, socket) = (&mut stream.conn, &mut stream.sock);
+        while connection.is_handshaking() {
+            if connection.complete_io(socket).is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    assert!(hello(&old));
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let mut new = RootCertStore::empty();
+    new.add(cert.der().clone()).unwrap();
+    std::fs::write(place.path().join("cert.pem"), cert.pem()).unwrap();
+    server.signal("HUP");
+    let refused = "not usable: the old one stays in use";
+    let begun = std::time::Instant::now();
+    while !place.log().contains(refused) {
+        assert!(begun.elapsed().as_secs() < 20, "{}", place.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(hello(&old) && !hello(&new));
+    std::fs::write(place.path().join("key.pem"), signing_key.serialize_pem()).unwrap();
+    server.signal("HUP");
+    while !hello(&new) {
+        assert!(begun.elapsed().as_secs() < 20, "{}", place.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(!hello(&old));
+}

@@ -36,11 +36,6 @@ const ROUTES: &[(&str, &str, Door)] = &[
         "/.well-known/oauth-authorization-server",
         Door::Public,
     ),
-    (
-        "GET",
-        "/.well-known/oauth-authorization-server/{*path}",
-        Door::Public,
-    ),
     ("GET", "/.well-known/authzen-configuration", Door::Public),
     (
         "GET",

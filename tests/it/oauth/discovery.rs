@@ -127,16 +127,3 @@ async fn links_never_follow_the_host_header() {
     let answer = Answer::of(request).await;
     assert!(!answer.json.to_string().contains("evil.example"));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_issuer_with_a_path_has_its_metadata_where_rfc_8414_puts_it() {
-    let t = TestApp::start_with(Engine::Sqlite, |config| {
-        config.issuer = format!("{}/tenant/one", config.issuer);
-    })
-    .await;
-    let well_known = format!("{}/.well-known/oauth-authorization-server", t.url);
-    let answer = get(&format!("{well_known}/tenant/one")).await;
-    assert_eq!(answer.json["issuer"], format!("{}/tenant/one", t.url));
-    let other = get(&format!("{well_known}/tenant/two")).await;
-    assert_eq!(other.status, StatusCode::NOT_FOUND);
-}

@@ -19,6 +19,7 @@ pub mod dpop;
 mod ended_sessions;
 pub mod exchange;
 mod exchange_denied;
+mod issuer_path;
 mod jose;
 mod jwt_bearer;
 mod keys;
