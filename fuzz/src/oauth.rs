@@ -56,7 +56,9 @@ pub fn form(data: &[u8]) {
     drop(params.check_unrepeated());
     drop(named_key(&params));
     if let Ok(Some(challenge)) = CodeChallenge::of_request(&params) {
-        drop(pkce::verify(Some(&challenge), params.get("code_verifier")));
+        let verifier = params.get("code_verifier");
+        let fits = pkce::verify(Some(&challenge), verifier).is_ok();
+        assert!(!fits || verifier.is_some(), "nothing proves nothing");
     }
 }
 
@@ -85,7 +87,9 @@ fn value(text: &str) {
         let letters = code.letters();
         assert_eq!(UserCode::parse(letters).unwrap().letters(), letters);
     }
-    drop(ClaimsRequest::parse(text).map(|wanted| (wanted.covering_scopes(), wanted.essential_acr())));
+    drop(
+        ClaimsRequest::parse(text).map(|wanted| (wanted.covering_scopes(), wanted.essential_acr())),
+    );
     drop(Resource::parse(text));
     drop(response::mode(Some(text)));
     is_distinguished_name(text);
@@ -117,7 +121,11 @@ pub fn jwt(data: &[u8]) {
             assert!(dpop::check(token, &expected, NOW).is_err(), "{token}");
         }
         drop(client_assertion::claimed_client(token));
-        drop(client_assertion::header(token, AuthMethod::PrivateKeyJwt, None));
+        drop(client_assertion::header(
+            token,
+            AuthMethod::PrivateKeyJwt,
+            None,
+        ));
         drop(jwt_bearer::claimed_issuer(token));
         drop(software_statement::header(token));
     }

@@ -59,6 +59,8 @@ async fn a_session_id_is_fixed_by_nobody_at_any_step() {
 async fn a_session_cookie_under_another_name_or_in_another_writing() {
     let t = TestApp::start(Engine::Sqlite).await;
     alice(&t).await;
+    let web = Party::register(&t, "web", |new| new.skip_consent = true).await;
+    let silent = web.authorize_path(&[("prompt", "none")]);
     let session = signed_in(&t).await.cookies[SESSION].clone();
     let encoded: Vec<String> = session.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let quoted = format!("\"{session}\"");
@@ -75,6 +77,13 @@ async fn a_session_cookie_under_another_name_or_in_another_writing() {
         browser.cookies.insert(name.to_owned(), value.to_owned());
         let greets = browser.get("/").await.text.contains("Hello");
         assert_eq!(greets, passes, "{name}={value}");
+        browser.cookies.clear();
+        browser.cookies.insert(name.to_owned(), value.to_owned());
+        let answers = answered(&browser.get(&silent).await).contains_key("code");
+        assert_eq!(
+            answers, passes,
+            "{name}={value} at the authorization endpoint"
+        );
     }
 }
 

@@ -34,7 +34,11 @@ async fn a_change_that_writes_back_what_it_read() {
         tx.commit().await.unwrap();
         t.app.policy.committed(&written, now).await;
         let url = format!("{}/admin/api/users/{id}", t.url);
-        let rounds = if engine == Engine::Postgres { ROUNDS } else { 5 };
+        let rounds = if engine == Engine::Postgres {
+            ROUNDS
+        } else {
+            5
+        };
         for round in 0..rounds {
             let (name, nickname) = (format!("A {round}"), format!("n{round}"));
             let address = format!("a{round}@example.com");
@@ -45,14 +49,23 @@ async fn a_change_that_writes_back_what_it_read() {
                 // Of whichever address there is: this never brings the one before back.
                 change(&url, &token, json!({ "email_verified": true })),
             );
-            assert_eq!((named.status, told.status), (StatusCode::OK, StatusCode::OK));
+            assert_eq!(
+                (named.status, told.status),
+                (StatusCode::OK, StatusCode::OK)
+            );
             for answer in [&addressed, &verified] {
                 let fits = [StatusCode::OK, StatusCode::CONFLICT].contains(&answer.status);
                 assert!(fits, "{engine:?} {answer:?}");
             }
-            let user = Answer::of(client().get(&url).bearer_auth(&token)).await.json;
+            let user = Answer::of(client().get(&url).bearer_auth(&token))
+                .await
+                .json;
             let found = (&user["name"], &user["profile"]["nickname"]);
-            assert_eq!(found, (&json!(name), &json!(nickname)), "{engine:?} {round}");
+            assert_eq!(
+                found,
+                (&json!(name), &json!(nickname)),
+                "{engine:?} {round}"
+            );
             if addressed.status == StatusCode::OK {
                 assert_eq!(user["email"], json!(address), "{engine:?} {round}");
             }

@@ -31,7 +31,7 @@ use crate::oauth::party::{REDIRECT_URI, VERIFIER, agree, signed_in};
 use crate::web::alice;
 
 /// Mutations of each way in.
-const MUTATIONS: usize = 1_000;
+const MUTATIONS: usize = 10_000;
 const FORM: &str = "application/x-www-form-urlencoded";
 /// Between the header and the claims of a JWT that is to be signed.
 const PARTS: &[u8] = b"\n---\n";
@@ -94,7 +94,10 @@ impl World {
 
     fn request(&self, method: &str, target: &str) -> http::request::Builder {
         let host = self.t.url.strip_prefix("http://").unwrap();
-        Request::builder().method(method).uri(target).header(HOST, host)
+        Request::builder()
+            .method(method)
+            .uri(target)
+            .header(HOST, host)
     }
 
     /// A form of the client `web`.
@@ -113,7 +116,9 @@ impl World {
 
     fn cookies(&self) -> String {
         let pairs = self.browser.cookies.iter();
-        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<String> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         pairs.join("; ")
     }
 
@@ -121,22 +126,34 @@ impl World {
     fn own_token(&self, name: &str, value: &[u8]) -> Option<Request<Body>> {
         let mut request = self.form("/token", b"grant_type=client_credentials&scope=api")?;
         let value = HeaderValue::from_bytes(value).ok()?;
-        request.headers_mut().insert(http::HeaderName::try_from(name).unwrap(), value);
+        request
+            .headers_mut()
+            .insert(http::HeaderName::try_from(name).unwrap(), value);
         Some(request)
     }
 
     /// A JWT with the header and the claims in `data`, whatever they are, signed by the client.
     fn signed(&self, data: &[u8]) -> String {
         let at = data.windows(PARTS.len()).position(|part| part == PARTS);
-        let (header, claims) = at.map_or((data, &[][..]), |at| (&data[..at], &data[at + PARTS.len()..]));
+        let (header, claims) = at.map_or((data, &[][..]), |at| {
+            (&data[..at], &data[at + PARTS.len()..])
+        });
         let message = format!("{}.{}", base64url(header), base64url(claims));
-        let signature = self.key.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+        let signature = self
+            .key
+            .sign(&SystemRandom::new(), message.as_bytes())
+            .unwrap();
         format!("{message}.{}", base64url(signature.as_ref()))
     }
 
     /// The seed of such a JWT.
     fn unsigned(header: &Value, claims: &Value) -> Vec<u8> {
-        [header.to_string().as_bytes(), PARTS, claims.to_string().as_bytes()].concat()
+        [
+            header.to_string().as_bytes(),
+            PARTS,
+            claims.to_string().as_bytes(),
+        ]
+        .concat()
     }
 
     /// What is wrong with the answer.
@@ -148,7 +165,9 @@ impl World {
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let status = answer.status();
         let location = answer.headers().get(LOCATION).cloned();
-        let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 20)
+            .await
+            .unwrap();
         let fault = match status.as_u16() {
             200..300 => None,
             303 => self.leads_astray(location.as_ref()),
@@ -165,7 +184,11 @@ impl World {
         };
         let page = format!("{}/", self.t.url);
         let own = text.starts_with(&page) || (text.starts_with('/') && !text.starts_with("//"));
-        let clients = ["https://app.example/cb?", "https://app.example/cb#", "https://app.example/bye"];
+        let clients = [
+            "https://app.example/cb?",
+            "https://app.example/cb#",
+            "https://app.example/bye",
+        ];
         let known = own || clients.iter().any(|start| text.starts_with(start));
         (!known).then(|| format!("sent to {text}"))
     }
@@ -199,7 +222,9 @@ fn in_uri(data: &[u8]) -> String {
 }
 
 fn encoded(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let text = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish();
     text.into_bytes()
 }
 
@@ -362,9 +387,9 @@ async fn a_panic_in_what_proves_something() {
         let issuer = w.t.url.as_str();
         let mut public = jwk(&w.key);
         public.as_object_mut().unwrap().remove("kid");
-        let proof = World::unsigned(
+        let proof = |jti: &str| World::unsigned(
             &json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": public }),
-            &json!({ "jti": "a", "htm": "POST", "htu": format!("{issuer}/token"), "iat": now, "nonce": null, "ath": null }),
+            &json!({ "jti": jti, "htm": "POST", "htu": format!("{issuer}/token"), "iat": now, "nonce": null, "ath": null }),
         );
         let assertion = World::unsigned(
             &json!({ "typ": "JWT", "alg": "ES256", "kid": "k" }),
@@ -386,12 +411,12 @@ async fn a_panic_in_what_proves_something() {
             },
             Way {
                 name: "DPoP header",
-                seeds: vec![w.signed(&proof).into_bytes()],
+                seeds: vec![w.signed(&proof("a")).into_bytes()],
                 send: |w, data| w.own_token("dpop", data),
             },
             Way {
                 name: "signed DPoP proof",
-                seeds: vec![proof],
+                seeds: vec![proof("b")],
                 send: |w, data| w.own_token("dpop", w.signed(data).as_bytes()),
             },
             Way {

@@ -22,9 +22,14 @@ async fn of_several_redirect_uris_a_request_names_one() {
     let (_t, mut browser, party) = setup_with(Engine::Sqlite, |_| {}, several).await;
     let none = [("redirect_uri", ""), ("scope", "api")];
     let page = browser.get(&party.authorize_path(&none)).await;
-    assert_eq!((page.status, page.location()), (StatusCode::BAD_REQUEST, ""));
+    assert_eq!(
+        (page.status, page.location()),
+        (StatusCode::BAD_REQUEST, "")
+    );
     for uri in [REDIRECT_URI, SECOND] {
-        let page = browser.get(&party.authorize_path(&[("redirect_uri", uri)])).await;
+        let page = browser
+            .get(&party.authorize_path(&[("redirect_uri", uri)]))
+            .await;
         assert!(page.location().starts_with(uri), "{}", page.location());
     }
 }
@@ -39,7 +44,12 @@ async fn a_code_of_one_redirect_uri_is_not_redeemed_with_another_of_the_client()
         (SECOND, REDIRECT_URI, "invalid_grant"),
         (SECOND, SECOND, "ok"),
     ] {
-        let code = party.code(&mut browser, &[("redirect_uri", asked)]).await;
+        let page = browser
+            .get(&party.authorize_path(&[("redirect_uri", asked)]))
+            .await;
+        let url = url::Url::parse(page.location()).unwrap();
+        let code = url.query_pairs().find(|(name, _)| name == "code").unwrap();
+        let code = code.1.into_owned();
         let form = [
             ("grant_type", "authorization_code"),
             ("code", &code),
@@ -55,8 +65,15 @@ async fn a_code_of_one_redirect_uri_is_not_redeemed_with_another_of_the_client()
 async fn an_answer_has_a_state_exactly_where_the_request_had_one() {
     let (_t, mut browser, party) = setup(Engine::Sqlite).await;
     let strange = "a b&c=d#e%20\u{e4}\"<";
-    for (state, scope) in [("", "openid"), ("", "nonsense"), (strange, "openid"), (strange, "nonsense")] {
-        let page = browser.get(&party.authorize_path(&[("state", state), ("scope", scope)])).await;
+    for (state, scope) in [
+        ("", "openid"),
+        ("", "nonsense"),
+        (strange, "openid"),
+        (strange, "nonsense"),
+    ] {
+        let page = browser
+            .get(&party.authorize_path(&[("state", state), ("scope", scope)]))
+            .await;
         let answer = answered(&page);
         let expect = (!state.is_empty()).then_some(state);
         assert_eq!(answer.get("state").map(String::as_str), expect, "{scope}");
@@ -86,7 +103,9 @@ async fn a_client_is_told_the_scope_that_it_got() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_refused_is_told_the_scheme_and_why_only_if_there_was_a_token() {
     let (t, _browser, party) = setup(Engine::Sqlite).await;
-    let own = party.token(&[("grant_type", "client_credentials"), ("scope", "api")]).await;
+    let own = party
+        .token(&[("grant_type", "client_credentials"), ("scope", "api")])
+        .await;
     let own = own.tokens().access;
     for path in ["/userinfo", "/admin/api/users", "/stores"] {
         let get = || http_client().get(format!("{}{path}", t.url));
@@ -102,9 +121,16 @@ async fn who_is_refused_is_told_the_scheme_and_why_only_if_there_was_a_token() {
             if status == 403 && path != "/userinfo" {
                 continue;
             }
-            assert!(challenge.starts_with("Bearer realm=\""), "{path} {challenge}");
+            assert!(
+                challenge.starts_with("Bearer realm=\""),
+                "{path} {challenge}"
+            );
             let told = error.map(|error| challenge.contains(&format!("error=\"{error}\"")));
-            assert_eq!(told.unwrap_or(!challenge.contains("error")), true, "{path} {challenge}");
+            assert_eq!(
+                told.unwrap_or(!challenge.contains("error")),
+                true,
+                "{path} {challenge}"
+            );
         }
     }
 }
@@ -136,10 +162,21 @@ async fn the_client_stands_beside_its_request_object_and_is_the_one_inside() {
         vec![("client_id", "other"), ("request", object.as_str())],
     ] {
         let page = open(&mut browser, &params).await;
-        assert_eq!((page.status, page.location()), (StatusCode::BAD_REQUEST, ""), "{params:?}");
+        assert_eq!(
+            (page.status, page.location()),
+            (StatusCode::BAD_REQUEST, ""),
+            "{params:?}"
+        );
     }
-    let nameless = key.jwt("oauth-authz-req+jwt", &with(object_claims(&t), &json!({"client_id": "other"})));
-    let page = open(&mut browser, &[("client_id", "web"), ("request", &nameless)]).await;
+    let nameless = key.jwt(
+        "oauth-authz-req+jwt",
+        &with(object_claims(&t), &json!({"client_id": "other"})),
+    );
+    let page = open(
+        &mut browser,
+        &[("client_id", "web"), ("request", &nameless)],
+    )
+    .await;
     assert!(!answered(&page).contains_key("code"));
 }
 
@@ -158,7 +195,10 @@ async fn the_endpoint_for_pushed_requests_refuses_as_its_rfc_says() {
     assert!(refused.contains(&answer.status), "{answer:?}");
     let thief = Party::with(&t.url, "web", Some("tsr_cs_wrong".to_owned()));
     let answer = push(&thief, &[]).await;
-    assert_eq!((answer.status, answer.error()), (StatusCode::UNAUTHORIZED, "invalid_client"));
+    assert_eq!(
+        (answer.status, answer.error()),
+        (StatusCode::UNAUTHORIZED, "invalid_client")
+    );
     let answer = push(&party, &[]).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     assert!(answer.json["request_uri"].is_string() && answer.json["expires_in"].as_i64() > Some(0));
@@ -175,17 +215,36 @@ async fn the_issuer_stands_in_every_answer_however_it_travels() {
     let metadata = http_client().get(format!("{}/.well-known/oauth-authorization-server", t.url));
     let metadata = Answer::of(metadata).await.json;
     let issuer = metadata["issuer"].as_str().unwrap();
-    assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
-    for (response_type, mode) in [("code", "query"), ("code", "fragment"), ("code", "form_post"), ("code id_token", "fragment")] {
+    assert_eq!(
+        metadata["authorization_response_iss_parameter_supported"],
+        true
+    );
+    for (response_type, mode) in [
+        ("code", "query"),
+        ("code", "fragment"),
+        ("code", "form_post"),
+        ("code id_token", "fragment"),
+    ] {
         for scope in ["openid", "nonsense"] {
-            let changes = [("response_type", response_type), ("response_mode", mode), ("scope", scope)];
+            let changes = [
+                ("response_type", response_type),
+                ("response_mode", mode),
+                ("scope", scope),
+            ];
             let page = browser.get(&party.authorize_path(&changes)).await;
             let told = if mode == "form_post" {
-                page.hidden_fields().into_iter().find(|(name, _)| name == "iss").map(|(_, iss)| iss)
+                page.hidden_fields()
+                    .into_iter()
+                    .find(|(name, _)| name == "iss")
+                    .map(|(_, iss)| iss)
             } else {
                 answered(&page).remove("iss")
             };
-            assert_eq!(told.as_deref(), Some(issuer), "{response_type} {mode} {scope}");
+            assert_eq!(
+                told.as_deref(),
+                Some(issuer),
+                "{response_type} {mode} {scope}"
+            );
         }
     }
     // Refused by the person, too.
@@ -196,5 +255,8 @@ async fn the_issuer_stands_in_every_answer_however_it_travels() {
     let page = browser.get(page.location()).await;
     let page = browser.submit(&page, &[("decision", "deny")]).await;
     let answer = answered(&page);
-    assert_eq!((answer["error"].as_str(), answer["iss"].as_str()), ("access_denied", issuer));
+    assert_eq!(
+        (answer["error"].as_str(), answer["iss"].as_str()),
+        ("access_denied", issuer)
+    );
 }
