@@ -132,7 +132,11 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
                     Arc::clone(app),
                     oauth::check_session::keep_cookie,
                 ))
-                .layer(sessions),
+                .layer(sessions)
+                .layer(middleware::from_fn_with_state(
+                    Arc::clone(app),
+                    web::cookies::keep_session_plain,
+                )),
         )
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

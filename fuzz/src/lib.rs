@@ -1,9 +1,10 @@
-//! What must hold of every text that a stranger can send to the permission engine, as one function a fuzz target.
+//! What must hold of every text that a stranger can send to the permission engine and to the OAuth endpoints, as one function a fuzz target.
 //!
 //! The targets in `fuzz_targets/` feed these functions from libFuzzer; `tests/it/fuzz.rs` includes this file and feeds them
 //! the corpus and seeded mutations of it. A property that does not hold panics; input that is refused ends early.
 
 pub mod mutate;
+pub mod oauth;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -32,12 +33,15 @@ const SEPARATOR: &str = "\n---\n";
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets by name.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 8] = [
     ("dsl", dsl_text),
     ("model_json", model_json),
     ("tuple", tuple),
     ("condition", condition),
     ("continuation_token", continuation_token),
+    ("oauth_form", oauth::form),
+    ("oauth_jwt", oauth::jwt),
+    ("oauth_json", oauth::json),
 ];
 
 /// A model's text that parses prints to text that parses to the same model, and so does its JSON form. A fault lies in the text.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::guard::{Guarded, Inside};
 use super::json::{Body, Page, PageQuery, Params};
@@ -50,6 +51,23 @@ impl From<TrustedIssuerRow> for IssuerJson {
     }
 }
 
+/// What `PUT` takes: what can be changed, and what `GET` shows beside it, so that what was read can be changed and sent back.
+#[derive(Debug)]
+struct Replacement(NewTrustedIssuer);
+
+/// Members of [`IssuerJson`] that no body changes.
+const READ_ONLY: [&str; 3] = ["name", "created_at", "updated_at"];
+
+impl<'de> Deserialize<'de> for Replacement {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut members = serde_json::Map::deserialize(deserializer)?;
+        members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
+        NewTrustedIssuer::deserialize(Value::Object(members))
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
 async fn list(
     State(app): State<Arc<App>>,
     Params(page): Params<PageQuery>,
@@ -74,7 +92,7 @@ async fn put(
     State(app): State<Arc<App>>,
     admin: Inside,
     Path(name): Path<String>,
-    Body(new): Body<NewTrustedIssuer>,
+    Body(Replacement(new)): Body<Replacement>,
 ) -> Result<Json<IssuerJson>, Problem> {
     let trusted = new
         .check(&name, &app.config.issuer)

@@ -183,7 +183,7 @@ async fn change(
         Patch::Value(name) => change.name = Some(parse(Some(name), "name", DisplayName::parse)?),
     }
     change_email(&mut change, &body, &user)?;
-    let user = account::update(&mut tx, &id, &change, admin.now).await?;
+    let user = account::update(&mut tx, &user, &change, admin.now).await?;
     tx.commit().await?;
     Ok(Json(user.into()))
 }
@@ -329,7 +329,9 @@ fn invalid(field: &str, reason: &str) -> Problem {
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let status = match error {
-            AccountError::UsernameTaken(_) | AccountError::EmailTaken(_) => StatusCode::CONFLICT,
+            AccountError::UsernameTaken(_)
+            | AccountError::EmailTaken(_)
+            | AccountError::Changed(_) => StatusCode::CONFLICT,
             AccountError::NoSuchUser(_) => StatusCode::NOT_FOUND,
             AccountError::Store(error) => return error.into(),
         };

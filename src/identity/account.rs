@@ -27,6 +27,9 @@ pub enum AccountError {
     /// There is no such account.
     #[error("there is no user `{0}`")]
     NoSuchUser(UserId),
+    /// What the change was made from is not so any more.
+    #[error("the e-mail address of `{0}` was changed meanwhile; read the account again and repeat the change")]
+    Changed(UserId),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,38 +55,30 @@ pub async fn create(tx: &mut Tx, new: &NewUser, now: Timestamp) -> Result<UserId
     Ok(id)
 }
 
-/// Changes what an account says about its owner.
+/// Changes what an account says about its owner, and leaves alone what the change does not name: of changes at the same time none is
+/// undone. An address is changed where it still is the one that was `seen`.
 pub async fn update(
     tx: &mut Tx,
-    id: &UserId,
+    seen: &User,
     change: &UserChange,
     now: Timestamp,
 ) -> Result<User, AccountError> {
-    let no_such_user = || AccountError::NoSuchUser(id.clone());
-    let mut user = users::find(tx, id).await?.ok_or_else(no_such_user)?;
+    let id = &seen.id;
+    // The row first: its lock makes changes of the identifiers come one after the other.
+    let Some(user) = users::update_profile(tx, seen, change, now).await? else {
+        exists(tx, id).await?;
+        return Err(AccountError::Changed(id.clone()));
+    };
     if let Some(username) = &change.username {
         users::release_identifier(tx, id, IdentifierKind::Username).await?;
         claim_username(tx, id, username).await?;
-        username.as_str().clone_into(&mut user.username);
     }
     if let Some(email) = &change.email {
         users::release_identifier(tx, id, IdentifierKind::Email).await?;
         if let Some((email, _)) = email {
             claim_email(tx, id, email).await?;
         }
-        user.email_verified = email.as_ref().is_some_and(|(_, verified)| *verified);
-        user.email = email.as_ref().map(|(email, _)| email.as_str().to_owned());
     }
-    if let Some(name) = &change.name {
-        user.name = name.as_ref().map(|name| name.as_str().to_owned());
-    }
-    if let Some(profile) = &change.profile {
-        user.profile.clone_from(profile);
-    }
-    if !users::update_profile(tx, &user, now).await? {
-        return Err(no_such_user());
-    }
-    user.updated_at = now;
     changed(tx, id, "profile", now).await?;
     Ok(user)
 }

@@ -89,6 +89,7 @@ use axum::{Router, middleware};
 
 use crate::app::App;
 use crate::identity::session;
+use crate::web::cookies;
 
 /// The routes of this room.
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
@@ -132,6 +133,10 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
             &app.config,
             app.db.clone(),
             app.clock.clone(),
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            cookies::keep_session_plain,
         ));
     Router::new()
         .route(paths::INTROSPECT, post(introspect::post))

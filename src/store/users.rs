@@ -3,10 +3,10 @@
 use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
-use crate::identity::identifier::{Canonical, Email};
+use crate::identity::identifier::{Canonical, Email, Username};
 use crate::identity::password::PasswordHash;
 use crate::identity::profile::Profile;
-use crate::identity::user::{DisplayName, NewUser, User, UserState};
+use crate::identity::user::{DisplayName, NewUser, User, UserChange, UserState};
 
 /// Which of a person's identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,22 +187,35 @@ pub async fn release_identifier(
     Ok(())
 }
 
-/// Changes what the account says about its owner.
-pub async fn update_profile(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bool, StoreError> {
-    let rows = tx
-        .exec(
-            q("UPDATE users SET username = $2, email = $3, email_verified = $4, name = $5, updated_at = $6, profile = $7 \
-               WHERE id = $1")
-            .bind(user.id.as_str())
-            .bind(&user.username)
-            .bind(user.email.as_deref())
-            .bind(user.email_verified)
-            .bind(user.name.as_deref())
-            .bind(now)
-            .bind(json(&user.profile)?),
-        )
-        .await?;
-    Ok(rows == 1)
+/// Changes what the change names and nothing else; `None` when there is no such account, or the address to be replaced is not the one
+/// that was `seen` any more.
+pub async fn update_profile(
+    tx: &mut Tx,
+    seen: &User,
+    change: &UserChange,
+    now: Timestamp,
+) -> Result<Option<User>, StoreError> {
+    let email = change.email.as_ref().and_then(Option::as_ref);
+    let name = change.name.as_ref().and_then(Option::as_ref);
+    tx.opt(
+        q("UPDATE users SET username = COALESCE($2, username), \
+           email = CASE WHEN $3 THEN $4 ELSE email END, email_verified = CASE WHEN $3 THEN $5 ELSE email_verified END, \
+           name = CASE WHEN $6 THEN $7 ELSE name END, profile = COALESCE($8, profile), updated_at = $9 \
+           WHERE id = $1 AND (NOT $3 OR (COALESCE(email, '') = $10 AND email_verified = $11)) \
+           RETURNING id, username, email, email_verified, name, profile, state, tokens_valid_from, created_at, updated_at")
+        .bind(seen.id.as_str())
+        .bind(change.username.as_ref().map(Username::as_str))
+        .bind(change.email.is_some())
+        .bind(email.map(|(email, _)| email.as_str()))
+        .bind(email.is_some_and(|(_, verified)| *verified))
+        .bind(change.name.is_some())
+        .bind(name.map(DisplayName::as_str))
+        .bind(change.profile.as_ref().map(json).transpose()?)
+        .bind(now)
+        .bind(seen.email.as_deref().unwrap_or_default())
+        .bind(seen.email_verified),
+    )
+    .await
 }
 
 /// Changes how a person is called and what they tell; `false` when the account changed since it was `seen`, or is locked.

@@ -3,11 +3,18 @@
 //! Always for the whole server and no other host; unreadable for scripts and not sent along with requests that other sites make, but for the one that is
 //! made to be read.
 
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::app::App;
 use crate::base::time::Seconds;
 use crate::config::Config;
+use crate::identity::session;
 
 /// A cookie's full name.
 pub fn name(config: &Config, name: &str) -> String {
@@ -26,6 +33,44 @@ pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
         .map(|(_, value)| value);
     let first = values.next()?;
     values.all(|value| value == first).then_some(first)
+}
+
+/// Lets a session cookie through only as it was set: under its very name, once, in plain characters. The layer that reads sessions decodes
+/// cookies, their names too, so that `__%48ost-tessera`, which a neighbouring host may set, would pass for the cookie that only this host can.
+pub async fn keep_session_plain(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    only_plain(request.headers_mut(), session::cookie_name(&app.config));
+    next.run(request).await
+}
+
+fn only_plain(headers: &mut HeaderMap, name: &str) {
+    let is_plain = |value: &&str| {
+        value
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    let own = read(headers, name)
+        .filter(is_plain)
+        .map(|value| format!("{name}={value}"));
+    let others = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .map(str::trim)
+        .filter(|pair| {
+            let (found, _) = pair.split_once('=').unwrap_or((pair, ""));
+            found.trim() != name && !found.contains('%')
+        });
+    let kept: Vec<&str> = others.chain(own.as_deref()).collect();
+    let kept = HeaderValue::from_str(&kept.join("; ")).ok();
+    headers.remove(COOKIE);
+    if let Some(kept) = kept.filter(|kept| !kept.is_empty()) {
+        headers.insert(COOKIE, kept);
+    }
 }
 
 /// Sets a cookie that lasts as long as the browser runs. The value must be plain (a token of ours).
@@ -111,6 +156,28 @@ mod tests {
         check(&["a=1; a=1"], Some("1"));
         check(&["a=1; a=2"], None);
         check(&[], None);
+    }
+
+    #[track_caller]
+    fn check_plain(sent: &str, expected: &str) {
+        let mut map = HeaderMap::new();
+        map.append(COOKIE, sent.parse().unwrap());
+        only_plain(&mut map, "__Host-s");
+        let kept = map.get(COOKIE).map_or("", |kept| kept.to_str().unwrap());
+        assert_eq!(kept, expected, "{sent}");
+    }
+
+    #[test]
+    fn a_session_cookie_has_one_name_and_one_writing() {
+        check_plain("__Host-s=aZ0-_", "__Host-s=aZ0-_");
+        check_plain("a=1; __Host-s=x; b=%20", "a=1; b=%20; __Host-s=x");
+        check_plain("__Host-s=%61", "");
+        check_plain("__%48ost-s=x; b=1", "b=1");
+        check_plain("__Host-s =x", "");
+        check_plain("__Host-s=x; __Host-s=y", "");
+        check_plain("__Host-s=x; __%48ost-s=y", "__Host-s=x");
+        check_plain("__Host-s", "");
+        check_plain("__Host-s=\"x\"", "");
     }
 
     #[test]

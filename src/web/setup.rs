@@ -145,7 +145,7 @@ fn faults_of(error: &AccountError) -> Faults {
             email: text,
             ..Faults::default()
         },
-        AccountError::NoSuchUser(_) | AccountError::Store(_) => Faults {
+        AccountError::NoSuchUser(_) | AccountError::Changed(_) | AccountError::Store(_) => Faults {
             general: text,
             ..Faults::default()
         },

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[path = "../../fuzz/src/lib.rs"]
-mod bodies;
+pub mod bodies;
 
 use bodies::TARGETS;
 use bodies::mutate::Mutations;
 
 /// Mutations of each target; compiling conditions is the slowest, about a millisecond each.
 const MUTATIONS: usize = 2_000;
+/// Mutations of each target of the OAuth endpoints (SECURITY row 16).
+const OAUTH_MUTATIONS: usize = 10_000;
 
 fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -18,6 +20,10 @@ fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn run(target: &str) {
+    run_times(target, MUTATIONS);
+}
+
+fn run_times(target: &str, mutations: usize) {
     let (_, body) = TARGETS.iter().find(|(name, _)| *name == target).unwrap();
     let corpus = corpus(target);
     for (name, data) in &corpus {
@@ -26,7 +32,7 @@ fn run(target: &str) {
     }
     let entries: Vec<Vec<u8>> = corpus.into_values().collect();
     for (at, data) in Mutations::new(&entries, 0x7e55_e4a0)
-        .take(MUTATIONS)
+        .take(mutations)
         .enumerate()
     {
         println!(
@@ -60,6 +66,21 @@ fn conditions_end_within_their_cost() {
 #[test]
 fn tokens_open_only_for_whom_they_were_sealed() {
     run("continuation_token");
+}
+
+#[test]
+fn forms_of_clients_are_read_or_refused() {
+    run_times("oauth_form", OAUTH_MUTATIONS);
+}
+
+#[test]
+fn tokens_of_clients_are_refused_without_a_key() {
+    run_times("oauth_jwt", OAUTH_MUTATIONS);
+}
+
+#[test]
+fn documents_of_clients_are_read_or_refused() {
+    run_times("oauth_json", OAUTH_MUTATIONS);
 }
 
 #[test]

@@ -255,7 +255,7 @@ async fn update(
     let id = existing.user.id.clone();
     let (change, fields) = difference(user, &existing.user);
     if !fields.is_empty() {
-        account::update(&mut run.tx, &id, &change, run.now).await?;
+        account::update(&mut run.tx, &existing.user, &change, run.now).await?;
         run.changed(format!(
             "~ user {}: {}",
             user.username.value,

@@ -33,7 +33,10 @@ async fn an_issuer_is_trusted_read_listed_and_trusted_no_more() {
             assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
             assert_eq!(answer.json["name"], name);
             assert_eq!(answer.json["max_age_seconds"], 300);
-            assert_eq!(admin.get(&path).await.json, answer.json, "{engine:?}");
+            let read = admin.get(&path).await.json;
+            assert_eq!(read, answer.json, "{engine:?}");
+            let sent_back = admin.put(&path, &read).await;
+            assert_eq!(sent_back.json, read, "{engine:?}");
         }
         let (items, count) = pages(&admin, list, 1).await;
         let names: Vec<&Value> = items.iter().map(|item| &item["name"]).collect();
@@ -55,7 +58,7 @@ async fn an_issuer_is_trusted_read_listed_and_trusted_no_more() {
             ))
             .await
             .unwrap();
-        assert_eq!(events, 3);
+        assert_eq!(events, 5);
     }
 }
 

@@ -54,6 +54,39 @@ async fn a_session_id_is_fixed_by_nobody_at_any_step() {
     }
 }
 
+/// Row 25: a cookie that a neighbouring host may set passes for the one that only this host can, or the cookie passes in another writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_cookie_under_another_name_or_in_another_writing() {
+    let t = TestApp::start(Engine::Sqlite).await;
+    alice(&t).await;
+    let web = Party::register(&t, "web", |new| new.skip_consent = true).await;
+    let silent = web.authorize_path(&[("prompt", "none")]);
+    let session = signed_in(&t).await.cookies[SESSION].clone();
+    let encoded: Vec<String> = session.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let quoted = format!("\"{session}\"");
+    for (name, value, passes) in [
+        (SESSION, session.as_str(), true),
+        (SESSION, &encoded.concat(), false),
+        (SESSION, &quoted, false),
+        ("%74essera", &session, false),
+        ("tesser%61", &session, false),
+        ("tessera ", &session, false),
+        ("Tessera", &session, false),
+    ] {
+        let mut browser = Browser::new(&t);
+        browser.cookies.insert(name.to_owned(), value.to_owned());
+        let greets = browser.get("/").await.text.contains("Hello");
+        assert_eq!(greets, passes, "{name}={value}");
+        browser.cookies.clear();
+        browser.cookies.insert(name.to_owned(), value.to_owned());
+        let answers = answered(&browser.get(&silent).await).contains_key("code");
+        assert_eq!(
+            answers, passes,
+            "{name}={value} at the authorization endpoint"
+        );
+    }
+}
+
 /// Row 25: a flow that another browser began signs nobody in and is not gone on with.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_flow_does_not_bind_a_session() {

@@ -58,7 +58,14 @@ async fn no_parameter_stands_twice() {
             }
         }
     }
-    for path in ["/token", "/introspect", "/revoke"] {
+    for path in [
+        "/token",
+        "/introspect",
+        "/revoke",
+        "/par",
+        "/device_authorization",
+        "/bc-authorize",
+    ] {
         for name in ["grant_type", "token", "client_id", "scope", "code"] {
             let answer = party.post(path, &[(name, "x"), (name, "x")]).await;
             assert_eq!(answer.error(), "invalid_request", "{path} {name}");

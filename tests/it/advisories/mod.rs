@@ -1,6 +1,7 @@
 //! What broke elsewhere and must hold here: one function a row of SECURITY.md's catalogue, named after the fault.
 
 mod account;
+mod administration;
 mod algorithms;
 mod approvals;
 mod authorization;
@@ -11,6 +12,7 @@ mod guessing;
 mod hostile;
 mod logout;
 mod matrix;
+mod mutants;
 mod redirect_uris;
 mod registration;
 mod resources;

@@ -4,7 +4,8 @@ use tessera::base::secret::TokenHash;
 use tessera::base::time::Seconds;
 use tessera::identity::account::{self, AccountError};
 use tessera::identity::identifier::{Canonical, Email, Username};
-use tessera::identity::user::{UserChange, UserState};
+use tessera::identity::profile::Profile;
+use tessera::identity::user::{DisplayName, UserChange, UserState};
 use tessera::store::sessions::{self, SessionRow};
 use tessera::store::{q, users};
 
@@ -85,7 +86,10 @@ on_each_database!(a_changed_name_frees_the_old_one, |t| {
         name: Some(None),
     };
     let mut tx = t.db.write().await.unwrap();
-    let user = account::update(&mut tx, &id, &change, START).await.unwrap();
+    let seen = users::find(&mut tx, &id).await.unwrap().unwrap();
+    let user = account::update(&mut tx, &seen, &change, START)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(
         (user.username.as_str(), &user.email, &user.name),
@@ -184,8 +188,63 @@ on_each_database!(
     }
 );
 
+on_each_database!(
+    a_change_undoes_none_that_was_made_since_the_account_was_seen,
+    |t| {
+        let id = create(&t, &new_user("alice", None)).await;
+        let mut tx = t.db.write().await.unwrap();
+        let seen = users::find(&mut tx, &id).await.unwrap().unwrap();
+        let named = |name| UserChange {
+            name: Some(Some(DisplayName::parse(name).unwrap())),
+            ..UserChange::default()
+        };
+        let addressed = |text, verified| UserChange {
+            email: Some(Some((Email::parse(text).unwrap(), verified))),
+            ..UserChange::default()
+        };
+        let profile = Profile {
+            nickname: Some("Al".to_owned()),
+            ..Profile::default()
+        };
+        let told = UserChange {
+            profile: Some(profile.clone()),
+            ..UserChange::default()
+        };
+        for change in [&named("A."), &told, &addressed("new@example.com", false)] {
+            account::update(&mut tx, &seen, change, START)
+                .await
+                .unwrap();
+        }
+        // What speaks of the address that was there speaks of no other, and not of one that was verified or doubted since.
+        let old = seen.email.clone().unwrap();
+        let late = account::update(&mut tx, &seen, &addressed(&old, true), START).await;
+        assert!(matches!(late, Err(AccountError::Changed(_))), "{late:?}");
+        let seen = users::find(&mut tx, &id).await.unwrap().unwrap();
+        let verified = addressed("new@example.com", true);
+        account::update(&mut tx, &seen, &verified, START)
+            .await
+            .unwrap();
+        let late = account::update(
+            &mut tx,
+            &seen,
+            &addressed("third@example.com", false),
+            START,
+        )
+        .await;
+        assert!(matches!(late, Err(AccountError::Changed(_))), "{late:?}");
+        let now = users::find(&mut tx, &id).await.unwrap().unwrap();
+        assert_eq!(now.name.as_deref(), Some("A."));
+        assert_eq!(now.profile, profile);
+        assert_eq!(
+            (now.email.as_deref(), now.email_verified),
+            (Some("new@example.com"), true)
+        );
+    }
+);
+
 on_each_database!(who_does_not_exist_cannot_be_changed, |t| {
     let id = tessera::base::id::UserId::new(START);
+    let made = create(&t, &new_user("alice", None)).await;
     let mut tx = t.db.write().await.unwrap();
     let no_such =
         |result: Result<(), AccountError>| matches!(result, Err(AccountError::NoSuchUser(_)));
@@ -194,8 +253,10 @@ on_each_database!(who_does_not_exist_cannot_be_changed, |t| {
         account::unlock(&mut tx, &id, START).await.map(drop)
     ));
     let change = UserChange::default();
+    let mut nobody = users::find(&mut tx, &made).await.unwrap().unwrap();
+    nobody.id = id;
     assert!(no_such(
-        account::update(&mut tx, &id, &change, START)
+        account::update(&mut tx, &nobody, &change, START)
             .await
             .map(drop)
     ));

@@ -218,8 +218,7 @@ async fn every_standard_claim_can_be_held_and_is_told_by_its_scope() {
             profile: Some(serde_json::from_value(told.clone()).unwrap()),
             ..UserChange::default()
         };
-        let id = user.unwrap().user.id;
-        account::update(&mut tx, &id, &change, t.clock.now())
+        account::update(&mut tx, &user.unwrap().user, &change, t.clock.now())
             .await
             .unwrap();
         tx.commit().await.unwrap();

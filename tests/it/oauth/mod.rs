@@ -24,6 +24,7 @@ mod jose;
 mod jwt_bearer;
 mod keys;
 mod logout;
+mod musts;
 mod outbox;
 mod pairwise;
 pub mod par;

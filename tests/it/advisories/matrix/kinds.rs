@@ -41,8 +41,6 @@ pub struct Kind {
 pub enum Writings {
     /// In one way.
     One,
-    /// As cookies may be: percent-encoded too.
-    Cookie,
     /// As people type: in upper and lower case, with and without the hyphen.
     Typed,
 }
@@ -234,7 +232,30 @@ pub const KINDS: &[Kind] = &[
         again: "ok",
         expires: (3_600, "login_required"),
         is_bound: false,
-        writings: Writings::Cookie,
+        writings: Writings::One,
+    },
+    Kind {
+        name: "form token",
+        make: |w| Box::pin(async { w.load_form().await.0 }),
+        present: |w, secret, _| {
+            Box::pin(async move { w.send_form(secret, &w.form.1["tessera-form"]).await })
+        },
+        refused: PAGE,
+        again: "ok",
+        // With the sign-in that it was given to.
+        expires: (3_600, PAGE),
+        is_bound: false,
+        writings: Writings::One,
+    },
+    Kind {
+        name: "form cookie",
+        make: |w| Box::pin(async { w.load_form().await.1["tessera-form"].clone() }),
+        present: |w, secret, _| Box::pin(async move { w.send_form(&w.form.0, secret).await }),
+        refused: PAGE,
+        again: "ok",
+        expires: (3_600, PAGE),
+        is_bound: false,
+        writings: Writings::One,
     },
     Kind {
         name: "client assertion",

@@ -24,6 +24,8 @@ pub struct World {
     pub signer: Signer,
     pub key: Key,
     pub flow: (String, String),
+    /// A form's token, and the cookies of the browser that was given it.
+    pub form: (String, BTreeMap<String, String>),
     pub count: u32,
 }
 
@@ -54,6 +56,7 @@ impl World {
             signer,
             key: Key::new(),
             flow: (String::new(), String::new()),
+            form: (String::new(), BTreeMap::new()),
             count: 0,
         }
     }
@@ -74,6 +77,26 @@ impl World {
             .append_pair("flow", id)
             .finish();
         shown(&browser.get(&format!("/authorize/continue?{query}")).await)
+    }
+
+    /// Loads the form of alice's profile: its token, and the browser's cookies.
+    pub async fn load_form(&mut self) -> (String, BTreeMap<String, String>) {
+        let page = self.browser.get("/account/profile").await;
+        let mut hidden = page.hidden_fields().into_iter();
+        let (_, token) = hidden.find(|(name, _)| name == "csrf").unwrap();
+        self.form = (token, self.browser.cookies.clone());
+        self.form.clone()
+    }
+
+    /// Sends that form with this token and this cookie.
+    pub async fn send_form(&self, token: &str, cookie: &str) -> String {
+        let mut browser = Browser::new(&self.t);
+        browser.cookies.clone_from(&self.form.1);
+        browser
+            .cookies
+            .insert("tessera-form".to_owned(), cookie.to_owned());
+        let fields = [("csrf", token), ("name", "Alice")];
+        shown(&browser.post("/account/profile", &fields).await)
     }
 
     pub async fn present(&mut self, kind: &Kind, secret: &str, who: usize) -> String {
