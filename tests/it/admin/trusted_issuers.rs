@@ -34,6 +34,8 @@ async fn an_issuer_is_trusted_read_listed_and_trusted_no_more() {
             assert_eq!(answer.json["name"], name);
             assert_eq!(answer.json["max_age_seconds"], 300);
             assert_eq!(admin.get(&path).await.json, answer.json, "{engine:?}");
+            let again = admin.put(&path, &answer.json).await;
+            assert_eq!(again.json, answer.json, "what was read can be sent back");
         }
         let (items, count) = pages(&admin, list, 1).await;
         let names: Vec<&Value> = items.iter().map(|item| &item["name"]).collect();
