@@ -98,7 +98,7 @@ async fn act<K: Kind>(app: &App, command: &Command) -> Result<String, Failure> {
     match command {
         Command::List => return list::<K>(app).await,
         Command::Show { name } => {
-            let row = K::get(&mut *app.db.read().await?, name).await?;
+            let row = K::get(&mut app.db.read().await?, name).await?;
             let text = serde_json::to_string_pretty(&K::show(row)).map_err(std::io::Error::from)?;
             return Ok(format!("{text}\n"));
         }

@@ -159,7 +159,7 @@ async fn check(
         clients,
         trusted_issuers: file.trusted_issuers,
         stores: stores::check(file.stores, base, faults),
-        api_keys: api_keys::check(file.api_keys, now, (faults, warnings)),
+        api_keys: api_keys::check(file.api_keys, now, (&mut *faults, &mut *warnings)),
         acting: acting::check(&file.users, faults),
         users: users::check(app, file.users, faults, warnings).await?,
     })

@@ -404,28 +404,32 @@ fn store(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<StoreEntry
     })
 }
 
-fn right(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry> {
-    let object_type = table.text("type", faults);
-    let right = acting_right(table, faults)?;
-    Some(RightEntry {
-        object_type: object_type.map(|text| text.value),
-        ..right
-    })
+fn right(table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry> {
+    right_of(table, &["type"], faults)
 }
 
-/// A right that is never limited to a type.
-fn acting_right(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry> {
+/// A right over a person is never limited to a type.
+fn acting_right(table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry> {
+    right_of(table, &[], faults)
+}
+
+fn right_of(
+    mut table: Table<'_, '_>,
+    limits: &[&'static str],
+    faults: &mut Faults<'_>,
+) -> Option<RightEntry> {
     let key = entry_key(&table);
     let line = faults.line(table.span());
     let holder = holder(&mut table, faults);
     let right = table.required_text("right", faults);
+    let object_type = limits.first().and_then(|name| table.text(name, faults));
     table.finish(faults);
     Some(RightEntry {
         line,
         key,
         holder: holder?,
         right: right?.value,
-        object_type: None,
+        object_type: object_type.map(|text| text.value),
     })
 }
 
