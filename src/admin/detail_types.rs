@@ -7,18 +7,17 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::guard::{Guarded, Inside};
 use super::json::{Body, Page, PageQuery, Params};
 use crate::app::App;
 use crate::base::id::DetailTypeId;
 use crate::http::Problem;
+use crate::oauth::declared::{Replacement, Shown};
 use crate::oauth::detail_type::{self, DetailTypeError, NewDetailType};
 use crate::oauth::protocol::detail_type::DetailType;
 use crate::policy::system::Permission;
-use crate::store::authorization_details_types::{self, DetailTypeRow};
+use crate::store::authorization_details_types;
 
 const LIST: &str = "/admin/api/authorization-details-types";
 const ONE: &str = "/admin/api/authorization-details-types/{id}";
@@ -36,56 +35,18 @@ pub(super) fn routes(guarded: Guarded) -> Guarded {
         .delete(ONE, manage, remove)
 }
 
-/// One, as the API shows it. What of it can be changed is what `PUT` takes.
-#[derive(Debug, Serialize)]
-struct DetailTypeJson {
-    id: DetailTypeId,
-    #[serde(flatten)]
-    declared: DetailType,
-    created_at: String,
-    updated_at: String,
-}
-
-impl From<DetailTypeRow> for DetailTypeJson {
-    fn from(row: DetailTypeRow) -> Self {
-        Self {
-            id: row.id,
-            declared: row.declared,
-            created_at: row.created_at.rfc3339(),
-            updated_at: row.updated_at.rfc3339(),
-        }
-    }
-}
-
-/// What `PUT` takes: what can be changed, and what `GET` shows beside it, so that what was read can be changed and sent back.
-#[derive(Debug)]
-struct Replacement(NewDetailType);
-
-/// Members of [`DetailTypeJson`] that no request changes.
-const READ_ONLY: [&str; 3] = ["id", "created_at", "updated_at"];
-
-impl<'de> Deserialize<'de> for Replacement {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut members = serde_json::Map::deserialize(deserializer)?;
-        members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-        NewDetailType::deserialize(Value::Object(members))
-            .map(Self)
-            .map_err(serde::de::Error::custom)
-    }
-}
-
 async fn list(
     State(app): State<Arc<App>>,
     Params(page): Params<PageQuery>,
-) -> Result<Json<Page<DetailTypeJson>>, Problem> {
+) -> Result<Json<Page<Shown<DetailType>>>, Problem> {
     let after = page.after.as_deref().map(parse_id).transpose()?;
     let mut conn = app.db.read().await?;
     let found =
         authorization_details_types::list_after(&mut conn, after.as_ref(), page.limit() + 1)
             .await?;
-    let found = found.into_iter().map(DetailTypeJson::from).collect();
+    let found = found.into_iter().map(Shown::<DetailType>::from).collect();
     Ok(Json(Page::cut(found, page.limit(), |one| {
-        one.id.as_str().to_owned()
+        one.id.clone().unwrap_or_default()
     })))
 }
 
@@ -101,7 +62,7 @@ async fn register(
     Ok((
         StatusCode::CREATED,
         location,
-        Json(DetailTypeJson::from(row)),
+        Json(Shown::<DetailType>::from(row)),
     )
         .into_response())
 }
@@ -109,7 +70,7 @@ async fn register(
 async fn read(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-) -> Result<Json<DetailTypeJson>, Problem> {
+) -> Result<Json<Shown<DetailType>>, Problem> {
     let id = parse_id(&id)?;
     let mut conn = app.db.read().await?;
     Ok(Json(detail_type::get(&mut conn, &id).await?.into()))
@@ -120,8 +81,8 @@ async fn replace(
     State(app): State<Arc<App>>,
     admin: Inside,
     Path(id): Path<String>,
-    Body(Replacement(new)): Body<Replacement>,
-) -> Result<Json<DetailTypeJson>, Problem> {
+    Body(Replacement(new)): Body<Replacement<NewDetailType>>,
+) -> Result<Json<Shown<DetailType>>, Problem> {
     let id = parse_id(&id)?;
     let mut tx = app.db.write().await?;
     detail_type::update(&mut tx, (&id, &new), admin.now).await?;

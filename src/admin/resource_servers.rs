@@ -7,18 +7,17 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::guard::{Guarded, Inside};
 use super::json::{Body, Page, PageQuery, Params};
 use crate::app::App;
 use crate::base::id::ResourceServerId;
 use crate::http::Problem;
+use crate::oauth::declared::{Replacement, Shown};
 use crate::oauth::protocol::resource_server::ResourceServer;
 use crate::oauth::resource_server::{self, NewResourceServer, ResourceServerError};
 use crate::policy::system::Permission;
-use crate::store::resource_servers::{self, ResourceServerRow};
+use crate::store::resource_servers;
 
 const LIST: &str = "/admin/api/resource-servers";
 const ONE: &str = "/admin/api/resource-servers/{id}";
@@ -36,54 +35,19 @@ pub(super) fn routes(guarded: Guarded) -> Guarded {
         .delete(ONE, manage, remove)
 }
 
-/// One, as the API shows it. What of it can be changed is what `PUT` takes.
-#[derive(Debug, Serialize)]
-struct ResourceServerJson {
-    id: ResourceServerId,
-    #[serde(flatten)]
-    server: ResourceServer,
-    created_at: String,
-    updated_at: String,
-}
-
-impl From<ResourceServerRow> for ResourceServerJson {
-    fn from(row: ResourceServerRow) -> Self {
-        Self {
-            id: row.id,
-            server: row.server,
-            created_at: row.created_at.rfc3339(),
-            updated_at: row.updated_at.rfc3339(),
-        }
-    }
-}
-
-/// What `PUT` takes: what can be changed, and what `GET` shows beside it, so that what was read can be changed and sent back.
-#[derive(Debug)]
-struct Replacement(NewResourceServer);
-
-/// Members of [`ResourceServerJson`] that no request changes.
-const READ_ONLY: [&str; 3] = ["id", "created_at", "updated_at"];
-
-impl<'de> Deserialize<'de> for Replacement {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut members = serde_json::Map::deserialize(deserializer)?;
-        members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-        NewResourceServer::deserialize(Value::Object(members))
-            .map(Self)
-            .map_err(serde::de::Error::custom)
-    }
-}
-
 async fn list(
     State(app): State<Arc<App>>,
     Params(page): Params<PageQuery>,
-) -> Result<Json<Page<ResourceServerJson>>, Problem> {
+) -> Result<Json<Page<Shown<ResourceServer>>>, Problem> {
     let after = page.after.as_deref().map(parse_id).transpose()?;
     let mut conn = app.db.read().await?;
     let found = resource_servers::list_after(&mut conn, after.as_ref(), page.limit() + 1).await?;
-    let found = found.into_iter().map(ResourceServerJson::from).collect();
+    let found = found
+        .into_iter()
+        .map(Shown::<ResourceServer>::from)
+        .collect();
     Ok(Json(Page::cut(found, page.limit(), |one| {
-        one.id.as_str().to_owned()
+        one.id.clone().unwrap_or_default()
     })))
 }
 
@@ -99,7 +63,7 @@ async fn register(
     Ok((
         StatusCode::CREATED,
         location,
-        Json(ResourceServerJson::from(row)),
+        Json(Shown::<ResourceServer>::from(row)),
     )
         .into_response())
 }
@@ -107,7 +71,7 @@ async fn register(
 async fn read(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-) -> Result<Json<ResourceServerJson>, Problem> {
+) -> Result<Json<Shown<ResourceServer>>, Problem> {
     let id = parse_id(&id)?;
     let mut conn = app.db.read().await?;
     Ok(Json(resource_server::get(&mut conn, &id).await?.into()))
@@ -118,8 +82,8 @@ async fn replace(
     State(app): State<Arc<App>>,
     admin: Inside,
     Path(id): Path<String>,
-    Body(Replacement(new)): Body<Replacement>,
-) -> Result<Json<ResourceServerJson>, Problem> {
+    Body(Replacement(new)): Body<Replacement<NewResourceServer>>,
+) -> Result<Json<Shown<ResourceServer>>, Problem> {
     let id = parse_id(&id)?;
     let mut tx = app.db.write().await?;
     resource_server::update(&mut tx, (&id, &new), admin.now).await?;

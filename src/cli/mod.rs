@@ -5,6 +5,7 @@
 mod api_key;
 mod client;
 mod config;
+mod declared;
 mod demo;
 mod exit;
 mod keys;
@@ -39,7 +40,7 @@ enum Command {
     Serve(serve::Arguments),
     /// Print a one-time link that makes the first administrator
     SetupUrl,
-    /// Create or update clients, users, roles, stores, models, rights and tuples from a file
+    /// Create or update clients, users, roles, resource servers, trusted issuers, stores, models, rights, tuples and API keys from a file
     Apply(setup::Arguments),
     /// Show everything at work: the server on throw-away data, a sample application, a sample resource service
     Demo(demo::Arguments),
@@ -51,6 +52,15 @@ enum Command {
     /// Make, list and end the tokens that applications are registered with
     #[command(subcommand)]
     Client(client::Command),
+    /// List, show, create, update and delete the services that tokens are for
+    #[command(subcommand)]
+    ResourceServer(declared::Command),
+    /// The same of types of authorization details (RFC 9396)
+    #[command(subcommand)]
+    AuthorizationDetailsType(declared::Command),
+    /// The same of the issuers whose assertions are grants (RFC 7523)
+    #[command(subcommand)]
+    TrustedIssuer(declared::Command),
     /// Manage the keys that sign tokens, and make master keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -95,6 +105,15 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Config(arguments) => config::run(settings, &arguments),
         Command::ApiKey(command) => block_on(api_key::run(settings, &command)),
         Command::Client(command) => block_on(client::run(settings, &command)),
+        Command::ResourceServer(command) => block_on(declared::run::<declared::ResourceServers>(
+            settings, &command,
+        )),
+        Command::AuthorizationDetailsType(command) => {
+            block_on(declared::run::<declared::DetailTypes>(settings, &command))
+        }
+        Command::TrustedIssuer(command) => block_on(declared::run::<declared::TrustedIssuers>(
+            settings, &command,
+        )),
         Command::Keys(command) => block_on(keys::run(settings, &command)),
         Command::Outbox(command) => block_on(outbox::run(settings, &command)),
         Command::Policy(command) => policy::run(settings, &command),

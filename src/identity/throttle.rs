@@ -9,6 +9,8 @@
 //! strangers cannot fill: whoever guesses from elsewhere keeps nobody out of where they are. It is one for all such places and
 //! all that asks for the password there (signing in, proving it again, changing it), and a success clears both.
 //!
+//! Secrets of clients are counted by client and network, and only where one was wrong: see [`SecretStanding`].
+//!
 //! Codes of devices are guesses too, and requests that reach a person's approvals are counted alike: both have buckets of
 //! their own, so that nobody is kept from signing in by them.
 
@@ -42,6 +44,10 @@ const EVERYBODY: &str = "everybody";
 const EVERYBODY_WAIT: Seconds = Seconds::new(30);
 /// How long what a network causes for unknown clients is remembered.
 const UNKNOWN_WINDOW: Seconds = Seconds::new(3_600);
+/// Wrong secrets of one client from one network before it waits; further ones wait longer.
+const SECRET_FAILURES: u32 = 20;
+/// How long those are remembered.
+const SECRET_WINDOW: Seconds = Seconds::new(3_600);
 /// Counts that nobody added to for so long are forgotten.
 pub const FORGET_AFTER: Seconds = Seconds::new(30 * 86_400);
 
@@ -133,8 +139,72 @@ pub async fn reserve_unknown(
         then: Then::Doubling,
     };
     let bucket = format!("unknown-network:{}", network_of(address));
+    reserve_alone(db, &bucket, &limit, now).await
+}
+
+/// Where guesses at a client's secret from an address are counted.
+pub fn secret_bucket(client_id: &str, address: IpAddr) -> String {
+    format!("secret:{}:{client_id}", network_of(address))
+}
+
+/// What is counted of a client's secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretStanding {
+    /// No wrong one.
+    Clean,
+    /// Some: from now on attempts are reserved before they are verified.
+    Counted,
+    /// Too many, for so long.
+    Wait(Seconds),
+}
+
+/// What is counted of a client's secret, without a write.
+pub async fn secret_standing(
+    db: &Db,
+    bucket: &str,
+    now: Timestamp,
+) -> Result<SecretStanding, StoreError> {
+    let found = attempts::find(&mut db.read().await?, bucket).await?;
+    Ok(match found {
+        Some(count) if count.blocked_until > now => {
+            SecretStanding::Wait(retry_after(count.blocked_until, now))
+        }
+        Some(count) if count.failures > 0 && count.window_starts > now.minus(SECRET_WINDOW) => {
+            SecretStanding::Counted
+        }
+        Some(_) | None => SecretStanding::Clean,
+    })
+}
+
+/// Counts an attempt at a client's secret; [`give_secret_back`] when it was right.
+pub async fn reserve_secret(
+    db: &Db,
+    bucket: &str,
+    now: Timestamp,
+) -> Result<Reservation, StoreError> {
+    let limit = Limit {
+        forget_before: now.minus(SECRET_WINDOW),
+        ..short(SECRET_FAILURES, now)
+    };
+    reserve_alone(db, bucket, &limit, now).await
+}
+
+/// The client's secret was right.
+pub async fn give_secret_back(db: &Db, bucket: &str) -> Result<(), StoreError> {
     let mut tx = db.write().await?;
-    let reservation = reserve_one(&mut tx, &bucket, &limit, now).await?;
+    attempts::give_back(&mut tx, bucket).await?;
+    tx.commit().await
+}
+
+/// Counts an attempt that has one bucket alone.
+async fn reserve_alone(
+    db: &Db,
+    bucket: &str,
+    limit: &Limit,
+    now: Timestamp,
+) -> Result<Reservation, StoreError> {
+    let mut tx = db.write().await?;
+    let reservation = reserve_one(&mut tx, bucket, limit, now).await?;
     tx.commit().await?;
     Ok(reservation)
 }

@@ -5,7 +5,7 @@
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
-use super::client_auth::Refusal;
+use super::client_auth::{self, Refusal};
 use super::client_secret;
 use super::paths;
 use super::protocol::client::{AuthMethod, Client};
@@ -40,9 +40,12 @@ pub(super) async fn verify(
         .token_endpoint_auth_signing_alg;
     let (algorithm, kid) = client_assertion::header(assertion, method, registered)?;
     let keys = keys(app, client, (kid.as_deref(), algorithm), now).await?;
-    let claims = keys
-        .iter()
-        .find_map(|key| claims(assertion, key, algorithm))
+    let signed = || {
+        keys.iter()
+            .find_map(|key| claims(assertion, key, algorithm))
+    };
+    let claims = client_auth::judge(app, client, now, signed)
+        .await?
         .ok_or(AssertionFault::Signature)??;
     let mut audiences = audiences(&app.config.issuer);
     if profile::requires(client, Requirement::IssuerAudience) {

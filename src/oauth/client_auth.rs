@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::client_guesses::Guesser;
+use super::client_guesses::{Guesser, Unjudged};
 use super::error::OAuthError;
 use super::protocol::client::{AuthMethod, Client, ClientId};
 use super::protocol::credentials::{Presented, Proof};
@@ -80,24 +80,21 @@ pub async fn authenticate(
     }
 }
 
-/// An assertion that is signed with the secret is a guess at it, too.
-async fn prove_by_assertion(
+/// Judges what proves the client's secret, or a signature; `None` if it is wrong. What is made with a secret is a guess at it, too.
+pub(super) async fn judge<T>(
     app: &App,
     client: &Client,
-    assertion: &str,
     now: Timestamp,
-) -> Result<(), Refusal> {
-    let guesser = guesser(client);
-    if let Some(guesser) = &guesser {
-        app.client_guesses
-            .check(guesser, now)
-            .map_err(|wait| Refusal::Internal(OAuthError::Throttled(wait)))?;
-    }
-    let proved = assertion::verify(app, client, assertion, now).await;
-    if let (Some(guesser), Err(Refusal::Wrong(_))) = (&guesser, &proved) {
-        app.client_guesses.count(guesser, now);
-    }
-    proved
+    attempt: impl Fn() -> Option<T>,
+) -> Result<Option<T>, Refusal> {
+    let Some(guesser) = guesser(client) else {
+        return Ok(attempt());
+    };
+    let judged = app.client_guesses.judge(&app.db, (&guesser, now), attempt);
+    judged.await.map_err(|error| match error {
+        Unjudged::Wait(seconds) => Refusal::Internal(OAuthError::Throttled(seconds)),
+        Unjudged::Store(error) => error.into(),
+    })
 }
 
 /// Whose guesses this one is counted with; none where there is no secret to guess, or no request.
@@ -112,20 +109,10 @@ async fn prove(app: &App, client: &Client, proof: &Proof, now: Timestamp) -> Res
     match proof {
         Proof::Basic(secret) | Proof::Post(secret) => {
             let is_good = || client_secret::is_good(&app.sealer, client, secret, now);
-            let good = match guesser(client) {
-                Some(guesser) => app
-                    .client_guesses
-                    .judge(&guesser, now, is_good)
-                    .map_err(|wait| Refusal::Internal(OAuthError::Throttled(wait)))?,
-                None => is_good(),
-            };
-            if good {
-                Ok(())
-            } else {
-                Err(Refusal::Wrong(WRONG.to_owned()))
-            }
+            let good = judge(app, client, now, || is_good().then_some(())).await?;
+            good.ok_or_else(|| Refusal::Wrong(WRONG.to_owned()))
         }
-        Proof::Assertion(assertion) => prove_by_assertion(app, client, assertion, now).await,
+        Proof::Assertion(assertion) => assertion::verify(app, client, assertion, now).await,
         Proof::Bare => match client.settings.token_endpoint_auth_method {
             AuthMethod::TlsClientAuth => mtls::authenticate_by_name(app, client, now),
             AuthMethod::SelfSignedTlsClientAuth => {

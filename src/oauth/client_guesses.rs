@@ -1,8 +1,11 @@
 //! How often somebody may guess a client's secret (RFC 6749 section 2.3.1).
 //!
 //! By client and network, so that whoever knows a client's id, which is no secret, cannot keep the client itself out from
-//! where it runs. In memory and node by node: a token request stays free of writes. Secrets that Tessera makes have 256 bits; the
-//! bound is for those that people choose.
+//! where it runs. Wrong ones are counted in the database ([`throttle`]), so the bound holds on all nodes and after a restart.
+//!
+//! While nobody guesses, a right secret costs no write: where no wrong one is counted, it is judged at once. From the first wrong one
+//! on, a place is reserved before anything is judged. In memory stands only what bridges the moments between a judgement and the count
+//! of it. Secrets that Tessera makes have 256 bits; the bound is for those that people choose.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,118 +13,176 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::protocol::client::ClientId;
 use crate::base::time::{Seconds, Timestamp};
-use crate::identity::throttle::network_of;
+use crate::identity::throttle::{self, Reservation, SecretStanding};
+use crate::store::{Db, StoreError};
 
-/// Wrong secrets for one client from one network within the window.
-const FAILURES: u32 = 20;
-/// The window. It begins with its first failure; past the limit everything waits for its end.
-const WINDOW: Seconds = Seconds::new(300);
+/// How long it is good to know that the database counts no wrong secret.
+const CLEAN_SECONDS: Seconds = Seconds::new(1);
+/// How long a wrong secret is remembered here. The database knows of it much sooner.
+const WRONG_SECONDS: Seconds = Seconds::new(60);
 /// Clients and networks that are remembered.
 const ENTRIES: usize = 10_000;
 
-/// Counts the guesses of this process. Shared by all requests.
+/// What this process saw of guesses. Shared by all requests.
 #[derive(Debug, Default)]
 pub struct ClientGuesses {
-    counts: Mutex<HashMap<Guesser, Count>>,
+    seen: Mutex<HashMap<Guesser, (Seen, Timestamp)>>,
 }
 
 /// Whose guesses are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Guesser {
-    client_id: String,
-    network: String,
+    bucket: String,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    failures: u32,
-    ends_at: Timestamp,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// The database counted nothing.
+    Clean,
+    /// A secret was wrong.
+    Wrong,
+}
+
+/// Why a secret was not judged.
+#[derive(Debug, thiserror::Error)]
+pub enum Unjudged {
+    /// There were too many wrong ones; how long to wait.
+    #[error("too many wrong secrets")]
+    Wait(Seconds),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What came of a judgement without a reservation.
+enum Free<T> {
+    Right(T),
+    Wrong,
+    /// There was none: another request was wrong meanwhile.
+    Refused,
 }
 
 impl Guesser {
     /// Who tries a secret of this client from this address.
     pub fn new(client_id: &ClientId, address: IpAddr) -> Self {
         Self {
-            client_id: client_id.as_str().to_owned(),
-            network: network_of(address),
+            bucket: throttle::secret_bucket(client_id.as_str(), address),
         }
     }
 }
 
 impl ClientGuesses {
-    /// Judges a secret, unless there were too many wrong ones: then how long to wait. Wrong ones count; of any number at the same
-    /// time no more are judged than may be wrong (SECURITY row 37), because they are judged one after another.
-    pub fn judge(
+    /// Judges a secret by `attempt`, which gives something if it is right; `None` if it is wrong. Of any number at the same time no
+    /// more are answered than may be wrong (SECURITY row 37), on however many nodes.
+    pub async fn judge<T>(
         &self,
-        guesser: &Guesser,
-        now: Timestamp,
-        is_right: impl FnOnce() -> bool,
-    ) -> Result<bool, Seconds> {
-        let mut counts = self.lock();
-        check(&counts, guesser, now)?;
-        let right = is_right();
-        if !right {
-            count(&mut counts, guesser, now);
+        db: &Db,
+        (guesser, now): (&Guesser, Timestamp),
+        attempt: impl Fn() -> Option<T>,
+    ) -> Result<Option<T>, Unjudged> {
+        if self.is_clean(db, guesser, now).await? {
+            match self.judge_freely(guesser, now, &attempt) {
+                Free::Right(value) => return Ok(Some(value)),
+                Free::Wrong => {
+                    // Not answered before it is counted.
+                    reserve(db, guesser, now).await?;
+                    return Ok(None);
+                }
+                Free::Refused => {}
+            }
+        }
+        reserve(db, guesser, now).await?;
+        let right = attempt();
+        if right.is_some() {
+            throttle::give_secret_back(db, &guesser.bucket).await?;
         }
         Ok(right)
     }
 
-    /// Whether something may be judged that takes time; [`Self::count`] it when it is wrong.
-    pub fn check(&self, guesser: &Guesser, now: Timestamp) -> Result<(), Seconds> {
-        check(&self.lock(), guesser, now)
+    /// Whether neither this process nor the database knows of a wrong secret.
+    async fn is_clean(&self, db: &Db, guesser: &Guesser, now: Timestamp) -> Result<bool, Unjudged> {
+        if self.seen(guesser, now) == Some(Seen::Clean) {
+            return Ok(true);
+        }
+        // Read first: whoever must wait costs no write.
+        match throttle::secret_standing(db, &guesser.bucket, now).await? {
+            SecretStanding::Wait(seconds) => Err(Unjudged::Wait(seconds)),
+            SecretStanding::Counted => Ok(false),
+            SecretStanding::Clean => {
+                let mut seen = self.lock();
+                let known = current(&seen, guesser, now);
+                if known.is_none() {
+                    note(&mut seen, guesser, (Seen::Clean, now));
+                }
+                Ok(known != Some(Seen::Wrong))
+            }
+        }
     }
 
-    /// Counts a wrong one.
-    pub fn count(&self, guesser: &Guesser, now: Timestamp) {
-        count(&mut self.lock(), guesser, now);
+    /// Under the lock, one after another: the first that is wrong ends it for all others.
+    fn judge_freely<T>(
+        &self,
+        guesser: &Guesser,
+        now: Timestamp,
+        attempt: &impl Fn() -> Option<T>,
+    ) -> Free<T> {
+        let mut seen = self.lock();
+        if current(&seen, guesser, now) == Some(Seen::Wrong) {
+            return Free::Refused;
+        }
+        let Some(value) = attempt() else {
+            note(&mut seen, guesser, (Seen::Wrong, now));
+            return Free::Wrong;
+        };
+        Free::Right(value)
+    }
+
+    fn seen(&self, guesser: &Guesser, now: Timestamp) -> Option<Seen> {
+        current(&self.lock(), guesser, now)
     }
 
     /// Never held across an `await`; what it guards is whole at every step.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Guesser, Count>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Guesser, (Seen, Timestamp)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn check(
-    counts: &HashMap<Guesser, Count>,
+async fn reserve(db: &Db, guesser: &Guesser, now: Timestamp) -> Result<(), Unjudged> {
+    match throttle::reserve_secret(db, &guesser.bucket, now).await? {
+        Reservation::Granted => Ok(()),
+        Reservation::Wait(seconds) => Err(Unjudged::Wait(seconds)),
+    }
+}
+
+/// What is known of a guesser at `now`.
+fn current(
+    seen: &HashMap<Guesser, (Seen, Timestamp)>,
     guesser: &Guesser,
     now: Timestamp,
-) -> Result<(), Seconds> {
-    match counts.get(guesser) {
-        Some(count) if count.ends_at > now && count.failures >= FAILURES => {
-            let ms = count.ends_at.ms_since(now);
-            Err(Seconds::new(ms.div_euclid(1_000) + 1))
+) -> Option<Seen> {
+    let (what, until) = seen.get(guesser)?;
+    (*until > now).then_some(*what)
+}
+
+/// Remembers what was seen of a guesser at an instant. In need, what is over is forgotten, and then what ends first.
+fn note(
+    seen: &mut HashMap<Guesser, (Seen, Timestamp)>,
+    guesser: &Guesser,
+    (what, now): (Seen, Timestamp),
+) {
+    if seen.len() >= ENTRIES && !seen.contains_key(guesser) {
+        seen.retain(|_, (_, until)| *until > now);
+        let first = seen.iter().min_by_key(|(_, (_, until))| *until);
+        let first = first.map(|(guesser, _)| guesser.clone());
+        if let Some(first) = first.filter(|_| seen.len() >= ENTRIES) {
+            seen.remove(&first);
         }
-        Some(_) | None => Ok(()),
     }
-}
-
-fn count(counts: &mut HashMap<Guesser, Count>, guesser: &Guesser, now: Timestamp) {
-    make_room(counts, guesser, now);
-    let fresh = Count {
-        failures: 0,
-        ends_at: now.plus(WINDOW),
-    };
-    let count = counts.entry(guesser.clone()).or_insert(fresh);
-    if count.ends_at <= now {
-        *count = fresh;
-    }
-    count.failures = count.failures.saturating_add(1);
-}
-
-/// Forgets what is over, and in need what ends first.
-fn make_room(counts: &mut HashMap<Guesser, Count>, guesser: &Guesser, now: Timestamp) {
-    if counts.len() < ENTRIES || counts.contains_key(guesser) {
-        return;
-    }
-    counts.retain(|_, count| count.ends_at > now);
-    if counts.len() < ENTRIES {
-        return;
-    }
-    let first = counts.iter().min_by_key(|(_, count)| count.ends_at);
-    if let Some(first) = first.map(|(guesser, _)| guesser.clone()) {
-        counts.remove(&first);
-    }
+    let until = now.plus(match what {
+        Seen::Clean => CLEAN_SECONDS,
+        Seen::Wrong => WRONG_SECONDS,
+    });
+    seen.insert(guesser.clone(), (what, until));
 }
 
 #[cfg(test)]
@@ -139,53 +200,40 @@ mod tests {
         )
     }
 
-    fn wrong(guesses: &ClientGuesses, who: &Guesser, seconds: i64) -> Result<bool, Seconds> {
-        guesses.judge(who, at(seconds), || false)
+    #[test]
+    fn guesses_are_told_apart_by_client_and_network() {
+        let here = guesser("web", "192.0.2.1");
+        assert_eq!(here, guesser("web", "192.0.2.200"));
+        assert_ne!(here, guesser("web", "198.51.100.1"));
+        assert_ne!(here, guesser("other", "192.0.2.1"));
     }
 
     #[test]
-    fn guesses_are_bounded_by_client_and_network_until_the_window_ends() {
+    fn after_a_wrong_one_nothing_is_judged_without_a_reservation() {
         let guesses = ClientGuesses::default();
         let here = guesser("web", "192.0.2.1");
-        for _ in 0..FAILURES {
-            assert_eq!(wrong(&guesses, &here, 0), Ok(false));
-        }
-        let refused = guesses.judge(&here, at(0), || unreachable!("not even judged"));
-        assert_eq!(refused, Err(Seconds::new(301)));
-        assert_eq!(guesses.check(&here, at(0)), Err(Seconds::new(301)));
-        let neighbour = guesser("web", "192.0.2.200");
-        assert_eq!(wrong(&guesses, &neighbour, 200), Err(Seconds::new(101)));
-        assert_eq!(
-            wrong(&guesses, &guesser("web", "198.51.100.1"), 0),
-            Ok(false)
-        );
-        assert_eq!(
-            wrong(&guesses, &guesser("other", "192.0.2.1"), 0),
-            Ok(false)
-        );
-        assert_eq!(guesses.judge(&here, at(300), || true), Ok(true));
-        assert_eq!(wrong(&guesses, &here, 300), Ok(false));
-        assert_eq!(wrong(&guesses, &here, 300), Ok(false));
-    }
-
-    #[test]
-    fn right_secrets_do_not_count() {
-        let guesses = ClientGuesses::default();
-        let here = guesser("web", "192.0.2.1");
-        for _ in 0..1_000 {
-            assert_eq!(guesses.judge(&here, at(0), || true), Ok(true));
-        }
-        assert!(guesses.lock().is_empty());
+        let right = |guesses: &ClientGuesses, seconds| {
+            guesses.judge_freely(&here, at(seconds), &|| Some(()))
+        };
+        assert!(matches!(right(&guesses, 0), Free::Right(())));
+        let wrong = guesses.judge_freely(&here, at(0), &|| None::<()>);
+        assert!(matches!(wrong, Free::Wrong));
+        let refused = guesses.judge_freely(&here, at(59), &|| -> Option<()> {
+            unreachable!("not even judged")
+        });
+        assert!(matches!(refused, Free::Refused));
+        assert!(matches!(right(&guesses, 60), Free::Right(())));
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let guesses = ClientGuesses::default();
+        let mut seen = guesses.lock();
         for n in 0..ENTRIES + 5 {
             let [_, a, b, c] = u32::try_from(n).unwrap().to_be_bytes();
             let address = format!("{a}.{b}.{c}.1");
-            guesses.count(&guesser("web", &address), at(0));
+            note(&mut seen, &guesser("web", &address), (Seen::Wrong, at(0)));
         }
-        assert!(guesses.lock().len() <= ENTRIES);
+        assert!(seen.len() <= ENTRIES);
     }
 }

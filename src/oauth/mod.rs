@@ -1,7 +1,7 @@
 //! OAuth 2 and OpenID Connect.
 //!
 //! The rules stand in [`protocol`], pure. Services: [`client`] registers ([`initial_token`] lets others do it), [`known_client`] finds the one that a request names ([`client_documents`] fetches what those say that nobody registered), [`client_auth`] authenticates ([`client_secret`], [`assertion`], [`mtls`]; [`remote_keys`] fetches what clients publish, [`client_ca`] says whose certificates count, [`client_guesses`] how often secrets may be guessed), [`incoming`] and [`request_object`] read a request, [`flow`] carries it through
-//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`assertion_grant`] hears the issuers that we trust, [`applications`] shows people what they gave to whom, and takes it back, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`access_token`] makes and reads access tokens as their services ([`resource_server`]) want them, [`authorization_details`] and [`detail_type`] are for what is finer than scopes, [`sealed`] signs and encrypts what a client wants so, [`subject`] is what it calls people, [`sector`] with whom it shares that, [`sweep`] cleans up. Endpoints: [`authorize`],
+//! our pages, [`front`] and [`answer`] make its answer, [`code`] and [`issue`] make what is issued, [`assertion_grant`] hears the issuers that we trust ([`trusted_issuer`]), [`applications`] shows people what they gave to whom, and takes it back, [`api_key`] keeps what programs call our own APIs with, [`bearer`] checks what comes back, [`dpop`] whether who shows it holds its key, [`keys`] sign, [`access_token`] makes and reads access tokens as their services ([`resource_server`]) want them, [`authorization_details`] and [`detail_type`] are for what is finer than scopes ([`declared`] is what administrators see of all these), [`sealed`] signs and encrypts what a client wants so, [`subject`] is what it calls people, [`sector`] with whom it shares that, [`sweep`] cleans up. Endpoints: [`authorize`],
 //! [`par`], [`register`], [`token`], [`device`], [`backchannel`], [`introspect`], [`revoke`], [`userinfo`], [`logout`] with [`backchannel_logout`] and [`check_session`], [`discovery`] and [`protected_resource`] (with [`signed_metadata`]).
 //!
 //! What the specifications demand stands, row by row with its file and its test, in `tests/it/conformance/requirements.tsv`. In short:
@@ -47,6 +47,7 @@ pub mod client_guesses;
 pub mod client_secret;
 pub mod code;
 pub mod cors;
+pub mod declared;
 pub mod detail_type;
 pub mod device;
 pub mod discovery;
@@ -80,6 +81,7 @@ pub mod signed_metadata;
 pub mod subject;
 pub mod sweep;
 pub mod token;
+pub mod trusted_issuer;
 pub mod userinfo;
 
 use std::sync::Arc;

@@ -1,7 +1,37 @@
 //! Table `sign_in_attempts`: attempts, counted before they are verified. A bucket is an account or a network.
 
-use super::{StoreError, Tx, q};
+use super::{Conn, FromRow, Row, StoreError, Tx, q};
 use crate::base::time::Timestamp;
+
+/// What is counted of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Attempts that were not given back.
+    pub failures: i64,
+    /// When the first of them was.
+    pub window_starts: Timestamp,
+    /// Until when nothing more may be tried.
+    pub blocked_until: Timestamp,
+}
+
+impl FromRow for Count {
+    fn from_row(row: Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            failures: row.get("failures")?,
+            window_starts: row.time("window_starts")?,
+            blocked_until: row.time("blocked_until")?,
+        })
+    }
+}
+
+/// What is counted of a bucket, if anything is.
+pub async fn find(conn: &mut Conn, bucket: &str) -> Result<Option<Count>, StoreError> {
+    conn.opt(
+        q("SELECT failures, window_starts, blocked_until FROM sign_in_attempts WHERE bucket = $1")
+            .bind(bucket),
+    )
+    .await
+}
 
 /// Counts one more attempt of a bucket that may try; the count, or `None` when it must wait.
 ///

@@ -6,10 +6,13 @@ use std::path::Path;
 
 use super::faults::{Fault, Faults};
 use super::file::{self, Entry, SetupFile};
-use super::{SetupError, clients, resources, stores, users};
+use super::{
+    SetupError, acting, api_keys, clients, resources, roles, stores, trusted_issuers, users,
+};
 use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::oauth::detail_type::NewDetailType;
+use crate::oauth::protocol::jwt_bearer::NewTrustedIssuer;
 use crate::oauth::resource_server::NewResourceServer;
 use crate::policy::Written;
 use crate::store::Tx;
@@ -44,6 +47,8 @@ pub(super) struct Run<'a> {
     pub(super) now: Timestamp,
     /// What it wrote to permission stores.
     pub(super) written: Vec<Written>,
+    /// Where in the file it is said that somebody is an administrator no more.
+    pub(super) admins_taken: Vec<(usize, String)>,
     report: Report,
     faults: Vec<Fault>,
 }
@@ -86,10 +91,10 @@ pub async fn apply_text(
     base: &Path,
     (mode, now): (Mode, Timestamp),
 ) -> Result<Report, SetupError> {
-    let file = file::parse(text).map_err(SetupError::Faults)?;
-    let mut faults = Faults::new(text);
+    let (file, mut faults) = file::parse(text);
     let mut report = Report::default();
-    let checked = check(app, file, base, (&mut faults, &mut report.warnings)).await?;
+    let found = (&mut faults, &mut report.warnings);
+    let checked = check(app, file, (base, now), found).await?;
     let faults = faults.into_sorted();
     if !faults.is_empty() {
         return Err(SetupError::Faults(faults));
@@ -101,24 +106,11 @@ pub async fn apply_text(
         mode,
         now,
         written: Vec::new(),
+        admins_taken: Vec::new(),
         report,
         faults,
     };
-    for server in checked.resource_servers {
-        resources::write_server(&mut run, server).await?;
-    }
-    for declared in checked.detail_types {
-        resources::write_type(&mut run, declared).await?;
-    }
-    for client in checked.clients {
-        clients::write(&mut run, client).await?;
-    }
-    for user in checked.users {
-        users::write(&mut run, user).await?;
-    }
-    for store in checked.stores {
-        stores::write(&mut run, store).await?;
-    }
+    write(&mut run, checked).await?;
     let Run {
         tx,
         report,
@@ -144,24 +136,61 @@ struct Checked {
     detail_types: Vec<Entry<NewDetailType>>,
     clients: Vec<clients::CheckedEntry>,
     users: Vec<users::CheckedUser>,
+    acting: Vec<acting::CheckedActing>,
+    trusted_issuers: Vec<Entry<NewTrustedIssuer>>,
     stores: Vec<stores::CheckedStore>,
+    api_keys: Vec<api_keys::CheckedKey>,
 }
 
 async fn check(
     app: &App,
     file: SetupFile,
-    base: &Path,
+    (base, now): (&Path, Timestamp),
     (faults, warnings): (&mut Faults<'_>, &mut Vec<String>),
 ) -> Result<Checked, SetupError> {
     let mut clients = clients::check(file.clients, faults, warnings);
     clients::verify_sectors(app, &mut clients, faults).await?;
     resources::check(&file.resource_servers, faults);
     resources::check(&file.detail_types, faults);
+    trusted_issuers::check(&file.trusted_issuers, &app.config.issuer, faults);
     Ok(Checked {
         resource_servers: file.resource_servers,
         detail_types: file.detail_types,
         clients,
+        trusted_issuers: file.trusted_issuers,
         stores: stores::check(file.stores, base, faults),
+        api_keys: api_keys::check(file.api_keys, now, (&mut *faults, &mut *warnings)),
+        acting: acting::check(&file.users, faults),
         users: users::check(app, file.users, faults, warnings).await?,
     })
+}
+
+/// Whoever is named comes before what names them.
+async fn write(run: &mut Run<'_>, checked: Checked) -> Result<(), SetupError> {
+    for server in checked.resource_servers {
+        resources::write_server(run, server).await?;
+    }
+    for declared in checked.detail_types {
+        resources::write_type(run, declared).await?;
+    }
+    for client in checked.clients {
+        clients::write(run, client).await?;
+    }
+    for user in checked.users {
+        users::write(run, user).await?;
+    }
+    roles::keep_an_administrator(run).await?;
+    for person in checked.acting {
+        acting::write(run, person).await?;
+    }
+    for issuer in checked.trusted_issuers {
+        trusted_issuers::write(run, issuer).await?;
+    }
+    for store in checked.stores {
+        stores::write(run, store).await?;
+    }
+    for key in checked.api_keys {
+        api_keys::write(run, key).await?;
+    }
+    Ok(())
 }

@@ -39,7 +39,7 @@ pub(super) fn check(
         if let Err(found) = new.check() {
             for fault in found {
                 let key = format!("{}.{}", entry.key, fault.field);
-                faults.add_at(line_of(&entry, fault.field), &key, fault.message);
+                faults.add_value(line_of(&entry, fault.field), &key, fault.message);
             }
             continue;
         }
@@ -126,11 +126,7 @@ pub(super) async fn write(run: &mut Run<'_>, entry: CheckedEntry) -> Result<(), 
             secret.expose()
         ));
     }
-    roles::write(
-        run,
-        &format!("client {name}"),
-        &format!("client:{name}"),
-        entry.roles.as_deref(),
-    )
-    .await
+    let of = (&*format!("client {name}"), &*format!("client:{name}"));
+    let place = (entry.line, &*format!("{}.roles", entry.key));
+    roles::write(run, place, of, entry.roles.as_deref()).await
 }

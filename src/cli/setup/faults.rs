@@ -29,6 +29,8 @@ impl fmt::Display for Fault {
 pub struct Faults<'t> {
     text: &'t str,
     found: Vec<Fault>,
+    /// How many of them are of the form.
+    of_form: usize,
 }
 
 impl<'t> Faults<'t> {
@@ -37,7 +39,13 @@ impl<'t> Faults<'t> {
         Self {
             text,
             found: Vec::new(),
+            of_form: 0,
         }
+    }
+
+    /// What comes from here on is about values.
+    pub const fn form_is_read(&mut self) {
+        self.of_form = self.found.len();
     }
 
     /// The line on which a span of bytes begins, counted from 1.
@@ -50,6 +58,14 @@ impl<'t> Faults<'t> {
     pub fn add(&mut self, span: &Range<usize>, key: &str, message: impl Into<String>) {
         let line = self.line(span);
         self.add_at(line, key, message);
+    }
+
+    /// Adds what is wrong with a field's value, unless its form is wrong already: then nobody knows the value.
+    pub fn add_value(&mut self, line: usize, key: &str, message: impl Into<String>) {
+        let of_form = &mut self.found.iter().take(self.of_form);
+        if !of_form.any(|fault| fault.key == key) {
+            self.add_at(line, key, message);
+        }
     }
 
     /// Adds a fault on a line.

@@ -1,18 +1,21 @@
 //! The setup file's shape: TOML text in, entries or every fault out. Pure: reads no file and no database.
 //!
 //! Client fields carry RFC 7591's names. An entry says the whole truth about its client, user or store: a field that is
-//! absent has its default, not its former value. Only `roles`, `rights` and `password`, when absent, leave things as they are.
+//! absent has its default, not its former value. Only `roles`, `rights`, `acting_rights` and `password`, when absent, leave things as they are.
+//! Keys that programs call with (`[[api_keys]]`) are made, and never changed.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use toml::de::DeTable;
 
-use super::faults::{Fault, Faults};
+use super::faults::Faults;
 use super::table::{Located, Table};
 use crate::base::secret::Secret;
 use crate::identity::profile::Profile;
 use crate::oauth::client::NewClient;
 use crate::oauth::detail_type::NewDetailType;
+use crate::oauth::protocol::jwt_bearer::NewTrustedIssuer;
 use crate::oauth::resource_server::NewResourceServer;
 
 /// A whole setup file.
@@ -26,8 +29,12 @@ pub struct SetupFile {
     pub clients: Vec<ClientEntry>,
     /// `[[users]]`
     pub users: Vec<UserEntry>,
+    /// `[[trusted_issuers]]`
+    pub trusted_issuers: Vec<Entry<NewTrustedIssuer>>,
     /// `[[stores]]`
     pub stores: Vec<StoreEntry>,
+    /// `[[api_keys]]`
+    pub api_keys: Vec<KeyEntry>,
 }
 
 /// One entry that is nothing but its fields.
@@ -77,6 +84,8 @@ pub struct UserEntry {
     pub password: Option<PasswordEntry>,
     /// Tessera's own roles.
     pub roles: Option<Vec<Located<String>>>,
+    /// Who may act in the person's name: these and no others; absent: whoever may now.
+    pub acting_rights: Option<Vec<RightEntry>>,
 }
 
 /// How a user's password is given.
@@ -103,7 +112,24 @@ pub struct StoreEntry {
     pub rights: Option<Vec<RightEntry>>,
 }
 
-/// One right in a store.
+/// One `[[api_keys]]` entry.
+#[derive(Debug)]
+pub struct KeyEntry {
+    /// Its name in the document, such as `api_keys[0]`.
+    pub key: String,
+    /// What the key is called; with its owner it identifies the key here.
+    pub name: Located<String>,
+    /// Whose rights it has.
+    pub owner: Holder,
+    /// What it may be used for; absent: all that the owner may in permission stores.
+    pub permissions: Option<Vec<String>>,
+    /// The name of the one store that it opens.
+    pub store: Option<Located<String>>,
+    /// When it ends.
+    pub expires_at: Option<Located<String>>,
+}
+
+/// One right, in a store or over a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RightEntry {
     /// The line it stands on.
@@ -127,6 +153,15 @@ pub enum Holder {
     Client(String),
 }
 
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => write!(f, "user {name}"),
+            Self::Client(id) => write!(f, "client {id}"),
+        }
+    }
+}
+
 /// One relationship tuple.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TupleEntry {
@@ -142,8 +177,8 @@ pub struct TupleEntry {
     pub object: String,
 }
 
-/// Parses a setup file; every fault is reported.
-pub fn parse(text: &str) -> Result<SetupFile, Vec<Fault>> {
+/// Reads a setup file: what can be read of it, and every fault of its form.
+pub fn parse(text: &str) -> (SetupFile, Faults<'_>) {
     let mut faults = Faults::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -154,36 +189,46 @@ pub fn parse(text: &str) -> Result<SetupFile, Vec<Fault>> {
     let detail_types = root.tables("authorization_details_types", &mut faults);
     let clients = root.tables("clients", &mut faults);
     let users = root.tables("users", &mut faults);
+    let trusted_issuers = root.tables("trusted_issuers", &mut faults);
     let stores = root.tables("stores", &mut faults);
+    let api_keys = root.tables("api_keys", &mut faults);
     root.finish(&mut faults);
     let file = SetupFile {
         resource_servers: collect(resource_servers, &mut faults, resource_server),
         detail_types: collect(detail_types, &mut faults, detail_type),
         clients: collect(clients, &mut faults, client),
         users: collect(users, &mut faults, user),
+        trusted_issuers: collect(trusted_issuers, &mut faults, trusted_issuer),
         stores: collect(stores, &mut faults, store),
+        api_keys: collect(api_keys, &mut faults, api_key),
     };
+    twins(&file, &mut faults);
+    faults.form_is_read();
+    (file, faults)
+}
+
+/// No two entries are about the same.
+fn twins(file: &SetupFile, faults: &mut Faults<'_>) {
     let identifiers = file.resource_servers.iter();
-    refuse_twins(identifiers.map(|s| (&s.name, "identifier")), &mut faults);
+    refuse_twins(identifiers.map(|s| (&s.name, "identifier")), faults);
     let types = file.detail_types.iter();
-    refuse_twins(types.map(|t| (&t.name, "type")), &mut faults);
-    refuse_twins(
-        file.clients.iter().map(|c| (&c.client_id, "client_id")),
-        &mut faults,
-    );
-    refuse_twins(
-        file.users.iter().map(|u| (&u.username, "username")),
-        &mut faults,
-    );
-    refuse_twins(
-        file.stores.iter().map(|s| (&s.name, "store name")),
-        &mut faults,
-    );
-    let faults = faults.into_sorted();
-    if faults.is_empty() {
-        Ok(file)
-    } else {
-        Err(faults)
+    refuse_twins(types.map(|t| (&t.name, "type")), faults);
+    let ids = file.clients.iter();
+    refuse_twins(ids.map(|c| (&c.client_id, "client_id")), faults);
+    let usernames = file.users.iter();
+    refuse_twins(usernames.map(|u| (&u.username, "username")), faults);
+    let issuers = file.trusted_issuers.iter();
+    refuse_twins(issuers.map(|i| (&i.name, "trusted issuer")), faults);
+    let stores = file.stores.iter();
+    refuse_twins(stores.map(|s| (&s.name, "store name")), faults);
+    for (n, key) in file.api_keys.iter().enumerate() {
+        let of_owner = file.api_keys.iter().take(n + 1);
+        let of_owner = of_owner.filter(|other| other.owner == key.owner);
+        let same = of_owner.filter(|other| other.name.value == key.name.value);
+        let names: Vec<&KeyEntry> = same.collect();
+        if names.len() == 2 {
+            refuse_twins(names.iter().map(|k| (&k.name, "API key")), faults);
+        }
     }
 }
 
@@ -246,6 +291,39 @@ fn detail_type(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<Entr
     })
 }
 
+fn trusted_issuer(
+    mut table: Table<'_, '_>,
+    faults: &mut Faults<'_>,
+) -> Option<Entry<NewTrustedIssuer>> {
+    let key = entry_key(&table);
+    let name = table.required_text("name", faults);
+    let (new, lines) = table.rest::<NewTrustedIssuer>(faults);
+    Some(Entry {
+        key,
+        name: name?,
+        new: new?,
+        lines,
+    })
+}
+
+fn api_key(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<KeyEntry> {
+    let key = entry_key(&table);
+    let name = table.required_text("name", faults);
+    let owner = holder(&mut table, faults);
+    let permissions = table.texts("permissions", faults);
+    let store = table.text("store", faults);
+    let expires_at = table.text("expires_at", faults);
+    table.finish(faults);
+    Some(KeyEntry {
+        key,
+        name: name?,
+        owner: owner?,
+        permissions: permissions.map(|names| names.into_iter().map(|name| name.value).collect()),
+        store,
+        expires_at,
+    })
+}
+
 fn client(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<ClientEntry> {
     let key = entry_key(&table);
     let client_id = table.required_text("client_id", faults);
@@ -278,6 +356,10 @@ fn user(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<UserEntry> 
     let plain = table.text("password", faults).map(into_secret);
     let hash = table.text("password_hash", faults).map(into_secret);
     let roles = table.texts("roles", faults);
+    let acting_rights = table
+        .has("acting_rights")
+        .then(|| table.tables("acting_rights", faults))
+        .map(|rights| collect(rights, faults, acting_right));
     let password = match (plain, hash) {
         (Some(plain), Some(_)) => {
             let message = "`password` and `password_hash` exclude each other; keep one";
@@ -298,6 +380,7 @@ fn user(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<UserEntry> 
         profile,
         password,
         roles,
+        acting_rights,
     })
 }
 
@@ -321,22 +404,25 @@ fn store(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<StoreEntry
     })
 }
 
-fn right(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry> {
+fn right(table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry> {
+    right_of(table, &["type"], faults)
+}
+
+/// A right over a person is never limited to a type.
+fn acting_right(table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry> {
+    right_of(table, &[], faults)
+}
+
+fn right_of(
+    mut table: Table<'_, '_>,
+    limits: &[&'static str],
+    faults: &mut Faults<'_>,
+) -> Option<RightEntry> {
     let key = entry_key(&table);
     let line = faults.line(table.span());
-    let user = table.text("user", faults);
-    let client = table.text("client", faults);
+    let holder = holder(&mut table, faults);
     let right = table.required_text("right", faults);
-    let object_type = table.text("type", faults);
-    let holder = match (user, client) {
-        (Some(user), None) => Some(Holder::User(user.value)),
-        (None, Some(client)) => Some(Holder::Client(client.value)),
-        (Some(_), Some(_)) | (None, None) => {
-            let message = "needs either `user = \"<username>\"` or `client = \"<client_id>\"`";
-            faults.add_at(line, &key, message);
-            None
-        }
-    };
+    let object_type = limits.first().and_then(|name| table.text(name, faults));
     table.finish(faults);
     Some(RightEntry {
         line,
@@ -345,6 +431,20 @@ fn right(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<RightEntry
         right: right?.value,
         object_type: object_type.map(|text| text.value),
     })
+}
+
+fn holder(table: &mut Table<'_, '_>, faults: &mut Faults<'_>) -> Option<Holder> {
+    let user = table.text("user", faults);
+    let client = table.text("client", faults);
+    match (user, client) {
+        (Some(user), None) => Some(Holder::User(user.value)),
+        (None, Some(client)) => Some(Holder::Client(client.value)),
+        (Some(_), Some(_)) | (None, None) => {
+            let message = "needs either `user = \"<username>\"` or `client = \"<client_id>\"`";
+            faults.add(table.span(), &entry_key(table), message);
+            None
+        }
+    }
 }
 
 fn tuple(mut table: Table<'_, '_>, faults: &mut Faults<'_>) -> Option<TupleEntry> {
@@ -375,94 +475,4 @@ fn into_secret(text: Located<String>) -> Located<Secret<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn faults(text: &str) -> Vec<String> {
-        parse(text)
-            .unwrap_err()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    }
-
-    #[test]
-    fn a_full_file_is_read() {
-        let file = parse(
-            r#"
-[[clients]]
-client_id = "web"
-client_secret = "s"
-redirect_uris = ["http://127.0.0.1:9000/cb"]
-roles = ["admin"]
-client_uri = "https://app.example/"
-
-[[users]]
-username = "alice"
-password = "correct horse battery staple"
-
-[[stores]]
-name = "docs"
-model = "docs.fga"
-tuples = [ { user = "user:alice", relation = "owner", object = "doc:plan" } ]
-"#,
-        )
-        .unwrap();
-        let client = file.clients.first().unwrap();
-        assert_eq!(client.client_id.value, "web");
-        assert_eq!(client.lines["redirect_uris"], 5);
-        let metadata = &client.metadata;
-        assert_eq!(metadata.redirect_uris, ["http://127.0.0.1:9000/cb"]);
-        assert_eq!(metadata.client_id.as_deref(), Some("web"));
-        assert_eq!(metadata.client_uri.as_deref(), Some("https://app.example/"));
-        assert_eq!(metadata.token_endpoint_auth_method, None);
-        assert!(matches!(
-            file.users.first().unwrap().password,
-            Some(PasswordEntry::Plain(_))
-        ));
-        let tuple = file.stores.first().unwrap().tuples.first().unwrap();
-        assert_eq!(
-            (tuple.line, tuple.key.as_str()),
-            (16, "stores[0].tuples[0]")
-        );
-    }
-
-    #[test]
-    fn every_fault_is_named_with_its_line() {
-        let text = "\n[[clients]]\nclient_idd = \"web\"\nredirect_uris = \"x\"\nskip_consent = 1\n\n[[users]]\nusername = 3\n";
-        let found = faults(text);
-        assert_eq!(found.len(), 5, "{found:#?}");
-        assert!(found[0].starts_with("line 2: clients[0].client_id: is missing"));
-        assert!(found[1].starts_with(
-            "line 3: clients[0].client_idd: unknown field `client_idd`, expected one of `client_id`,"
-        ));
-        assert!(found[2].starts_with("line 4: clients[0].redirect_uris: invalid type: string"));
-        assert!(found[3].starts_with("line 5: clients[0].skip_consent: invalid type: integer"));
-        assert!(
-            found[4]
-                .starts_with("line 8: users[0].username: must be a text in quotes; found integer")
-        );
-    }
-
-    #[test]
-    fn broken_toml_is_a_fault_with_its_line() {
-        let found = faults("[[users]]\nusername = \n");
-        assert!(
-            found.iter().any(|fault| fault.starts_with("line 2: ")),
-            "{found:#?}"
-        );
-    }
-
-    #[test]
-    fn twins_and_two_passwords_are_refused() {
-        let found = faults(
-            "[[users]]\nusername = \"a\"\npassword = \"x\"\npassword_hash = \"y\"\n[[users]]\nusername = \"a\"\n",
-        );
-        assert!(found[0].starts_with("line 3: users[0].password: `password` and `password_hash`"));
-        assert_eq!(
-            found[1],
-            "line 6: username `a` stands on line 2 already; merge the two"
-        );
-    }
-}
+mod tests;

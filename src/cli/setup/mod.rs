@@ -3,6 +3,8 @@
 //! [`file`] reads the text and names every fault with its line, [`apply`] brings the database to what it says in one transaction;
 //! one file a kind of entry.
 
+mod acting;
+mod api_keys;
 mod apply;
 mod clients;
 mod faults;
@@ -12,6 +14,7 @@ mod rights;
 mod roles;
 mod stores;
 mod table;
+mod trusted_issuers;
 mod users;
 
 use std::fmt;
@@ -31,7 +34,8 @@ pub use faults::Fault;
 /// Arguments of `tessera apply`.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Setup file (TOML): resource servers, types of authorization details, clients, users, roles, stores, models, rights, tuples
+    /// Setup file (TOML): resource servers, types of authorization details, clients, users, roles, trusted issuers, stores, models,
+    /// rights, tuples, API keys
     file: PathBuf,
     /// Show what would change, and change nothing
     #[arg(long)]

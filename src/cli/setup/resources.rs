@@ -33,7 +33,7 @@ pub(super) fn check<T: Checked>(entries: &[Entry<T>], faults: &mut Faults<'_>) {
         for fault in entry.new.faults() {
             let line = entry.lines.get(fault.field).copied();
             let key = format!("{}.{}", entry.key, fault.field);
-            faults.add_at(line.unwrap_or(entry.name.line), &key, fault.message);
+            faults.add_value(line.unwrap_or(entry.name.line), &key, fault.message);
         }
     }
 }

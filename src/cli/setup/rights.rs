@@ -49,7 +49,8 @@ pub(super) async fn write(
     let Some(wanted) = wanted else { return Ok(()) };
     let mut rights: Vec<PlacedRight> = Vec::with_capacity(wanted.len());
     for CheckedRight { entry, right } in wanted {
-        let Some(subject) = subject_of(run, entry).await? else {
+        let place = (entry.line, entry.key.as_str());
+        let Some(subject) = subject_of(run, &entry.holder, place).await? else {
             continue;
         };
         let placed = PlacedRight {
@@ -86,8 +87,12 @@ pub(super) async fn write(
 }
 
 /// The holder as the system store writes it; `None`, and a fault, when nobody is called so.
-async fn subject_of(run: &mut Run<'_>, entry: &RightEntry) -> Result<Option<String>, SetupError> {
-    let (found, advice) = match &entry.holder {
+pub(super) async fn subject_of(
+    run: &mut Run<'_>,
+    holder: &Holder,
+    (line, key): (usize, &str),
+) -> Result<Option<String>, SetupError> {
+    let (found, advice) = match holder {
         Holder::User(username) => {
             let canonical = Canonical::of_typed(username);
             let found = users::find_credentials(&mut run.tx, &canonical).await?;
@@ -104,7 +109,7 @@ async fn subject_of(run: &mut Run<'_>, entry: &RightEntry) -> Result<Option<Stri
         }
     };
     if found.is_none() {
-        run.fault(entry.line, &entry.key, &advice);
+        run.fault(line, key, &advice);
     }
     Ok(found)
 }
@@ -120,20 +125,23 @@ async fn all_rights(run: &mut Run<'_>, store: &str) -> Result<Vec<PlacedRight>, 
     }
 }
 
-/// `tuple_writer over doc of user alice`; a person who has no name here any more by the id.
+/// `tuple_writer over doc of user alice`.
 async fn describe(run: &mut Run<'_>, placed: &PlacedRight) -> Result<String, SetupError> {
-    let (kind, id) = placed
-        .subject
-        .split_once(':')
-        .unwrap_or(("", &placed.subject));
+    let holder = name_of(run, &placed.subject).await?;
+    let over = placed
+        .object_type
+        .as_ref()
+        .map_or(String::new(), |name| format!(" over {name}"));
+    Ok(format!("{}{over} of {holder}", placed.right))
+}
+
+/// `user alice`, `client web`; a person who has no name here any more by the id.
+pub(super) async fn name_of(run: &mut Run<'_>, subject: &str) -> Result<String, SetupError> {
+    let (kind, id) = subject.split_once(':').unwrap_or(("", subject));
     let user = match UserId::parse(id) {
         Ok(id) if kind == "user" => users::find(&mut run.tx, &id).await?,
         Ok(_) | Err(_) => None,
     };
     let holder = user.map_or_else(|| id.to_owned(), |user| user.username);
-    let over = placed
-        .object_type
-        .as_ref()
-        .map_or(String::new(), |name| format!(" over {name}"));
-    Ok(format!("{}{over} of {kind} {holder}", placed.right))
+    Ok(format!("{kind} {holder}"))
 }

@@ -36,8 +36,8 @@ pub(super) fn check(
 /// Gives and takes roles until the subject has exactly the wanted ones; `None` leaves them alone.
 pub(super) async fn write(
     run: &mut Run<'_>,
-    name: &str,
-    subject: &str,
+    (line, key): (usize, &str),
+    (name, subject): (&str, &str),
     wanted: Option<&[Role]>,
 ) -> Result<(), SetupError> {
     let Some(wanted) = wanted else { return Ok(()) };
@@ -54,7 +54,23 @@ pub(super) async fn write(
             let written = system::remove_role(&mut run.tx, subject, role, run.now).await?;
             run.written.push(written);
             run.changed(format!("- role {} of {name}", role.as_str()));
+            if role == Role::Admin {
+                run.admins_taken.push((line, key.to_owned()));
+            }
         }
+    }
+    Ok(())
+}
+
+/// Refuses to take the last administrator. Comes after all roles: the file may name another.
+pub(super) async fn keep_an_administrator(run: &mut Run<'_>) -> Result<(), SetupError> {
+    let taken = std::mem::take(&mut run.admins_taken);
+    if taken.is_empty() || system::any_admin(&mut run.tx).await? {
+        return Ok(());
+    }
+    for (line, key) in taken {
+        let advice = "would leave nobody with `admin`; give it to somebody else in this file, or leave `roles` out";
+        run.fault(line, &key, &advice);
     }
     Ok(())
 }

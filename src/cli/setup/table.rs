@@ -163,31 +163,30 @@ impl<'t, 'i> Table<'t, 'i> {
         }
     }
 
-    /// All keys that nobody took, as a value with named fields, and the line of each. A fault names its key.
+    /// All keys that nobody took, as a value with named fields, and the line of each. A fault names its key; what is sound is read
+    /// without it, so that the value's own faults are seen in the same round.
     pub fn rest<T: DeserializeOwned>(
         &mut self,
         faults: &mut Faults<'_>,
     ) -> (Option<T>, HashMap<String, usize>) {
         let mut lines = HashMap::new();
         let mut rest = DeTable::new();
-        let mut is_sound = true;
         for (key, value) in self.entries {
             let name = key.get_ref().as_ref();
             if self.taken.contains(&name) {
                 continue;
             }
             lines.insert(name.to_owned(), faults.line(&key.span()));
-            rest.insert(key.clone(), value.clone());
             // One by one first: a fault in one key must not hide those of the others.
             let alone = DeTable::from_iter([(key.clone(), value.clone())]);
             if let Err(error) = of_table::<T>(alone, &self.span) {
-                is_sound = false;
                 let span = error.span().unwrap_or_else(|| value.span());
                 faults.add(&span, &self.key(name), error.message().to_owned());
+            } else {
+                rest.insert(key.clone(), value.clone());
             }
         }
-        let whole = is_sound.then(|| of_table(rest, &self.span));
-        (whole.and_then(Result::ok), lines)
+        (of_table(rest, &self.span).ok(), lines)
     }
 
     /// Ends the reading: every key that nobody took is a fault.

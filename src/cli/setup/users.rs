@@ -230,7 +230,9 @@ pub(super) async fn write(run: &mut Run<'_>, user: CheckedUser) -> Result<(), Se
         meta::set(&mut run.tx, &imported_fact(&id), fingerprint.as_str()).await?;
     }
     let name = format!("user {}", user.username.value);
-    roles::write(run, &name, &format!("user:{id}"), user.roles.as_deref()).await
+    let of = (name.as_str(), &*format!("user:{id}"));
+    let place = (user.username.line, &*format!("{}.roles", user.key));
+    roles::write(run, place, of, user.roles.as_deref()).await
 }
 
 async fn create(run: &mut Run<'_>, user: &CheckedUser) -> Result<UserId, AccountError> {

@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use http::StatusCode;
 use tessera::base::time::Seconds;
+use tessera::store::q;
 
 use crate::harness::browser::{Browser, Page};
-use crate::harness::database::{Engine, engines};
+use crate::harness::database::engines;
 use crate::harness::server::{TestApp, client};
 use crate::oauth::Party;
-use crate::oauth::party::signed_in;
+use crate::oauth::client_auth::{Signer, claims, own_token, sharing};
+use crate::oauth::party::{Answer, signed_in};
 use crate::web::{PASSWORD, alice};
 
 const WRONG: &str = "wrong horse battery staple";
@@ -206,50 +208,125 @@ async fn forty_people_sign_in_from_one_address() {
     }
 }
 
-/// A client's secret is guessed at no endpoint more often than at one, and its owner elsewhere is not kept out by it.
+fn behind_a_proxy(config: &mut tessera::config::Config) {
+    config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+}
+
+/// What a client with this secret, from this address, is answered.
+async fn as_web(url: &str, secret: &str, from: &str) -> Answer {
+    let request = client()
+        .post(url)
+        .header("x-forwarded-for", from)
+        .basic_auth("web", Some(secret))
+        .form(&[("grant_type", "client_credentials"), ("token", "x")]);
+    Answer::of(request).await
+}
+
+/// A client's secret is guessed at no endpoint more often than at one, on no number of nodes more often than on one, and its owner
+/// elsewhere is not kept out by it.
 #[tokio::test(flavor = "multi_thread")]
 async fn client_secrets_cannot_be_guessed() {
-    let t = TestApp::start_with(Engine::Sqlite, |config| {
-        config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
-    })
-    .await;
-    let web = Party::register(&t, "web", |_| {}).await;
-    let secret = web.secret.clone().unwrap();
-    let ask = async |path: &str, secret: &str, from: &str| {
-        let request = client()
-            .post(format!("{}{path}", t.url))
-            .header("x-forwarded-for", from)
-            .basic_auth("web", Some(secret))
-            .form(&[("grant_type", "client_credentials"), ("token", "x")]);
-        crate::oauth::party::Answer::of(request).await
-    };
-    for _ in 0..100 {
-        assert_eq!(ask("/token", &secret, "192.0.2.1").await.error(), "ok");
+    for engine in engines() {
+        let t = TestApp::start_with(engine, behind_a_proxy).await;
+        let web = Party::register(&t, "web", |_| {}).await;
+        let secret = web.secret.clone().unwrap();
+        let second = t.second_node().await;
+        let token = format!("{}/token", t.url);
+        for _ in 0..100 {
+            assert_eq!(as_web(&token, &secret, "192.0.2.1").await.error(), "ok");
+        }
+        let mut conn = t.app.db.read().await.unwrap();
+        let count = "SELECT COUNT(*) FROM sign_in_attempts";
+        let written: i64 = conn.one(q(count)).await.unwrap();
+        assert_eq!(written, 0, "{engine:?}: successes write nothing");
+        drop(conn);
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..60 {
+            let path = ["/token", "/introspect", "/revoke"][n % 3];
+            let url = format!("{}{path}", [&t.url, &second.url][n % 2]);
+            tasks.spawn(async move {
+                let answer = as_web(&url, "a wrong secret", "192.0.2.1").await;
+                answer.status.as_u16()
+            });
+        }
+        let statuses = tasks.join_all().await;
+        let judged = statuses.iter().filter(|status| **status == 401).count();
+        assert_eq!(judged, 20, "{engine:?} {statuses:?}");
+        // A node that starts afterwards has seen nothing of it.
+        let third = t.second_node().await;
+        for url in [&t.url, &second.url, &third.url] {
+            let refused = as_web(&format!("{url}/token"), &secret, "192.0.2.99").await;
+            assert_eq!(
+                refused.status,
+                StatusCode::TOO_MANY_REQUESTS,
+                "{engine:?}: not even the right one"
+            );
+            assert_eq!(refused.header("retry-after"), "301");
+            assert_eq!(refused.error(), "temporarily_unavailable");
+        }
+        assert_eq!(as_web(&token, &secret, "198.51.100.1").await.error(), "ok");
+        t.clock.advance(Seconds::new(300));
+        for _ in 0..30 {
+            assert_eq!(as_web(&token, &secret, "192.0.2.1").await.error(), "ok");
+        }
+        assert_eq!(
+            as_web(&token, "wrong", "192.0.2.1").await.error(),
+            "invalid_client"
+        );
+        let refused = as_web(&token, &secret, "192.0.2.1").await;
+        assert_eq!(refused.header("retry-after"), "601", "waits grow");
     }
-    let mut tasks = tokio::task::JoinSet::new();
-    for n in 0..60 {
-        let path = ["/token", "/introspect", "/revoke"][n % 3];
-        let request = client()
-            .post(format!("{}{path}", t.url))
-            .header("x-forwarded-for", "192.0.2.1")
-            .basic_auth("web", Some("a wrong secret"))
-            .form(&[("grant_type", "client_credentials"), ("token", "x")]);
-        tasks.spawn(async move { request.send().await.unwrap().status().as_u16() });
+}
+
+/// A secret that somebody mistypes now and then, between right ones, is not guessed.
+#[tokio::test(flavor = "multi_thread")]
+async fn right_client_secrets_are_no_guesses_beside_wrong_ones() {
+    for engine in engines() {
+        let t = TestApp::start_with(engine, behind_a_proxy).await;
+        let web = Party::register(&t, "web", |_| {}).await;
+        let secret = web.secret.clone().unwrap();
+        let token = format!("{}/token", t.url);
+        for _ in 0..19 {
+            let wrong = as_web(&token, "wrong", "192.0.2.1").await;
+            assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "{engine:?}");
+            assert_eq!(as_web(&token, &secret, "192.0.2.1").await.error(), "ok");
+        }
+        for _ in 0..40 {
+            assert_eq!(as_web(&token, &secret, "192.0.2.1").await.error(), "ok");
+        }
     }
-    let statuses = tasks.join_all().await;
-    let judged = statuses.iter().filter(|status| **status == 401).count();
-    assert_eq!(judged, 20, "{statuses:?}");
-    let refused = ask("/token", &secret, "192.0.2.99").await;
-    assert_eq!(
-        refused.status,
-        StatusCode::TOO_MANY_REQUESTS,
-        "not even the right one"
-    );
-    assert_eq!(refused.header("retry-after"), "301");
-    assert_eq!(refused.error(), "temporarily_unavailable");
-    assert_eq!(ask("/token", &secret, "198.51.100.1").await.error(), "ok");
-    t.clock.advance(Seconds::new(300));
-    assert_eq!(ask("/token", &secret, "192.0.2.1").await.error(), "ok");
+}
+
+/// Row 38: an assertion that is signed with a wrong secret is a guess, too; one that is signed with the right one is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_that_sign_cannot_be_guessed() {
+    for engine in engines() {
+        let t = TestApp::start(engine).await;
+        let (_, right) = sharing(&t, "web").await;
+        let wrong = Signer::Secret("a wrong secret that has 32 bytes".to_owned());
+        let stale = || with_exp(claims(&t, "web", "stale"), t.clock.now().seconds() - 600);
+        for n in 0..25 {
+            let jwt = claims(&t, "web", &format!("good-{n}"));
+            assert_eq!(own_token(&t.url, &right.jwt(&jwt)).await.error(), "ok");
+            let refused = own_token(&t.url, &right.jwt(&stale())).await;
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{engine:?} {n}");
+        }
+        for n in 0..20 {
+            let jwt = wrong.jwt(&claims(&t, "web", &format!("guess-{n}")));
+            let refused = own_token(&t.url, &jwt).await;
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{engine:?} {n}");
+        }
+        let refused = own_token(&t.url, &right.jwt(&claims(&t, "web", "late"))).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{engine:?}");
+        t.clock.advance(Seconds::new(300));
+        let jwt = right.jwt(&claims(&t, "web", "late"));
+        assert_eq!(own_token(&t.url, &jwt).await.error(), "ok");
+    }
+}
+
+fn with_exp(mut claims: serde_json::Value, exp: i64) -> serde_json::Value {
+    claims["exp"] = exp.into();
+    claims
 }
 
 /// Row 39: a name that nobody has is throttled as one that somebody has: the same answers at the same counts.

@@ -3,6 +3,8 @@
 mod api_key;
 mod apply;
 mod client;
+mod declare;
+mod declared;
 mod demo;
 mod kill;
 mod mutual_tls;

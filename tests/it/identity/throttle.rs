@@ -9,7 +9,7 @@ use tessera::base::time::{Seconds, Timestamp};
 use tessera::identity::account;
 use tessera::identity::identifier::Canonical;
 use tessera::identity::sign_in::{self, Answer, Attempt, Desk};
-use tessera::identity::throttle::{self, Buckets, Reservation};
+use tessera::identity::throttle::{self, Buckets, Reservation, SecretStanding};
 use tessera::store::Db;
 
 use super::{PASSWORD, create, hash, hasher, limits, new_user};
@@ -80,6 +80,41 @@ on_each_database!(each_further_failure_costs_a_longer_wait, |t| {
     let second = START.plus(Seconds::new(300));
     assert_eq!(reserve(&t.db, &buckets, second).await, Reservation::Granted);
     assert_eq!(reserve(&t.db, &buckets, second).await, wait(601));
+});
+
+on_each_database!(secrets_are_counted_and_given_back_exactly, |t| {
+    let bucket = throttle::secret_bucket("web", HERE.parse().unwrap());
+    let standing = async |now| {
+        throttle::secret_standing(&t.db, &bucket, now)
+            .await
+            .unwrap()
+    };
+    let reserve = async |now| throttle::reserve_secret(&t.db, &bucket, now).await.unwrap();
+    let give_back = async || throttle::give_secret_back(&t.db, &bucket).await.unwrap();
+    assert_eq!(standing(START).await, SecretStanding::Clean);
+    assert_eq!(reserve(START).await, Reservation::Granted);
+    assert_eq!(standing(START).await, SecretStanding::Counted);
+    give_back().await;
+    assert_eq!(standing(START).await, SecretStanding::Clean);
+    for _ in 0..20 {
+        assert_eq!(reserve(START).await, Reservation::Granted);
+    }
+    let wait = Seconds::new(301);
+    assert_eq!(standing(START).await, SecretStanding::Wait(wait));
+    assert_eq!(reserve(START).await, Reservation::Wait(wait));
+    let later = START.plus(Seconds::new(300));
+    assert_eq!(standing(later).await, SecretStanding::Counted);
+    assert_eq!(reserve(later).await, Reservation::Granted);
+    let wait = Seconds::new(601);
+    assert_eq!(standing(later).await, SecretStanding::Wait(wait));
+    give_back().await;
+    assert_eq!(
+        standing(later).await,
+        SecretStanding::Counted,
+        "right after all"
+    );
+    let over = START.plus(Seconds::new(3_600));
+    assert_eq!(standing(over).await, SecretStanding::Clean);
 });
 
 on_each_database!(success_gives_the_attempt_back, |t| {
