@@ -5,11 +5,13 @@ passed=0
 failed=0
 summary=()
 
-# note NAME PASSED FAILED
+# note NAME PASSED FAILED, with the seconds since the note before
+noted_at=0
 note() {
     passed=$((passed + $2))
     failed=$((failed + $3))
-    summary+=("$(printf '%-24s %5d passed %5d failed' "$1" "$2" "$3")")
+    summary+=("$(printf '%-24s %5d passed %5d failed %5d s' "$1" "$2" "$3" $((SECONDS - noted_at)))")
+    noted_at=$SECONDS
 }
 
 # A part that could not run counts as failed.
