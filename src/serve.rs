@@ -49,14 +49,14 @@ pub fn router(app: Arc<App>) -> Router {
 fn below_the_path(routes: Router, app: Arc<App>) -> Router {
     let elsewhere = guard(Router::new().fallback(not_found), Arc::clone(&app));
     Router::new().fallback_service(tower::service_fn(move |mut request: Request| {
-        let router = match place::inside(request.uri(), app.config.path()) {
+        let target = match place::inside(request.uri(), app.config.path()) {
             Some(uri) => {
                 *request.uri_mut() = uri;
                 routes.clone()
             }
             None => elsewhere.clone(),
         };
-        router.oneshot(request)
+        target.oneshot(request)
     }))
 }
 

@@ -105,7 +105,8 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, u32, &[u8])> {
     let mut frames = Vec::new();
     while bytes.len() >= 9 {
         let (head, rest) = bytes.split_at(9);
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let length = usize::try_from(length).unwrap();
         let stream = u32::from_be_bytes(head[5..9].try_into().unwrap());
         frames.push((head[3], stream, &rest[..length]));
         bytes = &rest[length..];

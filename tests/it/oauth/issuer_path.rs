@@ -422,7 +422,7 @@ async fn two_servers_of_one_host_keep_their_sessions_apart() {
 
     let held = browser.cookies.clone();
     let mut browser = Browser::at(&inner_origin);
-    browser.cookies = held.clone();
+    browser.cookies.clone_from(&held);
     let home = browser.get("/auth/x/").await;
     assert!(
         !home.text.contains("Hello"),
