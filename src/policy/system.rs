@@ -222,13 +222,7 @@ pub async fn assign_role(
     role: Role,
     now: Timestamp,
 ) -> Result<Written, PolicyError> {
-    let changes = Changes {
-        writes: vec![role_tuple(subject, role)?.into()],
-        on_duplicate: OnConflict::Ignore,
-        ..Changes::default()
-    };
-    let store = store_id(tx).await?;
-    write(tx, &store, &changes, now).await
+    give(tx, role_tuple(subject, role)?, now).await
 }
 
 /// Takes a role from a subject, if it has it.
@@ -240,13 +234,7 @@ pub async fn remove_role(
     role: Role,
     now: Timestamp,
 ) -> Result<Written, PolicyError> {
-    let changes = Changes {
-        deletes: vec![role_tuple(subject, role)?],
-        on_missing: OnConflict::Ignore,
-        ..Changes::default()
-    };
-    let store = store_id(tx).await?;
-    write(tx, &store, &changes, now).await
+    take(tx, role_tuple(subject, role)?, now).await
 }
 
 /// The roles of a subject.
@@ -295,6 +283,28 @@ pub async fn role_assignments(
 pub async fn any_admin(conn: &mut Conn) -> Result<bool, PolicyError> {
     let store = store_id(conn).await?;
     Ok(policy_tuples::any(conn, &store, "system", Role::Admin.as_str()).await?)
+}
+
+/// Writes a tuple of the system store, unless it is there.
+async fn give(tx: &mut Tx, tuple: Tuple, now: Timestamp) -> Result<Written, PolicyError> {
+    let changes = Changes {
+        writes: vec![tuple.into()],
+        on_duplicate: OnConflict::Ignore,
+        ..Changes::default()
+    };
+    let store = store_id(tx).await?;
+    write(tx, &store, &changes, now).await
+}
+
+/// Deletes a tuple of the system store, if it is there.
+async fn take(tx: &mut Tx, tuple: Tuple, now: Timestamp) -> Result<Written, PolicyError> {
+    let changes = Changes {
+        deletes: vec![tuple],
+        on_missing: OnConflict::Ignore,
+        ..Changes::default()
+    };
+    let store = store_id(tx).await?;
+    write(tx, &store, &changes, now).await
 }
 
 async fn store_id(conn: &mut Conn) -> Result<String, PolicyError> {

@@ -6,6 +6,7 @@ use super::apply::Run;
 use super::faults::Faults;
 use super::file::KeyEntry;
 use super::rights::subject_of;
+use super::table::Located;
 use super::{Mode, SetupError};
 use crate::base::time::Timestamp;
 use crate::oauth::api_key::{self, ApiKeyError, KeyOwner, NewApiKey, parse_owner};
@@ -73,9 +74,13 @@ pub(super) async fn write(run: &mut Run<'_>, key: CheckedKey) -> Result<(), Setu
             return Ok(());
         }
     };
-    let Some(store) = store_of(run, &entry).await? else {
-        return Ok(());
-    };
+    let mut store = None;
+    if let Some(wanted) = &entry.store {
+        store = store_of(run, wanted, &entry.key).await?;
+        if store.is_none() {
+            return Ok(());
+        }
+    }
     let new = NewApiKey {
         name: name.clone(),
         owner,
@@ -108,14 +113,12 @@ pub(super) async fn write(run: &mut Run<'_>, key: CheckedKey) -> Result<(), Setu
     Ok(())
 }
 
-/// The id of the store that the entry names, if it names one; `None`, and a fault, when no single store is called so.
+/// The id of the store of that name; `None`, and a fault, when no single store is called so.
 async fn store_of(
     run: &mut Run<'_>,
-    entry: &KeyEntry,
-) -> Result<Option<Option<String>>, SetupError> {
-    let Some(wanted) = &entry.store else {
-        return Ok(Some(None));
-    };
+    wanted: &Located<String>,
+    key: &str,
+) -> Result<Option<String>, SetupError> {
     let filter = StoreFilter {
         name: Some(&wanted.value),
         after: "",
@@ -127,9 +130,9 @@ async fn store_of(
             "not exactly one store is named `{}`; add it under `[[stores]]`",
             wanted.value
         );
-        run.fault(wanted.line, &format!("{}.store", entry.key), &advice);
+        run.fault(wanted.line, &format!("{key}.store"), &advice);
     }
-    Ok(one.map(|store| Some(store.id)))
+    Ok(one.map(|store| store.id))
 }
 
 /// The good key of an owner that has a name.

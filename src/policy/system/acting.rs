@@ -5,14 +5,13 @@
 
 use std::fmt;
 
-use super::super::change::{Changes, OnConflict};
 use super::super::engine::relationship::{Context, Relationship};
 use super::super::engine::tuple::{Object, Subject, Tuple, TupleError};
 use super::super::error::PolicyError;
 use super::super::replica::Consistency;
 use super::super::service::{CheckRequest, Policy};
-use super::super::write::{Written, write};
-use super::{OBJECT, store_id};
+use super::super::write::Written;
+use super::{OBJECT, give, store_id, take};
 use crate::base::id::UserId;
 use crate::base::time::Timestamp;
 use crate::store::policy_tuples::{TupleFilter, TupleParts};
@@ -85,13 +84,7 @@ pub async fn give_acting(
     (right, subject): (ActingRight, &str),
     now: Timestamp,
 ) -> Result<Written, PolicyError> {
-    let changes = Changes {
-        writes: vec![tuple(user, right, subject)?.into()],
-        on_duplicate: OnConflict::Ignore,
-        ..Changes::default()
-    };
-    let system = store_id(tx).await?;
-    write(tx, &system, &changes, now).await
+    give(tx, tuple(user, right, subject)?, now).await
 }
 
 /// Takes a right over a person, if the subject has it.
@@ -103,13 +96,7 @@ pub async fn take_acting(
     (right, subject): (ActingRight, &str),
     now: Timestamp,
 ) -> Result<Written, PolicyError> {
-    let changes = Changes {
-        deletes: vec![tuple(user, right, subject)?],
-        on_missing: OnConflict::Ignore,
-        ..Changes::default()
-    };
-    let system = store_id(tx).await?;
-    write(tx, &system, &changes, now).await
+    take(tx, tuple(user, right, subject)?, now).await
 }
 
 /// The rights over a person, in pages after one of them.

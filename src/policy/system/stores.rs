@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::super::change::{CHANGES, Changes, OnConflict};
+use super::super::change::{CHANGES, Changes};
 use super::super::engine::relationship::{Context, Relationship};
 use super::super::engine::tuple::{Object, Subject, Tuple, TupleError, is_type};
 use super::super::error::PolicyError;
 use super::super::replica::Consistency;
 use super::super::service::{CheckRequest, Policy};
 use super::super::write::{Written, write};
-use super::{OBJECT, store_id};
+use super::{OBJECT, give, store_id, take};
 use crate::base::time::Timestamp;
 use crate::store::policy_tuples::{TupleFilter, TupleParts, TupleRow};
 use crate::store::{Conn, Tx, policy_tuples};
@@ -160,13 +160,7 @@ pub async fn give_right(
     right: &PlacedRight,
     now: Timestamp,
 ) -> Result<Written, PolicyError> {
-    let changes = Changes {
-        writes: vec![right.tuple(store)?.into()],
-        on_duplicate: OnConflict::Ignore,
-        ..Changes::default()
-    };
-    let system = store_id(tx).await?;
-    write(tx, &system, &changes, now).await
+    give(tx, right.tuple(store)?, now).await
 }
 
 /// Takes a right in a store, if the subject has it.
@@ -178,13 +172,7 @@ pub async fn take_right(
     right: &PlacedRight,
     now: Timestamp,
 ) -> Result<Written, PolicyError> {
-    let changes = Changes {
-        deletes: vec![right.tuple(store)?],
-        on_missing: OnConflict::Ignore,
-        ..Changes::default()
-    };
-    let system = store_id(tx).await?;
-    write(tx, &system, &changes, now).await
+    take(tx, right.tuple(store)?, now).await
 }
 
 /// The rights in a store, those in all of it first, in pages after one of them.

@@ -243,12 +243,11 @@ fn walk<'m>(
     let next = |name: &'m str| edges.get(name).map_or([].iter(), |names| names.iter());
     let mut path = vec![(start, next(start))];
     while let Some((name, ahead)) = path.last_mut() {
-        match ahead.find(|one| seen.insert(**one)) {
-            Some(found) => path.push((*found, next(*found))),
-            None => {
-                finished.push(*name);
-                path.pop();
-            }
+        if let Some(found) = ahead.find(|one| seen.insert(**one)) {
+            path.push((*found, next(*found)));
+        } else {
+            finished.push(*name);
+            path.pop();
         }
     }
 }
