@@ -59,7 +59,7 @@ pub(super) async fn exchange(
     let origins = origins(&subject, actor.as_ref())?;
     let grant = grant_of(app, request, (&subject, user_id), &scope, origins);
     let mut tx = app.db.write().await?;
-    access_token::check(app, &mut tx, (&audience, &scope)).await?;
+    access_token::check(app, &mut tx, client, (&audience, &scope)).await?;
     keep(&mut tx, request, &grant, &subject).await?;
     let event = event_of(&grant, &subject, actor.as_ref());
     events::record(&mut tx, &event, now).await?;
@@ -72,7 +72,7 @@ pub(super) async fn exchange(
         expires_at: expiry(now, app.config.tokens.access_token_ttl_seconds, &made_from),
         issued_token_type: Some(ask.wanted.as_str()),
     };
-    issue::exchanged(app, exchanged, now).await
+    issue::exchanged(app, client, exchanged, now).await
 }
 
 /// The person whose token it is, if this client may hand it in.
