@@ -46,6 +46,8 @@ pub enum Requirement {
     Algorithms,
     /// Answers go to https alone.
     SecureRedirects,
+    /// Every request says where its answer goes.
+    NamedRedirect,
     /// Assertions are for the issuer, by its identifier alone.
     IssuerAudience,
     /// Every request names the service that its tokens are for.
@@ -65,6 +67,7 @@ impl Profile {
                 Requirement::KeyOfItsOwn,
                 Requirement::Algorithms,
                 Requirement::SecureRedirects,
+                Requirement::NamedRedirect,
                 Requirement::IssuerAudience,
             ],
             Self::Mcp => &[
@@ -92,7 +95,7 @@ impl Requirement {
             Self::KeyOfItsOwn => "token_endpoint_auth_method",
             Self::Algorithms => "id_token_signed_response_alg",
             Self::SecureRedirects => "redirect_uris",
-            Self::IssuerAudience | Self::Resource => "profile",
+            Self::NamedRedirect | Self::IssuerAudience | Self::Resource => "profile",
         }
     }
 
@@ -112,6 +115,7 @@ impl Requirement {
                 "PS256, ES256 or EdDSA, by name, for id_token_signed_response_alg, authorization_signed_response_alg, request_object_signing_alg and, with private_key_jwt, token_endpoint_auth_signing_alg; and for userinfo_signed_response_alg, introspection_signed_response_alg and backchannel_authentication_request_signing_alg where they are given"
             }
             Self::SecureRedirects => "redirect URIs that begin with https://",
+            Self::NamedRedirect => "the parameter redirect_uri in every authorization request",
             Self::IssuerAudience => "assertions whose only audience is the issuer identifier",
             Self::Resource => "the parameter resource in every authorization request (RFC 8707)",
         }
@@ -143,7 +147,7 @@ impl Requirement {
                 let uris = &settings.redirect_uris;
                 uris.iter().all(|uri| uri.as_str().starts_with("https://"))
             }
-            Self::IssuerAudience | Self::Resource => true,
+            Self::NamedRedirect | Self::IssuerAudience | Self::Resource => true,
         }
     }
 }
@@ -216,6 +220,7 @@ pub fn check_request(client: &Client, request: &AuthorizeRequest) -> Result<(), 
     let unmet = profile.requirements().iter().find(|one| match one {
         Requirement::Pkce => request.code_challenge.is_none(),
         Requirement::CodeOnly => request.response_type != ResponseType::Code,
+        Requirement::NamedRedirect => !request.redirect_uri_sent,
         Requirement::Resource => request.resources.is_empty(),
         // Held against the registration, or where they show.
         Requirement::Pushed

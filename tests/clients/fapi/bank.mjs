@@ -1,6 +1,6 @@
 // A bank: one client of the profile, with its key, its certificate, its DPoP key; makes requests by hand, so that they can be wrong.
 
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, createPrivateKey, randomUUID, sign as signBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 
@@ -80,6 +80,13 @@ export async function sign(jwk, header, claims) {
   // The library imports a key for one algorithm.
   const key = await importJWK({ ...jwk, alg }, alg);
   return new SignJWT(claims).setProtectedHeader({ alg, kid: jwk.kid, ...header }).sign(key);
+}
+
+/** A JWT with ES256 whose header no library makes. */
+export function signRaw(jwk, header, claims) {
+  const message = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+  const key = createPrivateKey({ key: jwk, format: "jwk" });
+  return `${message}.${signBytes("sha256", Buffer.from(message), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
 
 export class ProofKey {

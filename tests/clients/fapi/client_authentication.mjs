@@ -2,7 +2,7 @@
 
 import { generateKeyPair, exportJWK } from "jose";
 
-import { Bank, among, check, equal, fetches, issuer, made, now } from "./bank.mjs";
+import { Bank, among, check, claimsOf, equal, fetches, issuer, now, signRaw } from "./bank.mjs";
 
 const own = { grant_type: "client_credentials" };
 
@@ -37,6 +37,15 @@ export default async function clientAuthentication() {
   }
   await refused("an assertion: none", asserted({}, { alg: "none" }));
   await refused("an assertion with a critical member", asserted({}, { crit: ["b64"], b64: true }));
+  for (const more of [{ b64: false }, { enc: "A128GCM" }, { zip: "DEF" }]) {
+    await refused(`an assertion with the header ${JSON.stringify(more)}`, async () => {
+      const { key } = bank;
+      return { client_assertion: signRaw(key, { alg: "ES256", kid: key.kid, ...more }, claimsOf(await bank.assertion())) };
+    });
+  }
+  await accepted("an assertion that is signed by the same hand, without such a header", async () => {
+    return { client_assertion: signRaw(bank.key, { alg: "ES256", kid: bank.key.kid }, claimsOf(await bank.assertion())) };
+  });
   const stranger = async () => ({ ...(await exportJWK((await generateKeyPair("ES256", { extractable: true })).privateKey)), alg: "ES256", kid: bank.key.kid });
   await refused("an assertion of an unregistered key", async () => ({ client_assertion: await bank.assertion({}, {}, await stranger()) }));
   await refused("an assertion with RS256", async () => ({ client_assertion: await rsa.assertion({}, { alg: "RS256" }) }), rsa);
@@ -67,5 +76,4 @@ export default async function clientAuthentication() {
   }
   await refused("self-mtls with a certificate of another key", async () => ({}), Object.assign(await Bank.of("self-mtls"), { fetch: fetches.holder }));
   await refused("a certificate does not stand for an assertion", async () => ({ client_assertion: null }), Object.assign(await Bank.of("key-mtls"), { fetch: fetches.holder }));
-  equal(typeof made.keys.poll.d, "string", "a private key");
 }
