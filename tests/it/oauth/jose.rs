@@ -399,8 +399,10 @@ async fn an_answer_that_cannot_be_encrypted_makes_no_code_and_uses_up_no_pushed_
                 client.response_types = vec!["code".to_owned(), "code id_token".to_owned()];
                 if jarm {
                     client.authorization_encrypted_response_alg = Some("ECDH-ES".to_owned());
+                    client.authorization_encrypted_response_enc = Some("A256GCM".to_owned());
                 } else {
                     client.id_token_encrypted_response_alg = Some("ECDH-ES".to_owned());
+                    client.id_token_encrypted_response_enc = Some("A256GCM".to_owned());
                 }
             },
         )
