@@ -134,6 +134,9 @@ export class Bank {
     const text = await answer.text();
     let json;
     try { json = JSON.parse(text); } catch { json = {}; }
+    // RFC 6749 section 5.2: which characters a description may have, and how the answer travels.
+    if (json.error_description && !/^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/.test(json.error_description)) throw new Error(`a description with other characters: ${text}`);
+    if (json.error && !answer.headers.get("content-type").startsWith("application/json")) throw new Error(`an error that is no JSON: ${text}`);
     return { status: answer.status, json, text, headers: answer.headers };
   }
 

@@ -67,6 +67,8 @@ export default async function ciba() {
     among((await poll(bank, id, { fetch: fetches.none })).json.error, ["invalid_request", "invalid_client"], "no certificate");
     await decide("deny");
   });
+  const unanswered = await begin(bank, { requested_expiry: 30 });
+  const over = Date.now() + 31_000;
   await check("requested_expiry, as a number and as a text", async () => {
     for (const requested_expiry of [30, "30"]) {
       const begun = await begin(bank, { requested_expiry });
@@ -104,5 +106,9 @@ export default async function ciba() {
   await refused("pings without a token", () => begin(other, {}), ["invalid_request"]);
   await refused("pings with a token that is too long", () => begin(other, { client_notification_token: "x".repeat(1_025) }), ["invalid_request"]);
   await refused("an auth_req_id that nobody made", () => poll(bank, "tsr_ar_unheard-of"), ["invalid_grant"]);
+  await check("an authentication request that nobody decided expires", async () => {
+    await pause(Math.max(0, over - Date.now()));
+    equal((await poll(bank, unanswered.json.auth_req_id)).json.error, "expired_token", "the error");
+  });
   site.stop();
 }

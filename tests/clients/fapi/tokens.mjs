@@ -1,6 +1,6 @@
 // The token endpoint and a protected resource: codes, proofs and tokens in the wrong hands.
 
-import { Bank, among, check, equal, fetches, now, pause, ProofKey, sha256 } from "./bank.mjs";
+import { Bank, among, check, equal, fetches, issuer, now, pause, ProofKey, sha256 } from "./bank.mjs";
 
 export default async function tokens() {
   const bank = await Bank.of("key-dpop");
@@ -41,7 +41,6 @@ export default async function tokens() {
   const key = bank.proofKey;
   const own = { grant_type: "client_credentials" };
   const proofs = [
-    ["none at all", async () => ({})],
     ["not a JWT", async () => "x"],
     ["for another method", () => key.proof("GET", "/token")],
     ["for another endpoint", () => key.proof("POST", "/par")],
@@ -64,6 +63,15 @@ export default async function tokens() {
       return bank.token(own, { headers: typeof dpop === "string" ? { dpop } : {} });
     }, ["invalid_dpop_proof", "invalid_request"]);
   }
+  await refused("no DPoP proof", () => bank.token(own, { headers: {} }), ["invalid_request"]);
+  await refused("a refresh without a DPoP proof", async () => {
+    const { refresh_token } = await bank.tokens();
+    return bank.token({ grant_type: "refresh_token", refresh_token }, { headers: {} });
+  }, ["invalid_request"]);
+  await refused("a refresh without the certificate", async () => {
+    const { refresh_token } = await mtls.tokens();
+    return mtls.token({ grant_type: "refresh_token", refresh_token }, { fetch: fetches.none });
+  }, ["invalid_request"]);
   await refused("a DPoP proof used twice", async () => {
     const headers = { dpop: await key.proof("POST", "/token") };
     equal((await bank.token(own, { headers })).status, 200, "the first");
@@ -101,6 +109,23 @@ export default async function tokens() {
       among(await bank.userinfo(token, options), [400, 401], "the status");
     });
   }
+  for (const [name, changes, header] of [
+    ["whose htu has a query and a fragment", { htu: `${issuer}/userinfo?a=1#b` }], ["whose htu has capitals", { htu: `${issuer.replace("https", "HTTPS")}/userinfo` }],
+    ["with nbf and exp", { nbf: now(), exp: now() + 300 }], ["with members that nobody knows", { extra: 1 }, { extra: 1 }],
+  ]) {
+    await check(`a DPoP proof ${name} is accepted`, async () => {
+      equal(await bank.userinfo(token, { proof: await get(changes, header) }), 200, "the status");
+    });
+  }
+  await check("two DPoP proofs, or a private key in one, open nothing", async () => {
+    equal(await bank.userinfo(token, { proof: await get({}, { jwk: { ...key.jwk, d: "x".repeat(43) } }) }), 401, "a private key");
+    equal(await bank.userinfo(token, { proof: `${await get({})}, ${await get({})}` }), 401, "two");
+  });
+  await check("a DPoP proof for userinfo is good once", async () => {
+    const proof = await get({});
+    equal(await bank.userinfo(token, { proof }), 200, "the first");
+    equal(await bank.userinfo(token, { proof }), 401, "the second");
+  });
   const certified = (await mtls.tokens()).access_token;
   await check("a token that is bound to a certificate opens for its holder alone", async () => {
     equal(await mtls.userinfo(certified), 200, "the holder");
