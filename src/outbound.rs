@@ -49,6 +49,14 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+impl Answer {
+    /// The texts of a header field.
+    pub fn texts(&self, name: http::HeaderName) -> Vec<&str> {
+        let values = self.headers.get_all(name).iter();
+        values.filter_map(|value| value.to_str().ok()).collect()
+    }
+}
+
 /// The guarded client. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Outbound {

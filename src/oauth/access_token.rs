@@ -7,8 +7,9 @@
 use super::error::OAuthError;
 use super::protocol::audience::Audience;
 use super::protocol::claims::{AccessClaims, TokenType};
-use super::protocol::client::ClientId;
-use super::protocol::resource_server::{Form, ResourceServer, TokenRules, may_introspect};
+use super::protocol::client::{Client, ClientId};
+use super::protocol::profile;
+use super::protocol::resource_server::{Form, ResourceServer, TokenRules, Unsaid, may_introspect};
 use super::protocol::scope::ScopeSet;
 use crate::app::App;
 use crate::base::secret::{TokenHash, TokenKind};
@@ -31,11 +32,16 @@ impl Minted {
     }
 }
 
-/// Makes a token as its audience wants it.
-pub async fn mint(app: &App, claims: AccessClaims, now: Timestamp) -> Result<Minted, OAuthError> {
+/// Makes a token as its audience wants it, for this client.
+pub async fn mint(
+    app: &App,
+    client: &Client,
+    claims: AccessClaims,
+    now: Timestamp,
+) -> Result<Minted, OAuthError> {
     let rules = {
         let mut conn = app.db.read().await?;
-        rules(app, &mut conn, &claims.aud).await?
+        rules(app, &mut conn, client, &claims.aud).await?
     };
     let claims = AccessClaims {
         // What it comes of may end sooner.
@@ -63,17 +69,30 @@ pub async fn mint(app: &App, claims: AccessClaims, now: Timestamp) -> Result<Min
 pub async fn check(
     app: &App,
     conn: &mut Conn,
+    client: &Client,
     (audience, scope): (&Audience, &ScopeSet),
 ) -> Result<(), OAuthError> {
-    rules(app, conn, audience).await?.scope_within(scope)?;
+    rules(app, conn, client, audience)
+        .await?
+        .scope_within(scope)?;
     Ok(())
 }
 
-async fn rules(app: &App, conn: &mut Conn, audience: &Audience) -> Result<TokenRules, OAuthError> {
+async fn rules(
+    app: &App,
+    conn: &mut Conn,
+    client: &Client,
+    audience: &Audience,
+) -> Result<TokenRules, OAuthError> {
     let servers = servers_of(conn, audience.as_slice()).await?;
     let whom = (audience, app.config.issuer.as_str());
-    let configured = app.config.tokens.access_token_ttl_seconds;
-    Ok(TokenRules::of(whom, &servers, configured)?)
+    let otherwise = Unsaid {
+        lifetime: app.config.tokens.access_token_ttl_seconds,
+        signing: profile::signing(client),
+    };
+    let rules = TokenRules::of(whom, &servers, otherwise)?;
+    profile::check_access_token(client, rules.form)?;
+    Ok(rules)
 }
 
 /// The registered ones of these services.

@@ -128,6 +128,9 @@ async fn start(
             Ok(response)
         }
         Next::Issue(sign_in) => {
+            if let Err(fault) = front::make_ready(app, (&request, &client), now).await? {
+                return Ok(send(app, &client, &request.answer_fault(fault), now).await);
+            }
             let mut tx = app.db.write().await?;
             par::use_up(app, &mut tx, &request, now).await?;
             let issued = code::issue(app, &mut tx, &request, (&client, sign_in), now).await?;
@@ -201,6 +204,9 @@ async fn resume_flow(
     {
         Next::Page(path) => Ok(see_other(&page_of(app, path, &flow.id))),
         Next::Issue(sign_in) => {
+            if let Err(fault) = front::make_ready(app, (request, &flow.client), now).await? {
+                return Ok(send(app, &flow.client, &request.answer_fault(fault), now).await);
+            }
             let mut tx = app.db.write().await?;
             flow::take(&mut tx, &flow).await?;
             par::use_up(app, &mut tx, request, now).await?;

@@ -6,14 +6,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::header::{ACCEPT, AGE, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::header::{ACCEPT, AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, EXPIRES};
+use http::{HeaderMap, StatusCode};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 
 use super::protocol::client::ClientId;
-use super::protocol::client_document::{DOCUMENT_BYTES, fresh_for};
+use super::protocol::client_document::{DOCUMENT_BYTES, FRESH_SECONDS};
+use super::protocol::freshness::{Said, fresh_for};
 use crate::base::time::{Seconds, Timestamp};
-use crate::outbound::Outbound;
+use crate::outbound::{Answer, Outbound};
 
 /// Shortest time between two fetches of one document of which the first failed.
 const PAUSE_SECONDS: Seconds = Seconds::new(10);
@@ -84,7 +85,7 @@ impl ClientDocuments {
     }
 
     /// Fetches the document. The reason of a failure does not tell what stands at the address, only that it is no document.
-    pub async fn fetch(&self, client_id: &ClientId) -> Result<Served, String> {
+    pub async fn fetch(&self, client_id: &ClientId, now: Timestamp) -> Result<Served, String> {
         let _place = self.fetches.try_acquire().map_err(|_| {
             "too many documents are being fetched; try again in a moment".to_owned()
         })?;
@@ -105,15 +106,21 @@ impl ClientDocuments {
                 "the answer must be 200 with application/json of at most {DOCUMENT_BYTES} bytes; redirects are not followed"
             ));
         }
-        let texts = |name: HeaderName| -> Vec<&str> {
-            let values = answer.headers.get_all(name).iter();
-            values.filter_map(|value| value.to_str().ok()).collect()
-        };
-        let age = texts(AGE).first().copied();
         Ok(Served {
-            fresh_for: fresh_for(texts(CACHE_CONTROL), age),
+            fresh_for: fresh_for(&said(&answer), FRESH_SECONDS, now),
             body: answer.body,
         })
+    }
+}
+
+/// What an answer says of how long it is good.
+pub(super) fn said(answer: &Answer) -> Said<'_> {
+    let first = |name| answer.texts(name).first().copied();
+    Said {
+        cache_control: answer.texts(CACHE_CONTROL),
+        age: first(AGE),
+        date: first(DATE),
+        expires: first(EXPIRES),
     }
 }
 

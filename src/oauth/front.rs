@@ -10,6 +10,7 @@ use super::issue;
 use super::protocol::authorize::AuthorizeRequest;
 use super::protocol::claims::{IdClaims, TokenType};
 use super::protocol::client::Client;
+use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::response::{FrontToken, Parts, ResponseType};
 use super::protocol::scope::ScopeSet;
 use super::sealed;
@@ -17,6 +18,33 @@ use crate::app::App;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::store::grants::Grant;
+
+/// Sees that the answer to a request can be encrypted as its client wants it, before a code is made, a pushed request used up or a flow ended
+/// for it. The refusal goes to the client, but for one whose every answer is encrypted: that one can be told nothing.
+pub async fn make_ready(
+    app: &App,
+    (request, client): (&AuthorizeRequest, &Client),
+    now: Timestamp,
+) -> Result<Result<(), Fault>, OAuthError> {
+    let formats = &client.settings.metadata.tokens;
+    if request.channel.signed
+        && !sealed::can_seal(app, (client, formats.authorization()), now).await
+    {
+        return Err(Fault::new(
+            ErrorCode::TemporarilyUnavailable,
+            "no key at the client's `jwks_uri` fits `authorization_encrypted_response_alg`, or it cannot be fetched; \
+             nothing was used up, so mend it and open the same address again",
+        )
+        .into());
+    }
+    if !request.response_type.has_id_token() {
+        return Ok(Ok(()));
+    }
+    match sealed::make_ready(app, client, now).await {
+        Err(OAuthError::Fault(fault)) => Ok(Err(fault)),
+        ready => ready.map(Ok),
+    }
+}
 
 /// The parts of the answer to a granted request.
 pub async fn parts(
@@ -30,7 +58,7 @@ pub async fn parts(
     let token = if response_type.has_token() {
         let audience = issue::audience_of(app, &grant.details.resources);
         let claims = issue::access_claims(app, grant, (grant.scope.clone(), audience), now);
-        let minted = access_token::mint(app, claims, now).await?;
+        let minted = access_token::mint(app, client, claims, now).await?;
         Some(FrontToken {
             expires_in: minted.lives_seconds(),
             scope: minted.claims.scope.to_string(),

@@ -78,7 +78,7 @@ pub async fn read_sent(
         Err(error) => return Ok(Err(error)),
     };
     let checked = match profile::check_request(client, &request) {
-        Ok(()) => check_declared(app, &request).await?,
+        Ok(()) => check_declared(app, (&request, client)).await?,
         Err(fault) => Err(fault),
     };
     Ok(match checked {
@@ -93,7 +93,7 @@ pub async fn read_sent(
 /// What only the database knows: what the types of its details want, and what an access token that the answer itself would bring must be.
 async fn check_declared(
     app: &App,
-    request: &AuthorizeRequest,
+    (request, client): (&AuthorizeRequest, &Client),
 ) -> Result<Result<(), Fault>, OAuthError> {
     if let Err(fault) =
         authorization_details::check(&app.db, &request.authorization_details).await?
@@ -105,7 +105,7 @@ async fn check_declared(
     }
     let audience = issue::audience_of(app, &request.resources);
     let mut conn = app.db.read().await?;
-    match access_token::check(app, &mut conn, (&audience, &request.scope)).await {
+    match access_token::check(app, &mut conn, client, (&audience, &request.scope)).await {
         Err(OAuthError::Fault(fault)) => Ok(Err(fault)),
         checked => checked.map(Ok),
     }

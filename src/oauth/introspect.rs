@@ -22,6 +22,7 @@ use super::protocol::client::{AuthMethod, Client};
 use super::protocol::confirmation::Confirmation;
 use super::protocol::error::{ErrorCode, Fault};
 use super::protocol::media_type::accepts;
+use super::protocol::profile;
 use super::protocol::refresh_token::{RefreshToken, TAG_KEY_PURPOSE};
 use super::respond::{jwt_no_store, no_store};
 use super::sealed;
@@ -96,7 +97,7 @@ async fn signed(
     answer: Answer,
     now: Timestamp,
 ) -> Result<Response, OAuthError> {
-    let protection = client.settings.metadata.tokens.introspection();
+    let protection = profile::introspection(client);
     let claims = IntrospectionJwt {
         iss: app.config.issuer.clone(),
         aud: client.client_id.as_str().to_owned(),

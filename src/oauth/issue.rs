@@ -13,7 +13,7 @@ use super::protocol::audience::Audience;
 use super::protocol::authorization_details::AuthorizationDetails;
 use super::protocol::claims::{AccessClaims, IdClaims, Person, TokenType, new_jti};
 use super::protocol::claims_request::claims_of;
-use super::protocol::client::{Client, ClientId};
+use super::protocol::client::Client;
 use super::protocol::confirmation::Confirmation;
 use super::protocol::scope::{OPENID, ScopeSet};
 use super::sealed;
@@ -80,7 +80,7 @@ pub async fn for_person(
         cnf: confirmation,
         ..access_claims(app, grant, (scope, audience), now)
     };
-    let minted = access_token::mint(app, claims, now).await?;
+    let minted = access_token::mint(app, client, claims, now).await?;
     let id_token = if minted.claims.scope.contains(OPENID) {
         let protection = client.settings.metadata.tokens.id_token();
         let scopes = (&ScopeSet::default(), &client.settings.scope);
@@ -122,6 +122,7 @@ pub struct Exchanged<'a> {
 /// An access token in a person's name, and nothing else: neither a refresh token nor an ID token comes of an exchange.
 pub async fn exchanged(
     app: &App,
+    client: &Client,
     exchanged: Exchanged<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
@@ -133,7 +134,7 @@ pub async fn exchanged(
     };
     Ok(TokenResponse {
         issued_token_type: exchanged.issued_token_type,
-        ..TokenResponse::of(access_token::mint(app, claims, now).await?)
+        ..TokenResponse::of(access_token::mint(app, client, claims, now).await?)
     })
 }
 
@@ -253,17 +254,17 @@ pub(super) fn audience_of(app: &App, resources: &[String]) -> Audience {
 /// A token for the client itself.
 pub async fn for_client(
     app: &App,
-    client_id: &ClientId,
+    client: &Client,
     (scope, audience, confirmation): (ScopeSet, Audience, Option<Confirmation>),
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let claims = AccessClaims {
         aud: audience,
         cnf: confirmation,
-        ..base_claims(app, client_id.as_str(), scope, now)
+        ..base_claims(app, client.client_id.as_str(), scope, now)
     };
     Ok(TokenResponse::of(
-        access_token::mint(app, claims, now).await?,
+        access_token::mint(app, client, claims, now).await?,
     ))
 }
 

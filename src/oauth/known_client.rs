@@ -114,7 +114,7 @@ async fn fetch(
             )));
         }
     }
-    let served = match app.client_documents.fetch(client_id).await {
+    let served = match app.client_documents.fetch(client_id, now).await {
         Ok(served) => served,
         Err(reason) => return Ok(Err(reason)),
     };

@@ -9,14 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::ACCEPT;
 
+use super::client_documents::said;
 use super::protocol::client::ClientKeys;
+use super::protocol::freshness::{Bounds, fresh_for};
 use super::protocol::key_set::KeySet;
 use super::protocol::web_uri::WebUri;
 use crate::base::time::{Seconds, Timestamp};
 use crate::outbound::Outbound;
 
-/// How long fetched keys are used without looking again: a key that the client withdraws works this long at most.
-const FRESH_SECONDS: Seconds = Seconds::new(300);
+/// How long fetched keys are used without looking again: a key that the client withdraws works as long as its own server says, an hour at most.
+const FRESH_SECONDS: Bounds = Bounds {
+    least: 60,
+    otherwise: 300,
+    most: 3_600,
+};
 /// How long fetched keys are used while the address does not answer.
 const STALE_SECONDS: Seconds = Seconds::new(86_400);
 /// Shortest time between two fetches of one address: requests with invented key ids must not become requests to others.
@@ -44,6 +50,7 @@ struct Place {
 struct Known {
     keys: Option<Arc<KeySet>>,
     fetched_at: Option<Timestamp>,
+    fresh_until: Option<Timestamp>,
     tried_at: Option<Timestamp>,
 }
 
@@ -80,7 +87,7 @@ impl RemoteKeys {
         let uri = registered.jwks_uri.as_ref()?;
         let place = self.place(uri, now);
         let suffices = |known: &Known| {
-            let fresh = known.is_younger(FRESH_SECONDS, now);
+            let fresh = known.fresh_until.is_some_and(|until| now < until);
             known.keys.clone().filter(|set| fresh && holds(set))
         };
         if let Some(keys) = suffices(&lock(&place.known)) {
@@ -96,11 +103,12 @@ impl RemoteKeys {
             .is_none_or(|tried_at| tried_at.plus(PAUSE_SECONDS) <= now);
         if due {
             lock(&place.known).tried_at = Some(now);
-            match self.fetch(uri).await {
-                Ok(keys) => {
+            match self.fetch(uri, now).await {
+                Ok((keys, fresh_for)) => {
                     let mut known = lock(&place.known);
                     known.keys = Some(Arc::new(keys));
                     known.fetched_at = Some(now);
+                    known.fresh_until = Some(now.plus(fresh_for));
                 }
                 Err(reason) => {
                     tracing::warn!(
@@ -132,7 +140,7 @@ impl RemoteKeys {
         Arc::clone(places.entry(uri.clone()).or_default())
     }
 
-    async fn fetch(&self, uri: &WebUri) -> Result<KeySet, String> {
+    async fn fetch(&self, uri: &WebUri, now: Timestamp) -> Result<(KeySet, Seconds), String> {
         let request = http::Request::get(uri.as_str())
             .header(ACCEPT, "application/jwk-set+json, application/json")
             .body(Vec::new())
@@ -146,7 +154,8 @@ impl RemoteKeys {
             return Err(format!("the answer was {}", answer.status));
         }
         let value = serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
-        KeySet::usable(&value).map_err(|error| error.to_string())
+        let keys = KeySet::usable(&value).map_err(|error| error.to_string())?;
+        Ok((keys, fresh_for(&said(&answer), FRESH_SECONDS, now)))
     }
 }
 

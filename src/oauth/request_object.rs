@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::protocol::client::Client;
 use super::protocol::error::{ErrorCode, Fault, quoted};
+use super::protocol::jws_header::is_plain;
 use super::protocol::params::Params;
 use super::protocol::request_object::{Expected, RequestAlg, invalid, is_typ, read};
 use crate::app::App;
@@ -70,9 +71,9 @@ pub(super) async fn verify(
     let header = jsonwebtoken::decode_header(object).map_err(|_| {
         invalid("the request object is not a JWT signed with a supported algorithm (unsigned and encrypted ones are not)")
     })?;
-    if !is_typ(header.typ.as_deref()) || header.crit.is_some() {
+    if !is_typ(header.typ.as_deref()) || !is_plain(object) {
         return Err(invalid(
-            "the request object's header must have `typ` oauth-authz-req+jwt and no `crit`",
+            "the request object's header must have `typ` oauth-authz-req+jwt and none of `crit`, `b64`, `enc` and `zip`",
         ));
     }
     let alg = RequestAlg::ALL

@@ -35,10 +35,7 @@ pub async fn jwt<T: Serialize>(
 /// What was fetched is kept, so that sealing finds it.
 pub async fn make_ready(app: &App, client: &Client, now: Timestamp) -> Result<(), OAuthError> {
     let protection = client.settings.metadata.tokens.id_token();
-    let Some(encryption) = protection.encryption else {
-        return Ok(());
-    };
-    if !client.settings.scope.contains(OPENID) || keys(app, client, encryption, now).await.is_ok() {
+    if !client.settings.scope.contains(OPENID) || can_seal(app, (client, protection), now).await {
         return Ok(());
     }
     Err(Fault::new(
@@ -47,6 +44,19 @@ pub async fn make_ready(app: &App, client: &Client, now: Timestamp) -> Result<()
          nothing was used up, so mend it and send the same again",
     )
     .into())
+}
+
+/// Whether what is protected like this can be made now: what is not encrypted always, the rest if there is a key.
+/// What was fetched is kept, so that sealing finds it.
+pub async fn can_seal(
+    app: &App,
+    (client, protection): (&Client, Protection),
+    now: Timestamp,
+) -> bool {
+    match protection.encryption {
+        None => true,
+        Some(encryption) => keys(app, client, encryption, now).await.is_ok(),
+    }
 }
 
 /// Claims that are encrypted to the client, and not signed.

@@ -103,16 +103,23 @@ fn to_login(app: &App, flow: &Flow) -> Response {
 }
 
 /// The picture of an application that somebody vouches for. A stranger's would lend it a face that people trust.
-fn logo(flow: &Flow) -> Option<&str> {
+pub(super) fn logo(flow: &Flow) -> Option<&str> {
     let logo = flow.about.logo_uri.as_ref()?;
     flow.client().origin.is_verified().then(|| logo.as_str())
 }
 
-fn body(app: &App, guard: &Guard, visitor: &Visitor, (flow, csp): (&Flow, &Csp)) -> Markup {
+/// The picture, where the page may load it.
+pub(super) fn picture(flow: &Flow, csp: &Csp) -> Markup {
     html! {
         @if let Some(logo) = logo(flow).filter(|_| csp.shows()) {
             img .logo src=(logo) alt="" width="64" height="64" referrerpolicy="no-referrer";
         }
+    }
+}
+
+fn body(app: &App, guard: &Guard, visitor: &Visitor, (flow, csp): (&Flow, &Csp)) -> Markup {
+    html! {
+        (picture(flow, csp))
         h1 { "Allow " (flow.client_name) "?" }
         p .lead { "It wants to use your account." }
         (unverified::warning(flow.client(), &flow.redirect_uri))

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::{Markup, html};
 use tower_sessions::Session;
 
+use super::consent::{logo, more, picture};
 use super::csrf::{self, Form, Guard};
 use super::flow::FlowQuery;
 use super::form::Fields;
@@ -182,22 +183,23 @@ pub(super) fn too_many(wait: Seconds) -> String {
 
 fn render(app: &App, headers: &HeaderMap, view: &View<'_>) -> Response {
     let guard = Guard::of(app, headers);
+    let csp = view.flow.map_or_else(Csp::same_origin, |flow| {
+        Csp::redirecting_to(&flow.redirect_uri).showing(logo(flow))
+    });
     let page = Page {
         title: "Sign in",
         width: Width::Narrow,
-        body: body(app, &guard, view),
+        body: body(app, &guard, view, &csp),
     };
-    let csp = view.flow.map_or_else(Csp::same_origin, |flow| {
-        Csp::redirecting_to(&flow.redirect_uri)
-    });
     let mut response = respond(view.status, &page, &csp);
     guard.keep(app, response.headers_mut());
     response
 }
 
-fn body(app: &App, guard: &Guard, view: &View<'_>) -> Markup {
+fn body(app: &App, guard: &Guard, view: &View<'_>, csp: &Csp) -> Markup {
     let action = flow::login_form(app, view.query, view.flow);
     html! {
+        @if let Some(flow) = view.flow { (picture(flow, csp)) }
         h1 { "Sign in" }
         p .lead {
             @match view.flow {
@@ -224,6 +226,9 @@ fn body(app: &App, guard: &Guard, view: &View<'_>) -> Markup {
                 ..TextField::default()
             }))
             button .button type="submit" { "Sign in" }
+        }
+        @if let Some(flow) = view.flow.filter(|flow| flow.about.has_pages()) {
+            p .small .below { (more(&flow.about)) }
         }
     }
 }

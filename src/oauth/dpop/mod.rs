@@ -41,7 +41,8 @@ pub async fn confirmation(
 ) -> Result<Option<Confirmation>, OAuthError> {
     let key = proved_key(app, headers, now).await?;
     if key.is_none() && client.settings.metadata.sender.dpop_bound_access_tokens {
-        return Err(Fault::from(ProofError::Missing).into());
+        // The request lacks something (RFC 6749 section 5.2); a proof that is not good is another fault (RFC 9449 section 5).
+        return Err(Fault::invalid_request(ProofError::Missing.to_string()).into());
     }
     Ok(key.map(|jkt| Confirmation {
         jkt: Some(jkt.into()),

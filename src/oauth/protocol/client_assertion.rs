@@ -9,6 +9,7 @@ use serde_json::Number;
 
 use super::audience::Audience;
 use super::client::{AssertionAlg, AuthMethod, ClientId};
+use super::jws_header::is_plain;
 use crate::base::time::{Seconds, Timestamp};
 
 /// The `client_assertion_type` of a JWT (RFC 7523 section 2.2).
@@ -61,7 +62,7 @@ pub enum AssertionFault {
     Algorithm(String),
     /// Its header asks for something that is not understood.
     #[error(
-        "the client assertion's header has a `typ` or `crit` that is not understood; leave them out"
+        "the client assertion's header has a `typ` or another member that is not understood; leave out `typ`, `crit`, `b64`, `enc` and `zip`"
     )]
     Header,
     /// No key of the client made the signature.
@@ -133,7 +134,7 @@ pub fn header(
         .typ
         .as_deref()
         .is_none_or(|typ| TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ)));
-    if header.crit.is_some() || !known_type {
+    if !known_type || !is_plain(assertion) {
         return Err(AssertionFault::Header);
     }
     Ok((algorithm, header.kid))
@@ -358,6 +359,9 @@ mod tests {
             (json!({ "typ": "at+jwt" }), false),
             (json!({ "typ": "dpop+jwt" }), false),
             (json!({ "crit": ["exp"] }), false),
+            (json!({ "crit": null }), false),
+            (json!({ "b64": true }), false),
+            (json!({ "enc": "A128GCM" }), false),
             (
                 json!({ "jku": "https://evil.example", "x5u": "https://evil.example" }),
                 true,

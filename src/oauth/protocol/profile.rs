@@ -10,10 +10,12 @@
 //! password grant, `iss` in every answer) is no row here.
 
 use super::authorize::AuthorizeRequest;
-use super::client::{AuthMethod, Client, ClientSettings, words};
+use super::client::{AuthMethod, Client, ClientSettings, Protection, words};
 use super::error::{ErrorCode, Fault};
 use super::registration::MetadataFault;
+use super::resource_server::Form;
 use super::response::ResponseType;
+use super::signing::SigningAlgorithm;
 
 words! {
     /// A set of requirements.
@@ -44,6 +46,8 @@ pub enum Requirement {
     Algorithms,
     /// Answers go to https alone.
     SecureRedirects,
+    /// Every request says where its answer goes.
+    NamedRedirect,
     /// Assertions are for the issuer, by its identifier alone.
     IssuerAudience,
     /// Every request names the service that its tokens are for.
@@ -63,6 +67,7 @@ impl Profile {
                 Requirement::KeyOfItsOwn,
                 Requirement::Algorithms,
                 Requirement::SecureRedirects,
+                Requirement::NamedRedirect,
                 Requirement::IssuerAudience,
             ],
             Self::Mcp => &[
@@ -90,7 +95,7 @@ impl Requirement {
             Self::KeyOfItsOwn => "token_endpoint_auth_method",
             Self::Algorithms => "id_token_signed_response_alg",
             Self::SecureRedirects => "redirect_uris",
-            Self::IssuerAudience | Self::Resource => "profile",
+            Self::NamedRedirect | Self::IssuerAudience | Self::Resource => "profile",
         }
     }
 
@@ -107,9 +112,10 @@ impl Requirement {
             }
             Self::KeyOfItsOwn => "private_key_jwt, tls_client_auth or self_signed_tls_client_auth",
             Self::Algorithms => {
-                "PS256, ES256 or EdDSA, by name, for id_token_signed_response_alg, authorization_signed_response_alg, request_object_signing_alg and, with private_key_jwt, token_endpoint_auth_signing_alg; and for userinfo_signed_response_alg where it is given"
+                "PS256, ES256 or EdDSA, by name, for id_token_signed_response_alg, authorization_signed_response_alg, request_object_signing_alg and, with private_key_jwt, token_endpoint_auth_signing_alg; and for userinfo_signed_response_alg, introspection_signed_response_alg and backchannel_authentication_request_signing_alg where they are given"
             }
             Self::SecureRedirects => "redirect URIs that begin with https://",
+            Self::NamedRedirect => "the parameter redirect_uri in every authorization request",
             Self::IssuerAudience => "assertions whose only audience is the issuer identifier",
             Self::Resource => "the parameter resource in every authorization request (RFC 8707)",
         }
@@ -141,14 +147,13 @@ impl Requirement {
                 let uris = &settings.redirect_uris;
                 uris.iter().all(|uri| uri.as_str().starts_with("https://"))
             }
-            Self::IssuerAudience | Self::Resource => true,
+            Self::NamedRedirect | Self::IssuerAudience | Self::Resource => true,
         }
     }
 }
 
 /// FAPI 2.0 Security Profile section 5.4.1. An algorithm that is not named may be any, RS256 among them.
 fn has_strong_algorithms(settings: &ClientSettings) -> bool {
-    let strong = |name: &str| matches!(name, "PS256" | "ES256" | "EdDSA");
     let metadata = &settings.metadata;
     let tokens = &metadata.tokens;
     let asserts = settings.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
@@ -158,13 +163,24 @@ fn has_strong_algorithms(settings: &ClientSettings) -> bool {
         tokens.id_token_signed_response_alg,
         tokens.authorization_signed_response_alg,
     ];
-    let userinfo = tokens.userinfo_signed_response_alg;
+    let where_given = [
+        tokens.userinfo_signed_response_alg,
+        tokens.introspection_signed_response_alg,
+    ];
+    let asked = metadata.ciba.backchannel_authentication_request_signing_alg;
     answered
         .iter()
-        .all(|alg| alg.is_some_and(|alg| strong(alg.as_str())))
-        && userinfo.is_none_or(|alg| strong(alg.as_str()))
-        && requested.is_some_and(|alg| strong(alg.as_str()))
-        && (!asserts || asserted.is_some_and(|alg| strong(alg.as_str())))
+        .all(|alg| alg.is_some_and(|alg| is_strong(alg.as_str())))
+        && where_given
+            .iter()
+            .all(|alg| alg.is_none_or(|alg| is_strong(alg.as_str())))
+        && asked.is_none_or(|alg| is_strong(alg.as_str()))
+        && requested.is_some_and(|alg| is_strong(alg.as_str()))
+        && (!asserts || asserted.is_some_and(|alg| is_strong(alg.as_str())))
+}
+
+fn is_strong(name: &str) -> bool {
+    matches!(name, "PS256" | "ES256" | "EdDSA")
 }
 
 /// The requirements of its profile that a registration does not meet.
@@ -204,6 +220,7 @@ pub fn check_request(client: &Client, request: &AuthorizeRequest) -> Result<(), 
     let unmet = profile.requirements().iter().find(|one| match one {
         Requirement::Pkce => request.code_challenge.is_none(),
         Requirement::CodeOnly => request.response_type != ResponseType::Code,
+        Requirement::NamedRedirect => !request.redirect_uri_sent,
         Requirement::Resource => request.resources.is_empty(),
         // Held against the registration, or where they show.
         Requirement::Pushed
@@ -228,6 +245,43 @@ pub fn check_request(client: &Client, request: &AuthorizeRequest) -> Result<(), 
 pub fn requires(client: &Client, requirement: Requirement) -> bool {
     let profile = client.settings.metadata.profile.profile;
     profile.is_some_and(|profile| profile.requires(requirement))
+}
+
+/// What signs for this client where nobody chose: what signs its ID tokens, if its profile asks for certain algorithms.
+pub fn signing(client: &Client) -> SigningAlgorithm {
+    if requires(client, Requirement::Algorithms) {
+        client.settings.metadata.tokens.id_token().signing
+    } else {
+        SigningAlgorithm::DEFAULT
+    }
+}
+
+/// How introspection answers are protected where the client asks for a JWT.
+pub fn introspection(client: &Client) -> Protection {
+    let tokens = &client.settings.metadata.tokens;
+    let protection = tokens.introspection();
+    Protection {
+        signing: tokens
+            .introspection_signed_response_alg
+            .unwrap_or_else(|| signing(client)),
+        ..protection
+    }
+}
+
+/// Whether the client may have an access token like this: its services may have chosen what its profile rules out.
+pub fn check_access_token(client: &Client, form: Form) -> Result<(), Fault> {
+    match form {
+        Form::Jwt(alg) if requires(client, Requirement::Algorithms) && !is_strong(alg.as_str()) => {
+            Err(Fault::new(
+                ErrorCode::InvalidTarget,
+                format!(
+                    "the resource takes access tokens signed with {} alone, which the client's profile rules out; let its `access_token_signing_alg` be another",
+                    alg.as_str()
+                ),
+            ))
+        }
+        Form::Jwt(_) | Form::Opaque => Ok(()),
+    }
 }
 
 /// The refusal that names the profile, where it asks this of the client.
@@ -357,6 +411,18 @@ mod tests {
         };
         check(userinfo("RS256"), field, &[Profile::Fapi2]);
         check(userinfo("PS256"), field, &[]);
+        let introspection = |alg: &'static str| {
+            move |new: &mut NewClient| new.introspection_signed_response_alg = Some(alg.to_owned())
+        };
+        check(introspection("RS256"), field, &[Profile::Fapi2]);
+        check(introspection("EdDSA"), field, &[]);
+        let asked = |alg: &'static str| {
+            move |new: &mut NewClient| {
+                new.backchannel_authentication_request_signing_alg = Some(alg.to_owned());
+            }
+        };
+        check(asked("RS256"), field, &[Profile::Fapi2]);
+        check(asked("ES256"), field, &[]);
     }
 
     #[test]

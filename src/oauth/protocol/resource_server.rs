@@ -1,7 +1,7 @@
 //! Resource servers: what the services that tokens are for (RFC 8707) want of their access tokens, and what follows for one token.
 //!
-//! A service that nobody registered gets what every service got before there was a registry: a JWT, signed with RS256, for as long as the
-//! configuration says, with every scope that the client was given. One token has one form: services that want different ones are asked for
+//! A service that nobody registered gets what every service got before there was a registry: a JWT, signed with RS256 (or what the profile
+//! of the client asks for), for as long as the configuration says, with every scope that the client was given. One token has one form: services that want different ones are asked for
 //! one by one. Lifetimes and scopes only ever become less.
 
 use serde::{Deserialize, Serialize};
@@ -175,9 +175,9 @@ impl ResourceServer {
             .unwrap_or(SigningAlgorithm::DEFAULT)
     }
 
-    fn form(&self) -> Form {
+    fn form(&self, otherwise: SigningAlgorithm) -> Form {
         match self.access_token_format {
-            AccessTokenFormat::Jwt => Form::Jwt(self.signing()),
+            AccessTokenFormat::Jwt => Form::Jwt(self.access_token_signing_alg.unwrap_or(otherwise)),
             AccessTokenFormat::Opaque => Form::Opaque,
         }
     }
@@ -190,6 +190,15 @@ pub enum Form {
     Jwt(SigningAlgorithm),
     /// A secret that stands for what is kept here.
     Opaque,
+}
+
+/// What holds where no service said otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Unsaid {
+    /// How long a token lives.
+    pub lifetime: Seconds,
+    /// What signs it.
+    pub signing: SigningAlgorithm,
 }
 
 /// What one access token must be.
@@ -209,7 +218,7 @@ impl TokenRules {
     pub fn of(
         (audience, issuer): (&Audience, &str),
         servers: &[ResourceServer],
-        configured: Seconds,
+        otherwise: Unsaid,
     ) -> Result<Self, Fault> {
         let find = |identifier: &str| {
             servers
@@ -218,7 +227,7 @@ impl TokenRules {
         };
         let mut form: Option<(Form, &str)> = None;
         let mut scope = Some(ScopeSet::default());
-        let mut lifetime = configured;
+        let mut lifetime = otherwise.lifetime;
         for identifier in audience.as_slice() {
             let server = find(identifier);
             let allowed = server.and_then(|server| server.scope.as_ref());
@@ -227,9 +236,9 @@ impl TokenRules {
                 lifetime = lifetime.min(Seconds::new(seconds));
             }
             let wanted = match server {
-                Some(server) => server.form(),
+                Some(server) => server.form(otherwise.signing),
                 None if identifier == issuer => continue,
-                None => Form::Jwt(SigningAlgorithm::DEFAULT),
+                None => Form::Jwt(otherwise.signing),
             };
             match form {
                 Some((settled, first)) if settled != wanted => {
@@ -240,7 +249,7 @@ impl TokenRules {
             }
         }
         Ok(Self {
-            form: form.map_or(Form::Jwt(SigningAlgorithm::DEFAULT), |(form, _)| form),
+            form: form.map_or(Form::Jwt(otherwise.signing), |(form, _)| form),
             lifetime,
             scope,
         })
@@ -295,7 +304,10 @@ mod tests {
     use super::*;
 
     const ISSUER: &str = "https://id.example";
-    const DAY: Seconds = Seconds::new(86_400);
+    const DAY: Unsaid = Unsaid {
+        lifetime: Seconds::new(86_400),
+        signing: SigningAlgorithm::DEFAULT,
+    };
 
     fn server(identifier: &str, change: impl FnOnce(&mut NewResourceServer)) -> ResourceServer {
         let mut new = NewResourceServer {
@@ -378,11 +390,36 @@ mod tests {
     }
 
     #[test]
+    fn a_client_with_an_algorithm_of_its_own_gets_it_where_no_service_chose() {
+        let es256 = Unsaid {
+            signing: SigningAlgorithm::Es256,
+            ..DAY
+        };
+        for list in [
+            &[ISSUER][..],
+            &["urn:unknown"],
+            &["urn:jwt"],
+            &["urn:es256", "urn:jwt", ISSUER],
+        ] {
+            let rules = TokenRules::of((&audience(list), ISSUER), &servers(), es256).unwrap();
+            assert_eq!(rules.form, Form::Jwt(SigningAlgorithm::Es256), "{list:?}");
+        }
+        let chosen = server("urn:rs256", |new| {
+            new.access_token_signing_alg = Some("RS256".to_owned());
+        });
+        let rules = TokenRules::of((&audience(&["urn:rs256"]), ISSUER), &[chosen], es256);
+        assert_eq!(rules.unwrap().form, Form::Jwt(SigningAlgorithm::Rs256));
+    }
+
+    #[test]
     fn a_lifetime_never_becomes_longer() {
         let rules = TokenRules::of(
             (&audience(&["urn:opaque-too"]), ISSUER),
             &servers(),
-            Seconds::new(40),
+            Unsaid {
+                lifetime: Seconds::new(40),
+                ..DAY
+            },
         );
         assert_eq!(rules.unwrap().lifetime, Seconds::new(40));
     }

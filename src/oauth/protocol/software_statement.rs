@@ -7,6 +7,7 @@ use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Map, Value};
 
 use super::error::{ErrorCode, Fault, quoted};
+use super::jws_header::is_plain;
 use super::web_uri::WebUri;
 use crate::base::time::{Seconds, Timestamp};
 
@@ -63,14 +64,20 @@ pub fn invalid(description: &str) -> Fault {
 pub fn header(statement: &str) -> Result<(Algorithm, Option<String>), Fault> {
     let unfit = || {
         invalid(
-            "the software statement must be a JWT signed with RS256, PS256, ES256 or EdDSA, and without `crit`",
+            "the software statement must be a JWT signed with RS256, PS256, ES256 or EdDSA, and without `crit`, `b64`, `enc` and `zip`",
         )
     };
     let header: Header = jsonwebtoken::decode_header(statement).map_err(|_| unfit())?;
-    if !ALGORITHMS.contains(&header.alg) || header.crit.is_some() {
+    if !ALGORITHMS.contains(&header.alg) || !is_plain(statement) {
         return Err(unfit());
     }
     Ok((header.alg, header.kid))
+}
+
+/// What a statement says. Proves nothing, unless it was verified before.
+pub fn claims(statement: &str) -> Result<Map<String, Value>, Fault> {
+    jsonwebtoken::dangerous::insecure_decode_claims(statement)
+        .map_err(|_| invalid("the software statement is no JWT whose claims are a JSON object"))
 }
 
 /// Whom a statement says that it is from, if the operator trusts them.
@@ -78,8 +85,7 @@ pub fn issuer<'a>(
     statement: &str,
     trusted: &'a [StatementIssuer],
 ) -> Result<&'a StatementIssuer, Fault> {
-    let claims: Map<String, Value> = jsonwebtoken::dangerous::insecure_decode_claims(statement)
-        .map_err(|_| invalid("the software statement is no JWT whose claims are a JSON object"))?;
+    let claims = claims(statement)?;
     let iss = claims
         .get("iss")
         .and_then(Value::as_str)
@@ -97,7 +103,7 @@ pub fn issuer<'a>(
 
 /// The members of a registration request with those of a statement whose signature is right: its own win.
 pub fn merge(
-    mut members: Map<String, Value>,
+    members: Map<String, Value>,
     claims: Map<String, Value>,
     issuer: &str,
     now: Timestamp,
@@ -135,12 +141,20 @@ pub fn merge(
     if claims.contains_key(MEMBER) {
         return Err(invalid("a software statement must not hold another one"));
     }
+    Ok(take_over(members, claims))
+}
+
+/// The members with those of a statement, its own winning.
+pub fn take_over(
+    mut members: Map<String, Value>,
+    claims: Map<String, Value>,
+) -> Map<String, Value> {
     members.remove(MEMBER);
     let about_the_client = claims
         .into_iter()
         .filter(|(name, _)| !OF_THE_STATEMENT.contains(&name.as_str()));
     members.extend(about_the_client);
-    Ok(members)
+    members
 }
 
 #[cfg(test)]

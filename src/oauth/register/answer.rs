@@ -35,8 +35,6 @@ pub(super) struct Issued<'a> {
     pub(super) token: &'a str,
     /// Its secret, if it was made now.
     pub(super) secret: Option<&'a Secret<String>>,
-    /// The software statement that the request brought (RFC 7591 section 3.2.1).
-    pub(super) statement: Option<&'a str>,
 }
 
 /// The client information response: everything that is registered.
@@ -59,9 +57,6 @@ pub(super) fn client(
     let uri = format!("{}{}/{id}", app.config.issuer, paths::REGISTER);
     tell("registration_client_uri", uri.into());
     tell("registration_access_token", issued.token.into());
-    if let Some(statement) = issued.statement {
-        tell("software_statement", statement.into());
-    }
     if client.secret_mac.is_some() {
         // It does not expire.
         tell("client_secret_expires_at", 0.into());

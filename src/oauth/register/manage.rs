@@ -32,7 +32,6 @@ pub async fn get(
     let issued = Issued {
         token,
         secret: None,
-        statement: None,
     };
     answer::client(&app, StatusCode::OK, &client, &issued)
 }
@@ -48,8 +47,15 @@ pub async fn put(
     let Members(members) = members?;
     check_identity(&app, &before, &members)?;
     let now = app.clock.now();
-    let (members, statement) = statement::apply(&app, members, now).await?;
+    let kept = before
+        .settings
+        .metadata
+        .software
+        .software_statement
+        .as_deref();
+    let (members, statement) = statement::apply(&app, members, kept, now).await?;
     let mut new = request::read(members, &terms(&app, before.origin))?;
+    new.software_statement = statement;
     sector::verify(&app, Some(before.client_id.as_str()), &mut new).await?;
     let mut tx = app.db.write().await?;
     let updated = client::update(&mut tx, &app.sealer, (&before.client_id, &new), now).await?;
@@ -57,7 +63,6 @@ pub async fn put(
     let issued = Issued {
         token,
         secret: updated.generated_secret.as_ref(),
-        statement: statement.as_deref(),
     };
     answer::client(&app, StatusCode::OK, &updated.client, &issued)
 }

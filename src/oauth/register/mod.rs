@@ -43,12 +43,11 @@ pub async fn post(
 ) -> Result<Response, RegisterError> {
     let now = app.clock.now();
     let entrance = enter(&app, &headers, address, now).await?;
-    let (members, statement) = statement::apply(&app, members?.0, now).await?;
-    let (registered, token) = register(&app, &entrance, members, now).await?;
+    let read = statement::apply(&app, members?.0, None, now).await?;
+    let (registered, token) = register(&app, &entrance, read, now).await?;
     let issued = Issued {
         token: token.expose(),
         secret: registered.generated_secret.as_ref(),
-        statement: statement.as_deref(),
     };
     answer::client(&app, StatusCode::CREATED, &registered.client, &issued)
 }
@@ -103,11 +102,12 @@ async fn enter(
 async fn register(
     app: &App,
     entrance: &Entrance,
-    members: Map<String, Value>,
+    (members, statement): (Map<String, Value>, Option<String>),
     now: Timestamp,
 ) -> Result<(Registered, Secret<String>), RegisterError> {
     let origin = entrance.origin();
     let mut new = request::read(members, &terms(app, origin))?;
+    new.software_statement = statement;
     sector::verify(app, None, &mut new).await?;
     let token = TokenKind::RegistrationAccessToken.generate();
     let mut tx = app.db.write().await?;

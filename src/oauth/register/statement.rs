@@ -10,10 +10,11 @@ use crate::oauth::protocol::error::Fault;
 use crate::oauth::protocol::software_statement::{self as rules, MEMBER};
 
 /// The members that count, and the statement among them, if there was one. Where the operator trusts no issuer, statements are left out like every
-/// member that is not known.
+/// member that is not known. The one that is `kept` was verified when it came, and may have expired since: what is shown can be sent back.
 pub(super) async fn apply(
     app: &App,
     members: Map<String, Value>,
+    kept: Option<&str>,
     now: Timestamp,
 ) -> Result<(Map<String, Value>, Option<String>), Fault> {
     let trusted = &app.config.registration.software_statement_issuers;
@@ -27,6 +28,10 @@ pub(super) async fn apply(
         .to_owned();
     let (algorithm, kid) = rules::header(&statement)?;
     let issuer = rules::issuer(&statement, trusted)?;
+    if kept == Some(statement.as_str()) {
+        let claims = rules::claims(&statement)?;
+        return Ok((rules::take_over(members, claims), Some(statement)));
+    }
     let keys = ClientKeys {
         jwks_uri: Some(issuer.jwks_uri.clone()),
         ..ClientKeys::default()

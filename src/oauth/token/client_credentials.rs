@@ -42,5 +42,5 @@ pub(super) async fn exchange(
     }
     let audience = resource::of_client(params, allowed_resources(app, client))?;
     let bound = (scope, audience, request.confirmation.clone());
-    issue::for_client(app, &client.client_id, bound, now).await
+    issue::for_client(app, client, bound, now).await
 }

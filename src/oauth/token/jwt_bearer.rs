@@ -56,13 +56,13 @@ async fn for_client(
     let scope = scope_of(request, vouched)?.impersonal();
     let audience = resource::of_client(request.params, allowed_resources(app, client))?;
     let mut tx = app.db.write().await?;
-    access_token::check(app, &mut tx, (&audience, &scope)).await?;
+    access_token::check(app, &mut tx, client, (&audience, &scope)).await?;
     assertion_grant::use_up(&mut tx, vouched, client, now)
         .await
         .map_err(|refusal| refusal.into_error(OAuthError::invalid_grant))?;
     tx.commit().await?;
     let bound = (scope, audience, request.confirmation.clone());
-    issue::for_client(app, &client.client_id, bound, now).await
+    issue::for_client(app, client, bound, now).await
 }
 
 async fn for_person(
@@ -91,7 +91,7 @@ async fn for_person(
     };
     let mut tx = app.db.write().await?;
     // Before the assertion is used up.
-    access_token::check(app, &mut tx, (&audience, &scope)).await?;
+    access_token::check(app, &mut tx, client, (&audience, &scope)).await?;
     assertion_grant::use_up(&mut tx, vouched, client, now)
         .await
         .map_err(|refusal| refusal.into_error(OAuthError::invalid_grant))?;
@@ -109,5 +109,5 @@ async fn for_person(
         expires_at: now.plus(app.config.tokens.access_token_ttl_seconds),
         issued_token_type: None,
     };
-    issue::exchanged(app, exchanged, now).await
+    issue::exchanged(app, client, exchanged, now).await
 }

@@ -92,7 +92,7 @@ async fn narrowed(
     let (client, params) = (request.client, request.params);
     let granted = &grant.details;
     let audience = resource::narrowed(params, &granted.resources, allowed_resources(app, client))?;
-    access_token::check(app, tx, (&audience, scope)).await?;
+    access_token::check(app, tx, client, (&audience, scope)).await?;
     let types = &client.settings.metadata.details.authorization_details_types;
     let details = granted.authorization_details.of_types(types);
     Ok((audience, details.narrowed(params)?))

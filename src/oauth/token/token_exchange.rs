@@ -81,7 +81,7 @@ async fn exchanged(
     let origins = origins(subject, actor)?;
     let grant = grant_of(app, request, (subject, user_id.clone()), &scope, origins);
     let mut tx = app.db.write().await?;
-    access_token::check(app, &mut tx, (&audience, &scope)).await?;
+    access_token::check(app, &mut tx, client, (&audience, &scope)).await?;
     keep(&mut tx, request, &grant, subject).await?;
     let event = event_of(&grant, subject, actor);
     events::record(&mut tx, &event, now).await?;
@@ -94,7 +94,7 @@ async fn exchanged(
         expires_at: expiry(now, app.config.tokens.access_token_ttl_seconds, &made_from),
         issued_token_type: Some(ask.wanted.as_str()),
     };
-    issue::exchanged(app, exchanged, now).await
+    issue::exchanged(app, client, exchanged, now).await
 }
 
 /// The person whose token it is.

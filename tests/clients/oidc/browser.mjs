@@ -52,7 +52,8 @@ export class Browser {
       for (const [tag] of form.matchAll(/<(?:input|button)\b[^>]*>/g)) {
         const { name, value = "", type } = attributes(tag);
         if (!name) continue;
-        if (name in fields) body.set(name, fields[name]);
+        // `true` presses the button, with the value that it has.
+        if (name in fields) body.set(name, fields[name] === true ? value : fields[name]);
         else if (type === "hidden") body.set(name, value);
       }
       url = new URL(attributes(form.match(/<form\b[^>]*>/)[0]).action, url);

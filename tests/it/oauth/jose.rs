@@ -14,8 +14,10 @@ use tessera::base::encoding::{base64url, from_base64url};
 use tessera::base::time::Seconds;
 use tessera::oauth::client::NewClient;
 use tessera::oauth::protocol::signing::SigningAlgorithm;
+use tessera::store::q;
 
-use super::party::{Answer, Party, agree, claims, header, setup_with, signed_in};
+use super::par;
+use super::party::{Answer, Party, agree, answered, claims, header, setup_with, signed_in};
 use crate::harness::database::{Engine, engines};
 use crate::harness::server::{TestApp, client as http_client};
 use crate::web::alice;
@@ -280,15 +282,9 @@ async fn a_key_that_the_client_publishes_is_encrypted_to() {
     server.abort();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_cannot_be_had_costs_no_code_and_no_approval() {
-    let (private, change) = encrypts_all(true);
-    let mut new = NewClient::default();
-    change(&mut new);
-    let (text, is_up) = (
-        new.jwks.take().unwrap().to_string(),
-        Arc::new(AtomicBool::new(false)),
-    );
+/// The same, which answers once it is said to be up.
+async fn late_site(jwks: Value) -> (String, Arc<AtomicBool>, tokio::task::JoinHandle<()>) {
+    let (text, is_up) = (jwks.to_string(), Arc::new(AtomicBool::new(false)));
     let up = Arc::clone(&is_up);
     let handler = async move || {
         if up.load(Ordering::SeqCst) {
@@ -301,6 +297,15 @@ async fn a_key_that_cannot_be_had_costs_no_code_and_no_approval() {
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());
     let router = axum::Router::new().route("/jwks", axum::routing::get(handler));
     let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (url, is_up, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_had_costs_no_code_and_no_approval() {
+    let (private, change) = encrypts_all(true);
+    let mut new = NewClient::default();
+    change(&mut new);
+    let (url, is_up, server) = late_site(new.jwks.take().unwrap()).await;
     let (t, mut browser, party) = setup_with(
         Engine::Sqlite,
         |config| config.outbound_allowed = vec!["127.0.0.1/32".parse().unwrap()],
@@ -368,4 +373,64 @@ async fn an_answer_of_the_authorization_endpoint_is_signed_and_encrypted_as_regi
     let id = verified(&t, &jwt, SigningAlgorithm::Es256).await;
     let hash = SigningAlgorithm::Es256.left_half_hash(&answered["code"]);
     assert_eq!(id["c_hash"], hash.as_str());
+}
+
+/// How many grants there are.
+async fn grants(t: &TestApp) -> i64 {
+    let mut conn = t.app.db.read().await.unwrap();
+    conn.one(q("SELECT COUNT(*) FROM grants")).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_cannot_be_encrypted_makes_no_code_and_uses_up_no_pushed_request() {
+    for (engine, jarm) in engines()
+        .into_iter()
+        .flat_map(|engine| [(engine, false), (engine, true)])
+    {
+        let (private, change) = encrypts_all(true);
+        let mut new = NewClient::default();
+        change(&mut new);
+        let (url, is_up, server) = late_site(new.jwks.take().unwrap()).await;
+        let (t, mut browser, party) = setup_with(
+            engine,
+            |config| config.outbound_allowed = vec!["127.0.0.1/32".parse().unwrap()],
+            |client| {
+                client.jwks_uri = Some(url);
+                client.response_types = vec!["code".to_owned(), "code id_token".to_owned()];
+                if jarm {
+                    client.authorization_encrypted_response_alg = Some("ECDH-ES".to_owned());
+                    client.authorization_encrypted_response_enc = Some("A256GCM".to_owned());
+                } else {
+                    client.id_token_encrypted_response_alg = Some("ECDH-ES".to_owned());
+                    client.id_token_encrypted_response_enc = Some("A256GCM".to_owned());
+                }
+            },
+        )
+        .await;
+        let changes = if jarm {
+            [("response_mode", "jwt"), ("nonce", "n")]
+        } else {
+            [("response_type", "code id_token"), ("nonce", "n")]
+        };
+        let uri = par::request_uri(&par::push(&party, &changes).await);
+        let page = par::open(&mut browser, "web", &uri).await;
+        if jarm {
+            // No answer of this client can be made, so it is told to the person.
+            assert_eq!(
+                (page.status, page.location()),
+                (StatusCode::SERVICE_UNAVAILABLE, "")
+            );
+        } else {
+            assert_eq!(answered(&page)["error"], "temporarily_unavailable");
+        }
+        assert_eq!(grants(&t).await, 0);
+        is_up.store(true, Ordering::SeqCst);
+        t.clock.advance(Seconds::new(11));
+        let page = par::open(&mut browser, "web", &uri).await;
+        let answer = answered(&page);
+        let name = if jarm { "response" } else { "id_token" };
+        decrypted(&answer[name], &private);
+        assert_eq!(grants(&t).await, 1);
+        server.abort();
+    }
 }

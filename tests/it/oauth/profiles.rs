@@ -3,14 +3,21 @@
 use http::StatusCode;
 use serde_json::json;
 use tessera::oauth::client::NewClient;
+use tessera::oauth::protocol::client_assertion::TYPE;
 use tessera::store::q;
 
 use super::client_auth::{Signer, claims, post};
+use super::dpop::Key;
 use super::par;
-use super::party::{Party, answered, setup_with, signed_in};
+use super::party::{Answer, Party, answered, header, setup_with, signed_in};
+use super::resource_servers::{opaque, server};
 use crate::harness::database::Engine;
-use crate::harness::server::TestApp;
+use crate::harness::server::{TestApp, client as http_client};
 use crate::web::alice;
+
+const PLAIN: &str = "urn:example:plain";
+const OLD: &str = "urn:example:old";
+const OPAQUE: &str = "urn:example:opaque";
 
 fn mcp(new: &mut NewClient) {
     Party::public(new);
@@ -99,6 +106,57 @@ async fn a_client_of_the_profile_fapi2_pushes_and_addresses_the_issuer_alone() {
         page.location(),
         page.text
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_client_of_the_profile_fapi2_gets_is_signed_with_rs256() {
+    let (signer, key) = (Signer::p256(), Key::new());
+    let t = TestApp::start(Engine::Sqlite).await;
+    Party::register(&t, "bank", |new| {
+        fapi2(&signer)(new);
+        new.resources = [PLAIN, OLD, OPAQUE].map(str::to_owned).to_vec();
+    })
+    .await;
+    server(&t, OLD, |new| {
+        new.access_token_signing_alg = Some("RS256".to_owned());
+    })
+    .await;
+    server(&t, OPAQUE, opaque).await;
+    let token = async |jti: &str, resource: &str| {
+        let assertion = signer.jwt(&claims(&t, "bank", jti));
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("resource", resource),
+            ("client_assertion_type", TYPE),
+            ("client_assertion", assertion.as_str()),
+        ];
+        let request = http_client().post(format!("{}/token", t.url)).form(&form);
+        Answer::of(request.header("dpop", key.proof(&t))).await
+    };
+    for (jti, resource) in [("1", t.url.as_str()), ("2", PLAIN)] {
+        let access = token(jti, resource).await.tokens().access;
+        assert_eq!(header(&access)["alg"], "ES256", "{resource}");
+    }
+    let access = token("3", OPAQUE).await.tokens().access;
+    assert!(access.starts_with("tsr_at_"), "{access}");
+    // What a service insists on and the profile rules out is no token at all.
+    assert_eq!(token("4", OLD).await.error(), "invalid_target");
+
+    let access = token("5", &t.url).await.tokens().access;
+    let assertion = signer.jwt(&claims(&t, "bank", "6"));
+    let form = [
+        ("token", access.as_str()),
+        ("client_assertion_type", TYPE),
+        ("client_assertion", assertion.as_str()),
+    ];
+    let request = http_client()
+        .post(format!("{}/introspect", t.url))
+        .form(&form);
+    let answer = Answer::of(request.header("accept", "application/token-introspection+jwt")).await;
+    let jwt = answer.json.as_str().unwrap();
+    assert_eq!(header(jwt)["alg"], "ES256");
+    let said = super::party::claims(jwt);
+    assert_eq!(said["token_introspection"]["active"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,12 @@ pub struct About {
 }
 
 impl About {
+    /// Whether there is something to read.
+    pub fn has_pages(&self) -> bool {
+        let pages = [&self.client_uri, &self.policy_uri, &self.tos_uri];
+        pages.into_iter().any(Option::is_some)
+    }
+
     /// Checks what was handed in.
     pub(in crate::oauth::protocol) fn check(new: &NewClient, faults: &mut Faults) -> Self {
         let contacts = new.contacts.clone();

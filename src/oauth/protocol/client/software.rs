@@ -32,6 +32,9 @@ pub struct Software {
     /// Its version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software_version: Option<String>,
+    /// The statement that it was registered with, told again (RFC 7591 section 3.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_statement: Option<String>,
 }
 
 impl Software {
@@ -63,6 +66,7 @@ impl Software {
             application_type,
             software_id: text("software_id", &new.software_id),
             software_version: text("software_version", &new.software_version),
+            software_statement: new.software_statement.clone(),
         }
     }
 }

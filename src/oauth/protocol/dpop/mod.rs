@@ -15,6 +15,7 @@ use self::key::PublicKey;
 pub use self::key::{InvalidThumbprint, ProofAlgorithm, Thumbprint};
 pub use self::nonce::{NONCE_KEY_PURPOSE, Nonces};
 use super::error::{ErrorCode, Fault};
+use super::jws_header::is_plain;
 use super::params::Params;
 use crate::base::encoding::{base64url, from_base64url};
 use crate::base::secret::sha256;
@@ -82,7 +83,9 @@ pub enum ProofError {
     #[error("the `alg` of the DPoP proof must be ES256, PS256, EdDSA or Ed25519")]
     Algorithm,
     /// Its header demands what is not understood (RFC 7515 section 4.1.11).
-    #[error("the DPoP proof has critical header parameters, none of which is supported")]
+    #[error(
+        "the DPoP proof has header parameters that are not supported: `crit`, `b64`, `enc`, `zip`, or one twice"
+    )]
     Critical,
     /// Its key is not one of the algorithm.
     #[error(
@@ -172,7 +175,6 @@ struct Header {
     typ: String,
     alg: String,
     jwk: Map<String, Value>,
-    crit: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -239,7 +241,7 @@ fn open(text: &str) -> Result<(PublicKey, Claims), ProofError> {
         return Err(ProofError::Type);
     }
     let algorithm = ProofAlgorithm::parse(&header.alg).ok_or(ProofError::Algorithm)?;
-    if header.crit.is_some() {
+    if !is_plain(text) {
         return Err(ProofError::Critical);
     }
     let key = PublicKey::read(&header.jwk, algorithm)?;

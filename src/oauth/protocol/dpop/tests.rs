@@ -184,6 +184,10 @@ fn a_header_that_is_not_a_proofs_is_refused() {
             ProofError::Critical,
         ),
         (
+            json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk, "b64": true}),
+            ProofError::Critical,
+        ),
+        (
             json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": with_private}),
             ProofError::PrivateKey,
         ),

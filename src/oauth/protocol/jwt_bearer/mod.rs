@@ -13,6 +13,7 @@ pub use self::issuer::{NewTrustedIssuer, Party, Subjects, TrustedIssuer};
 use super::actor::MayAct;
 use super::audience::Audience;
 use super::client_assertion::{AssertionFault, instant};
+use super::jws_header::is_plain;
 use super::signing::SigningAlgorithm;
 use crate::base::time::{Seconds, Timestamp};
 
@@ -66,7 +67,9 @@ pub enum Fault {
     #[error("the assertion must be signed with {0}")]
     Algorithm(String),
     /// Its header asks for something that is not understood.
-    #[error("the assertion's header has a `typ` other than `JWT`, or a `crit`")]
+    #[error(
+        "the assertion's header has a `typ` other than `JWT`, or `crit`, `b64`, `enc` or `zip`"
+    )]
     Header,
     /// No key of the issuer made the signature.
     #[error("no key of its issuer verifies the assertion; check `kid` and the issuer's keys")]
@@ -121,7 +124,7 @@ pub fn header(
         return Err(refused());
     }
     let typ = header.typ.as_deref();
-    if header.crit.is_some() || typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt")) {
+    if !is_plain(assertion) || typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt")) {
         return Err(Fault::Header);
     }
     Ok((header.alg, header.kid))

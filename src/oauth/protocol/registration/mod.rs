@@ -162,6 +162,9 @@ pub struct NewClient {
     pub software_id: Option<String>,
     /// The software's version.
     pub software_version: Option<String>,
+    /// The verified statement that the client registered itself with. Nobody writes it by hand.
+    #[serde(skip)]
+    pub software_statement: Option<String>,
     /// `oauth21`, `fapi2` or `mcp`: a set of requirements that it is held to.
     pub profile: Option<String>,
     /// The types of authorization details that it may ask for.

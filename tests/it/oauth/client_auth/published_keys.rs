@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use crate::harness::server::TestApp;
 struct Site {
     url: String,
     answer: Arc<Mutex<(StatusCode, String)>>,
+    expires: Arc<Mutex<String>>,
     fetched: Arc<AtomicUsize>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -34,17 +36,29 @@ impl Site {
         let url = format!("http://{}/jwks", listener.local_addr().unwrap());
         let answer = Arc::new(Mutex::new((StatusCode::OK, String::new())));
         let fetched = Arc::new(AtomicUsize::new(0));
-        let (told, count) = (Arc::clone(&answer), Arc::clone(&fetched));
+        let expires = Arc::new(Mutex::new(String::new()));
+        let (told, count, until) = (
+            Arc::clone(&answer),
+            Arc::clone(&fetched),
+            Arc::clone(&expires),
+        );
         let handler = async move || {
             count.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            told.lock().unwrap().clone()
+            let (status, body) = told.lock().unwrap().clone();
+            let until = until.lock().unwrap().clone();
+            let headers = (!until.is_empty()).then_some([("expires", until)]);
+            match headers {
+                Some(headers) => (status, headers, body).into_response(),
+                None => (status, body).into_response(),
+            }
         };
         let router = axum::Router::new().route("/jwks", get(handler));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             url,
             answer,
+            expires,
             fetched,
             server,
         }
@@ -184,4 +198,25 @@ async fn nothing_inside_is_fetched_for_a_client() {
     site.publishes(&[signer.jwk("k")]);
     assert_eq!(attempt(&t, &signer, "k", "1").await, "invalid_client");
     assert_eq!(site.fetches(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_kept_as_long_as_their_site_says_within_bounds() {
+    for (lives_seconds, kept_seconds) in [(1_200, 1_200), (1, 60), (1_000_000, 3_600)] {
+        let site = Site::start().await;
+        let t = setup(&site).await;
+        let signer = Signer::p256();
+        site.publishes(&[signer.jwk("k")]);
+        // The site's `date` is the real time.
+        let made_at = std::time::SystemTime::now();
+        let until = made_at + std::time::Duration::from_secs(lives_seconds);
+        *site.expires.lock().unwrap() = httpdate::fmt_http_date(until);
+        assert_eq!(attempt(&t, &signer, "k", "1").await, "ok");
+        t.clock.advance(Seconds::new(kept_seconds - 10));
+        assert_eq!(attempt(&t, &signer, "k", "2").await, "ok");
+        assert_eq!(site.fetches(), 1, "{lives_seconds}");
+        t.clock.advance(Seconds::new(11));
+        assert_eq!(attempt(&t, &signer, "k", "3").await, "ok");
+        assert_eq!(site.fetches(), 2, "{lives_seconds}");
+    }
 }

@@ -7,6 +7,7 @@ use tessera::config::RegistrationPolicy;
 
 use super::super::party::{answered, signed_in};
 use super::{allow, asked, by_token, initial_token, metadata, open, party, register, send};
+use crate::harness::browser::Browser;
 use crate::harness::database::{Engine, engines};
 use crate::harness::server::{TestApp, client as http_client};
 use crate::web::alice;
@@ -152,8 +153,24 @@ async fn a_client_that_was_registered_with_a_token_is_trusted_like_the_token() {
     let answer = register(&t, Some(secret.expose().as_str()), &body).await;
     assert_eq!(answer.json["require_pkce"], false, "{answer:?}");
     alice(&t).await;
-    let mut browser = signed_in(&t).await;
     let party = party(&t, &answer);
+    // Whoever has still to sign in sees whose application it is.
+    let mut stranger = Browser::new(&t);
+    let page = stranger.get(&party.authorize_path(&[])).await;
+    let page = stranger.get(page.location()).await;
+    for text in [
+        "https://cdn.example/logo.png",
+        "https://app.example/privacy",
+        "https://app.example/terms",
+    ] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    let policy = page.header("content-security-policy");
+    assert!(
+        policy.contains("img-src data: https://cdn.example;"),
+        "{policy}"
+    );
+    let mut browser = signed_in(&t).await;
     // Without PKCE, too: the OpenID Foundation's tests for dynamic clients send none.
     let plain = [("code_challenge", ""), ("code_challenge_method", "")];
     let page = asked(&mut browser, &party, &plain).await;

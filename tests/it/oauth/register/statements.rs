@@ -3,6 +3,7 @@
 use axum::routing::get;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tessera::base::time::Seconds;
 use tessera::oauth::protocol::software_statement::StatementIssuer;
 
 use super::super::client_auth::Signer;
@@ -130,4 +131,36 @@ async fn a_statement_of_somebody_else_or_not_in_order_registers_nobody() {
     let answer = with(&t, json!(good)).await;
     assert_eq!(answer.json["client_name"], "Example app");
     assert!(answer.json.get("software_statement").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_statement_is_told_again_and_can_be_sent_back_after_it_expired() {
+    let signer = Signer::p256();
+    let (t, site) = setup(&signer).await;
+    let statement = signer.jwt(&claims(&t));
+    let answer = with(&t, json!(statement)).await;
+    let path = format!("/{}", answer.json["client_id"].as_str().unwrap());
+    let token = answer.json["registration_access_token"].as_str();
+    let shown = send(&t, (Method::GET, &path), token, None).await;
+    assert_eq!(shown.json["software_statement"], statement, "{shown:?}");
+
+    t.clock.advance(Seconds::new(3_600));
+    let mut body = shown.json.clone();
+    body["client_name"] = json!("Mine");
+    let put = send(&t, (Method::PUT, &path), token, Some(&body)).await;
+    assert_eq!(put.status, StatusCode::OK, "{put:?}");
+    assert_eq!(put.json["client_name"], "Signed app");
+    assert_eq!(put.json["software_statement"], statement);
+    // Another one must be good now.
+    let mut other = claims(&t);
+    other["exp"] = json!(t.clock.now().seconds());
+    body["software_statement"] = json!(signer.jwt(&other));
+    let put = send(&t, (Method::PUT, &path), token, Some(&body)).await;
+    assert_eq!(put.error(), "invalid_software_statement");
+    // Without it, the client speaks for itself.
+    body.as_object_mut().unwrap().remove("software_statement");
+    let put = send(&t, (Method::PUT, &path), token, Some(&body)).await;
+    assert_eq!(put.json["client_name"], "Mine");
+    assert!(put.json.get("software_statement").is_none());
+    site.abort();
 }
