@@ -139,7 +139,7 @@ async fn heard(signal: Option<&mut Signal>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn note<E: std::fmt::Display>(app: &App, what: &'static str, outcome: Option<Result<(), E>>) {

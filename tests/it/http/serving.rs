@@ -50,7 +50,7 @@ pub async fn ask(stream: &mut TcpStream, path: &str) -> Option<String> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut text = String::new();
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     loop {
         let read = tokio::time::timeout(LONG, stream.read(&mut buffer)).await;
         let read = read.expect("an answer or an end").ok()?;
