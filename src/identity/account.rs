@@ -28,7 +28,9 @@ pub enum AccountError {
     #[error("there is no user `{0}`")]
     NoSuchUser(UserId),
     /// What the change was made from is not so any more.
-    #[error("the e-mail address of `{0}` was changed meanwhile; read the account again and repeat the change")]
+    #[error(
+        "the e-mail address of `{0}` was changed meanwhile; read the account again and repeat the change"
+    )]
     Changed(UserId),
     /// The database failed.
     #[error(transparent)]

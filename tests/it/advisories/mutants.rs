@@ -214,9 +214,12 @@ fn jwk(key: &EcdsaKeyPair) -> Value {
 /// Bytes as a part of a URI: what it cannot hold is percent-encoded.
 fn in_uri(data: &[u8]) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte);
-    let text = data.iter().map(|byte| match plain(*byte) {
-        true => char::from(*byte).to_string(),
-        false => format!("%{byte:02X}"),
+    let text = data.iter().map(|byte| {
+        if plain(*byte) {
+            char::from(*byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
     });
     text.collect()
 }

@@ -87,7 +87,9 @@ fn compiled() -> BTreeSet<String> {
         let me = std::env::current_exe().unwrap();
         let listed = Command::new(me).arg("--list").args(more).output().unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
-        let names = listed.lines().filter_map(|line| line.strip_suffix(": test"));
+        let names = listed
+            .lines()
+            .filter_map(|line| line.strip_suffix(": test"));
         names.map(str::to_owned).collect()
     };
     &list(&[]) - &list(&["--ignored"])
@@ -106,7 +108,11 @@ fn every_test_that_shows_a_requirement_is_compiled_and_runs_every_time() {
     assert!(compiled.len() > 500, "{}", compiled.len());
     let table = fs::read_to_string(root().join(TABLE)).unwrap();
     let mut wrong = Vec::new();
-    for test in table.lines().skip(1).filter_map(|line| line.rsplit('\t').next()) {
+    for test in table
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.rsplit('\t').next())
+    {
         let (path, name) = test.split_once("::").unwrap_or((test, ""));
         let source = fs::read_to_string(root().join(path)).unwrap_or_default();
         let runs = match compiled_name(path, name) {

@@ -121,7 +121,12 @@ async fn what_was_given_before_the_state_changed_gets_nothing_afterwards() {
                 let found = w.present(kind, &secret, 0).await;
                 let sent_to_sign_in = kind.name == "request_uri" && state.contains("users");
                 // A page of ours, where nobody who is locked signs in.
-                assert_eq!(found == "ok", sent_to_sign_in, "{engine:?} {}: {found}", kind.name);
+                assert_eq!(
+                    found == "ok",
+                    sent_to_sign_in,
+                    "{engine:?} {}: {found}",
+                    kind.name
+                );
             }
         }
     }
