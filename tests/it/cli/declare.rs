@@ -84,7 +84,7 @@ async fn a_resource_server_lives_at_the_command_line() {
         let renamed = ("name", json!("Another"));
         cli.lives((&new, "https://api.example/"), renamed);
         let wrong = json!({ "identifier": "not a uri" });
-        cli.refused(&["create", cli.file(&wrong)], "`identifier`");
+        cli.refused(&["create", cli.file(&wrong)], "identifier: must be");
     }
 }
 

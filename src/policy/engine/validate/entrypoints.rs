@@ -33,7 +33,7 @@ fn entered(model: &Model) -> HashSet<Names<'_>> {
     let names: Vec<Names<'_>> = relations.collect();
     let mut doors = Doors {
         relations: names.iter().copied().zip(0..).collect(),
-        doors: names.iter().map(|_| Door::any()).collect(),
+        all: names.iter().map(|_| Door::any()).collect(),
         open: Vec::new(),
     };
     for definition in &model.types {
@@ -78,7 +78,7 @@ impl Door {
 /// One door a relation, and those of the parts that need all of theirs.
 struct Doors<'m> {
     relations: HashMap<Names<'m>, usize>,
-    doors: Vec<Door>,
+    all: Vec<Door>,
     /// Doors that objects enter by themselves.
     open: Vec<usize>,
 }
@@ -91,7 +91,7 @@ impl<'m> Doors<'m> {
     /// Lets a relation lead to a door, if it exists.
     fn connect(&mut self, from: Names<'m>, to: usize) {
         let from = self.of(from);
-        if let Some(door) = from.and_then(|from| self.doors.get_mut(from)) {
+        if let Some(door) = from.and_then(|from| self.all.get_mut(from)) {
             door.leads_to.push(to);
         }
     }
@@ -153,14 +153,14 @@ impl<'m> Doors<'m> {
 
     fn add(&mut self, mut door: Door, to: usize) -> usize {
         door.leads_to.push(to);
-        self.doors.push(door);
-        self.doors.len() - 1
+        self.all.push(door);
+        self.all.len() - 1
     }
 
     /// Which doors open, in their order. Each is passed once.
     fn opened(mut self) -> Vec<bool> {
         while let Some(open) = self.open.pop() {
-            let Some(door) = self.doors.get_mut(open).filter(|door| door.missing > 0) else {
+            let Some(door) = self.all.get_mut(open).filter(|door| door.missing > 0) else {
                 continue;
             };
             door.missing -= 1;
@@ -169,7 +169,7 @@ impl<'m> Doors<'m> {
                 self.open.extend(next);
             }
         }
-        self.doors.iter().map(|door| door.missing == 0).collect()
+        self.all.iter().map(|door| door.missing == 0).collect()
     }
 }
 
@@ -243,8 +243,8 @@ fn walk<'m>(
     let next = |name: &'m str| edges.get(name).map_or([].iter(), |names| names.iter());
     let mut path = vec![(start, next(start))];
     while let Some((name, ahead)) = path.last_mut() {
-        if let Some(found) = ahead.find(|one| seen.insert(**one)) {
-            path.push((*found, next(*found)));
+        if let Some(&found) = ahead.find(|one| seen.insert(**one)) {
+            path.push((found, next(found)));
         } else {
             finished.push(*name);
             path.pop();
