@@ -60,7 +60,7 @@ fn of_cache_control(values: &[&str]) -> Control {
             "no-store" | "no-cache" => return Control::Never,
             // One that is no number is stale (RFC 9111 section 4.2.1).
             "max-age" => {
-                control = Control::For(value.trim().trim_matches('"').parse().unwrap_or(0))
+                control = Control::For(value.trim().trim_matches('"').parse().unwrap_or(0));
             }
             _ => {}
         }

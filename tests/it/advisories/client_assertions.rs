@@ -63,7 +63,7 @@ async fn genuine_signature_under_a_header_that_changes_its_meaning() {
 
         let object = signer.jwt_with(&header, &object_claims(&t));
         let assertion = signer.jwt(&claims(&t, "web", &jtis.next().unwrap()));
-        let pushed = post(&t.url, "/par", &assertion, &[("request", &object)]).await;
+        let pushed = post(&t.url, "/par", &assertion, &[("request", object.as_str())]).await;
         let expect = if good { "ok" } else { "invalid_request_object" };
         assert_eq!(pushed.error(), expect, "{more}");
     }
