@@ -42,7 +42,7 @@ pub async fn keep_session_plain(
     mut request: Request,
     next: Next,
 ) -> Response {
-    only_plain(request.headers_mut(), session::cookie_name(&app.config));
+    only_plain(request.headers_mut(), &session::cookie_name(&app.config));
     next.run(request).await
 }
 
