@@ -46,7 +46,7 @@ const SPECIFICATIONS: &[&str] = &[
 ];
 
 /// Whether a source holds a test of this name: a function under a test attribute, or a test of `on_each_database`.
-pub(super) fn has_test(source: &str, name: &str) -> bool {
+fn has_test(source: &str, name: &str) -> bool {
     let signatures = [format!("fn {name}()"), format!("fn {name}() {{")];
     let mut is_marked = false;
     for (at, line) in source.lines().enumerate() {
@@ -153,6 +153,23 @@ fn a_test_that_is_ignored_shows_nothing() {
     assert_eq!(compiled_name("src/a.rs", "c"), None);
 }
 
+/// What is wrong with a row whatever its table: an empty cell, a file or a test that does not exist.
+pub(super) fn faults_of_row(cells: &[&str], file: &str, test: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if cells.iter().any(|cell| cell.trim().is_empty()) {
+        wrong.push(format!("an empty cell: {}", cells.join("\t")));
+    }
+    if !root().join(file).is_file() {
+        wrong.push(format!("no such file: {file}"));
+    }
+    let (path, name) = test.split_once("::").unwrap_or((test, ""));
+    let source = fs::read_to_string(root().join(path)).unwrap_or_default();
+    if !has_test(&source, name) {
+        wrong.push(format!("no such test: {test}"));
+    }
+    wrong
+}
+
 #[test]
 fn every_requirement_names_a_file_and_a_test_that_exist() {
     let table = fs::read_to_string(root().join(TABLE)).unwrap();
@@ -165,21 +182,11 @@ fn every_requirement_names_a_file_and_a_test_that_exist() {
             wrong.push(format!("not five cells: {line}"));
             continue;
         };
-        if cells.iter().any(|cell| cell.trim().is_empty()) {
-            wrong.push(format!("an empty cell: {line}"));
-        }
         if !rows.insert((specification, section, requirement)) {
             wrong.push(format!("twice: {line}"));
         }
         found.insert(specification);
-        if !root().join(file).is_file() {
-            wrong.push(format!("no such file: {file}"));
-        }
-        let (path, name) = test.split_once("::").unwrap_or((test, ""));
-        let source = fs::read_to_string(root().join(path)).unwrap_or_default();
-        if !has_test(&source, name) {
-            wrong.push(format!("no such test: {test}"));
-        }
+        wrong.extend(faults_of_row(&cells, file, test));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let expected: BTreeSet<&str> = SPECIFICATIONS.iter().copied().collect();
